@@ -1,0 +1,54 @@
+"""What a pass's output is found by: a digest of everything that decides it. Pure.
+
+Keys follow inputs, not the list's order or the passes' names, so that two jobs that do the same share the work.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from finetune_api.messages import CACHE_KEY_CHARS
+
+PASS_VERSIONS: dict[str, int] = {
+    "lora": 1,
+    "qlora": 1,
+    "merge_adapter_weights": 1,
+    "model_builder": 1,
+    "evaluate": 1,
+}
+"""Raised when a pass's code changes what it makes."""
+
+
+def digest_of(document: Any) -> str:
+    """sha256 (hex) of a JSON document in canonical form."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def pass_key(
+    *,
+    kind: str,
+    config: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    data: Mapping[str, str],
+    libraries: Mapping[str, str],
+) -> str:
+    """The cache key of one pass: 32 hex digits (128 bits).
+
+    Args:
+        kind: the pass's variant, such as lora.
+        config: its normalised config, references to data configs and evaluators replaced by what they say.
+        inputs: role (input, base) to the cache key of the pass it works on, or the base model's digest.
+        data: role (train_data, eval_data, data) to the digest of the rows.
+        libraries: name to version of the libraries that decide the output.
+    """
+    document = {
+        "kind": kind,
+        "version": PASS_VERSIONS[kind],
+        "config": config,
+        "inputs": inputs,
+        "data": data,
+        "libraries": libraries,
+    }
+    return digest_of(document)[:CACHE_KEY_CHARS]

@@ -1,0 +1,134 @@
+"""What operator and runner tell each other.
+
+Operator to runner: JobDocument, mounted as a file. Runner to operator: TerminationMessage, the container's last word,
+at most 4096 bytes (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/); the full
+report lies in the store. Progress is resource.status.Progress.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.base import Model
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.status import MetricValue
+
+LIMIT_BYTES = 4096
+MAX_HEADLINES = 16
+MESSAGE_BYTES = 320
+REMEDY_BYTES = 200
+PATH_BYTES = 100
+CACHE_KEY_CHARS = 32
+
+
+class JobDocument(Model):
+    """The job as the pods see it: identity and effective spec (operator's defaults filled in)."""
+
+    namespace: str
+    name: str
+    uid: str
+    spec: FineTuneJobSpec
+
+
+class PassOutcome(Model):
+    """A committed pass. Wire names are short: 32 of these must fit into a termination message."""
+
+    index: int = Field(alias="i", ge=0, description="Position in spec.passes.")
+    key: Annotated[str, StringConstraints(max_length=CACHE_KEY_CHARS)] = Field(alias="k", description="Cache key, hex.")
+    digest: Annotated[str, StringConstraints(max_length=43)] = Field(
+        default="", alias="d", description="sha256 of the output, base64url without padding; empty: not committed."
+    )
+    size_bytes: int = Field(default=0, alias="s", ge=0)
+
+
+class Headline(Model):
+    """One figure of a pass."""
+
+    index: int = Field(alias="i", ge=0)
+    name: Annotated[str, StringConstraints(max_length=20)] = Field(alias="n")
+    value: Annotated[str, StringConstraints(max_length=12)] = Field(alias="v")
+
+
+class FailureMessage(Model):
+    reason: Reason
+    message: str = ""
+    remedy: str = ""
+    path: str = ""
+    index: int | None = Field(default=None, alias="i", description="Pass that failed, its position in spec.passes.")
+
+
+class Published(Model):
+    """The artifact that was published (or, without an output, that stands in the store)."""
+
+    index: int = Field(alias="i", ge=0, description="Pass whose output it is.")
+    uri: Annotated[str, StringConstraints(max_length=1100)] = ""
+    digest: Annotated[str, StringConstraints(max_length=43)] = Field(alias="d")
+    size_bytes: int = Field(alias="s", ge=0)
+    format: str = Field(default="", alias="f")
+
+
+class TerminationMessage(Model):
+    """A pod's last word. passes holds every pass whose key is known: committed ones with a digest, others without."""
+
+    version: Literal[1] = Field(default=1, alias="v")
+    kind: Literal["prepare", "stage"]
+    passes: list[PassOutcome] = Field(default_factory=list)
+    headlines: list[Headline] = Field(default_factory=list)
+    published: Published | None = None
+    failure: FailureMessage | None = None
+
+    def encode(self) -> str:
+        """Compact JSON of at most 4096 bytes; texts are shortened, and figures beyond the limit left to the report."""
+        fitted = self.model_copy(
+            update={"headlines": self.headlines[:MAX_HEADLINES], "failure": _shortened(self.failure)}
+        )
+        while len(text := fitted.model_dump_json(by_alias=True, exclude_defaults=True).encode()) > LIMIT_BYTES:
+            fitted = _with_less(fitted)
+        return text.decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "TerminationMessage":
+        """The message in a container's termination message.
+
+        Raises:
+            ValueError: the text is something else, such as the log's tail.
+        """
+        return cls.model_validate_json(text)
+
+
+def failure_message(error: FineTuneError, index: int | None) -> FailureMessage:
+    """An error as it travels."""
+    return FailureMessage(reason=error.reason, message=error.message, remedy=error.remedy, path=error.path, index=index)
+
+
+def metric_values(headlines: list[Headline], index: int) -> list[MetricValue]:
+    """The figures of one pass, as they stand in status."""
+    return [MetricValue(name=h.name, value=h.value) for h in headlines if h.index == index]
+
+
+def _shortened(failure: FailureMessage | None) -> FailureMessage | None:
+    if failure is None:
+        return None
+    return failure.model_copy(
+        update={
+            "message": _clip(failure.message, MESSAGE_BYTES),
+            "remedy": _clip(failure.remedy, REMEDY_BYTES),
+            "path": _clip(failure.path, PATH_BYTES),
+        }
+    )
+
+
+def _clip(text: str, limit: int) -> str:
+    raw = text.encode()
+    return text if len(raw) <= limit else raw[: limit - 3].decode(errors="ignore") + "…"
+
+
+def _with_less(message: TerminationMessage) -> TerminationMessage:
+    """Drops what the report in the store can replace, least needed first: figures, then uncommitted keys."""
+    if message.headlines:
+        return message.model_copy(update={"headlines": message.headlines[:-1]})
+    if any(not p.digest for p in message.passes):
+        return message.model_copy(update={"passes": [p for p in message.passes if p.digest]})
+    msg = "a termination message without figures does not fit its limit"
+    raise ValueError(msg)

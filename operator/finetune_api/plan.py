@@ -1,0 +1,140 @@
+"""From spec to plan: which pass works on what, and which passes share a pod. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.passes import Pass
+from finetune_api.resource.systems import System
+
+BASE = "base"
+"""The input model, as a pass's input."""
+
+
+class Product(StrEnum):
+    """What a pass makes, and what it can work on."""
+
+    MODEL = "model"
+    """A transformers directory: config.json, tokenizer, safetensors."""
+    ADAPTER = "adapter"
+    """A peft directory: adapter_config.json, adapter_model.safetensors."""
+    ONNX = "onnx"
+    """An onnxruntime-genai directory: genai_config.json, model.onnx, tokenizer."""
+    FIGURES = "figures"
+    """metrics.json; no model."""
+
+
+PRODUCES: dict[str, Product] = {
+    "lora": Product.ADAPTER,
+    "qlora": Product.ADAPTER,
+    "merge_adapter_weights": Product.MODEL,
+    "model_builder": Product.ONNX,
+    "evaluate": Product.FIGURES,
+}
+
+ACCEPTS: dict[str, frozenset[Product]] = {
+    "lora": frozenset({Product.MODEL}),
+    "qlora": frozenset({Product.MODEL}),
+    "merge_adapter_weights": frozenset({Product.ADAPTER}),
+    "model_builder": frozenset({Product.MODEL}),
+    "evaluate": frozenset({Product.MODEL, Product.ADAPTER, Product.ONNX}),
+}
+
+
+@dataclass(frozen=True)
+class PlannedPass:
+    """A pass with its references resolved."""
+
+    index: int
+    """Position in spec.passes."""
+    spec: Pass
+    system: str
+    input: str
+    """Name of the pass it works on, or BASE."""
+    product: Product
+    base: str
+    """For an adapter: the pass (or BASE) whose model the adapter belongs to; else empty."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive passes on one system: one Kubernetes Job, one pod."""
+
+    index: int
+    system: System
+    passes: tuple[PlannedPass, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    passes: tuple[PlannedPass, ...]
+    stages: tuple[Stage, ...]
+
+    def pass_named(self, name: str) -> PlannedPass:
+        return next(p for p in self.passes if p.name == name)
+
+    @property
+    def final(self) -> PlannedPass | None:
+        """The pass whose output is the artifact: the last that makes a model; None when all only measure."""
+        return next((p for p in reversed(self.passes) if p.product is not Product.FIGURES), None)
+
+
+def plan(spec: FineTuneJobSpec) -> Plan:
+    """The plan of a spec that `validate.problems` finds nothing wrong with.
+
+    Raises:
+        KeyError: a reference leads nowhere; validate first.
+    """
+    passes = _planned_passes(spec)
+    return Plan(passes=passes, stages=_stages(spec, passes))
+
+
+def system_name(spec: FineTuneJobSpec, step: Pass) -> str:
+    """The system a pass runs on: its own, the engine's host, or the only one; empty when that leaves it open."""
+    only = spec.systems[0].name if len(spec.systems) == 1 else ""
+    return step.system or spec.engine.host or only
+
+
+def input_name(spec: FineTuneJobSpec, index: int) -> str:
+    """What a pass works on when it names nothing: the previous pass that makes a model, else the base."""
+    if named := spec.passes[index].input:
+        return named
+    makers = (p.name for p in reversed(spec.passes[:index]) if PRODUCES[p.variant] is not Product.FIGURES)
+    return next(makers, BASE)
+
+
+def execution_provider(spec: FineTuneJobSpec, step: Pass) -> str:
+    """The execution provider an export is made for."""
+    own = step.model_builder.execution_provider if step.model_builder else ""
+    return own or spec.engine.target.execution_provider
+
+
+def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
+    planned: dict[str, PlannedPass] = {}
+    for index, step in enumerate(spec.passes):
+        product = PRODUCES[step.variant]
+        source = input_name(spec, index)
+        planned[step.name] = PlannedPass(
+            index=index,
+            spec=step,
+            system=system_name(spec, step),
+            input=source,
+            product=product,
+            base=source if product is Product.ADAPTER else "",
+        )
+    return tuple(planned.values())
+
+
+def _stages(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple[Stage, ...]:
+    systems = {system.name: system for system in spec.systems}
+    groups: list[list[PlannedPass]] = []
+    for step in passes:
+        if groups and groups[-1][-1].system == step.system:
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return tuple(Stage(i, systems[group[0].system], tuple(group)) for i, group in enumerate(groups))

@@ -1,0 +1,34 @@
+"""Where things lie inside a runner pod: the contract between the pod template and the runner.
+
+The operator mounts by these paths, the runner reads by them; neither imports the other.
+"""
+
+JOB_FILE = "/etc/finetune/job.json"
+"""JobDocument as JSON, from the job's ConfigMap."""
+
+SECRETS = "/var/run/finetune/secrets"
+"""One folder a referenced Secret, one file a key. Optional mounts: a missing Secret is a missing folder's content,
+so that the runner can name it instead of the pod hanging."""
+
+CONFIG_MAPS = "/var/run/finetune/configmaps"
+"""One folder a referenced ConfigMap, one file a key."""
+
+VOLUMES = "/var/run/finetune/volumes"
+"""One folder a referenced PersistentVolumeClaim, by claim name."""
+
+WORK = "/work"
+"""Scratch: an emptyDir with a size limit. HOME is WORK/home, TMPDIR is WORK/tmp."""
+
+TERMINATION_MESSAGE = "/dev/termination-log"
+
+PROGRESS_PORT = 8080
+"""GET /progress: Progress as JSON; GET /metrics: Prometheus text; GET /healthz."""
+
+POD_UID_ENV = "FINETUNE_POD_UID"
+"""The pod's UID (downward API): names the attempt in the store."""
+
+PREPARE_COMMAND = ("finetune-runner", "prepare")
+"""Followed by nothing."""
+
+STAGE_COMMAND = ("finetune-runner", "stage")
+"""Followed by the stage's index."""

@@ -1,0 +1,1 @@
+"""The resource as typed models, one module per part of the spec."""

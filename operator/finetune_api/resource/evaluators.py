@@ -1,0 +1,37 @@
+"""spec.evaluators: named sets of metrics."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from finetune_api.resource.base import Model, Name, OneOf, named_list
+
+
+class AccuracyMetric(Model):
+    """Share of rows whose greedily generated answer equals the expected one."""
+
+    max_new_tokens: int = Field(default=16, ge=1, le=1024, description="Longest generated answer in tokens.")
+    ignore_case: bool = Field(default=True, description="Compare without regard to case.")
+
+
+class LossMetric(Model):
+    """Mean negative log-likelihood of the completion's tokens, in nats a token."""
+
+
+class Metric(OneOf):
+    """One figure."""
+
+    variants: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
+
+    name: Name = Field(description="Name of the figure in status and report.")
+    accuracy: AccuracyMetric | None = Field(default=None, description="Accuracy of the generated answer.")
+    loss: LossMetric | None = Field(default=None, description="Loss on the completion.")
+
+
+class Evaluator(Model):
+    """A named set of metrics."""
+
+    name: Name = Field(description="Name that evaluate passes refer to.")
+    metrics: list[Metric] = named_list("Figures to compute.", min_length=1, default=False)
+    max_samples: int = Field(default=0, ge=0, le=10000000, description="Rows to evaluate, from the first; 0: all.")
+    batch_size: int = Field(default=8, ge=1, le=1024, description="Rows evaluated at once.")

@@ -1,0 +1,110 @@
+"""The FineTuneJob's spec."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from finetune_api.resource.base import Model, OneOf, named_list
+from finetune_api.resource.data import DataConfig
+from finetune_api.resource.evaluators import Evaluator
+from finetune_api.resource.input_model import InputModel
+from finetune_api.resource.locations import S3Location, VolumeLocation
+from finetune_api.resource.passes import Pass
+from finetune_api.resource.systems import System
+
+ExecutionProvider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
+SystemName = Annotated[str, StringConstraints(max_length=63)]
+
+
+class Target(Model):
+    """Where the artifact will run."""
+
+    execution_provider: ExecutionProvider = Field(
+        default="CPUExecutionProvider",
+        description="onnxruntime execution provider the artifact is made for.",
+    )
+
+
+class Engine(Model):
+    """What holds for all passes."""
+
+    host: SystemName = Field(default="", description="System of passes that name none.")
+    target: Target = Field(default_factory=Target, description="Where the artifact will run.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much the pods log."
+    )
+
+
+class Prepare(Model):
+    """The short step before any accelerator is asked for: pins revisions, checks data, finds cached work."""
+
+    system: SystemName = Field(
+        default="",
+        description="System whose placement (node selector, tolerations, service account, environment, volumes) the prepare pod"
+        " shares; empty: none. It never asks for the accelerator.",
+    )
+
+
+class Store(OneOf):
+    """Where the outputs of passes are kept, and found again."""
+
+    variants: ClassVar[tuple[str, ...]] = ("s3", "volume")
+
+    s3: S3Location | None = Field(default=None, description="A prefix in a bucket.")
+    volume: VolumeLocation | None = Field(default=None, description="A folder in a PersistentVolumeClaim.")
+
+
+class Output(OneOf):
+    """Where the final artifact is published."""
+
+    variants: ClassVar[tuple[str, ...]] = ("s3", "volume")
+
+    s3: S3Location | None = Field(default=None, description="A prefix in a bucket.")
+    volume: VolumeLocation | None = Field(default=None, description="A folder in a PersistentVolumeClaim.")
+    overwrite: bool = Field(default=False, description="Replace a different artifact that is already there.")
+
+
+class FineTuneJobSpec(Model):
+    """What is wanted. Immutable from creation, except for suspend."""
+
+    mutable: ClassVar[frozenset[str]] = frozenset({"suspend"})
+
+    input_model: InputModel = Field(description="The base model.")
+    data_configs: list[DataConfig] = named_list("Sets of rows that passes refer to.")
+    systems: list[System] = named_list("Kinds of pod that passes run in.", min_length=1, default=False)
+    prepare: Prepare = Field(default_factory=Prepare, description="The step before any accelerator is asked for.")
+    passes: list[Pass] = named_list("Steps of the chain, in order.", min_length=1, default=False)
+    evaluators: list[Evaluator] = named_list("Sets of metrics that evaluate passes refer to.")
+    engine: Engine = Field(default_factory=Engine, description="What holds for all passes.")
+    store: Store | None = Field(
+        default=None,
+        description="Where the outputs of passes are kept and found again; unset: the operator's default.",
+    )
+    output: Output | None = Field(
+        default=None,
+        description="Where the final artifact is published; unset: it stays in the store.",
+    )
+    suspend: bool = Field(
+        default=False, description="Stop and free what is held; committed passes are kept. The only mutable field."
+    )
+    backoff_limit: int = Field(default=3, ge=0, le=20, description="Retries of a stage's pod before the job fails.")
+    active_deadline_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=31536000,
+        description="Longest time from the first start to the end; then the job fails.",
+    )
+
+    @classmethod
+    def cel_rules(cls) -> tuple[dict[str, str], ...]:
+        return tuple(_immutable(cls, name) for name in cls.model_fields if name not in cls.mutable)
+
+
+def _immutable(spec: type[FineTuneJobSpec], name: str) -> dict[str, str]:
+    field = spec.model_fields[name]
+    alias = field.alias or name
+    message = f"{alias} is immutable: create a new FineTuneJob instead (committed passes are reused)"
+    rule = f"self.{alias} == oldSelf.{alias}"
+    if field.default is None or field.default_factory is not None:
+        rule = f"has(self.{alias}) == has(oldSelf.{alias}) && (!has(self.{alias}) || {rule})"
+    return {"rule": rule, "message": message}

@@ -1,0 +1,99 @@
+"""Where models, data, the store and the output lie."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from finetune_api.resource.base import Model, ObjectName
+
+SecretKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
+RelativePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^/].*$|^$", max_length=1024),
+]
+
+
+class SecretReference(Model):
+    """A Secret in the job's own namespace."""
+
+    name: ObjectName = Field(description="Name of a Secret in the job's namespace.")
+
+
+class SecretKeyReference(Model):
+    """One key of a Secret in the job's own namespace."""
+
+    name: ObjectName = Field(description="Name of a Secret in the job's namespace.")
+    key: SecretKey = Field(description="Key within the Secret.")
+
+
+class S3Location(Model):
+    """An object or a prefix in S3 or an S3-compatible service."""
+
+    uri: Annotated[
+        str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024)
+    ] = Field(
+        description="s3://bucket/key or s3://bucket/prefix.",
+    )
+    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)] = Field(
+        default="",
+        description="URL of an S3-compatible service; empty for AWS.",
+    )
+    region: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="Region; empty for the service's default (us-east-1).",
+    )
+    credentials_secret_ref: SecretReference | None = Field(
+        default=None,
+        description="Secret with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where one is"
+        " used). Unset: the pod's own identity (workload identity, instance role).",
+    )
+    ca_bundle: Annotated[str, StringConstraints(max_length=65536)] = Field(
+        default="",
+        description="PEM certificates to trust for the endpoint, instead of the image's own.",
+    )
+
+    @property
+    def bucket(self) -> str:
+        return self.uri.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """The key or prefix, without leading or trailing slash; empty for the whole bucket."""
+        return self.uri.removeprefix("s3://").partition("/")[2].strip("/")
+
+
+class VolumeLocation(Model):
+    """A file or a folder in a PersistentVolumeClaim."""
+
+    claim_name: ObjectName = Field(description="PersistentVolumeClaim in the job's namespace.")
+    path: RelativePath = Field(
+        default="", description="Path within the volume, without a leading slash; empty for all of it."
+    )
+
+
+class HuggingFaceRepository(Model):
+    """A repository on the Hugging Face hub."""
+
+    repo: Annotated[
+        str,
+        StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$", max_length=192),
+    ] = Field(description="Repository, such as microsoft/Phi-3-mini-4k-instruct.")
+    revision: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
+        default="main",
+        description="Branch, tag or commit. Prepare pins it to a commit.",
+    )
+    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)] = Field(
+        default="",
+        description="URL of a mirror of the hub; empty for the hub itself.",
+    )
+    token_secret_ref: SecretKeyReference | None = Field(
+        default=None,
+        description="Access token for gated or private repositories.",
+    )
+
+
+class ConfigMapKey(Model):
+    """One key of a ConfigMap in the job's own namespace."""
+
+    name: ObjectName = Field(description="Name of a ConfigMap in the job's namespace.")
+    key: SecretKey = Field(description="Key within the ConfigMap, a file in the data config's format.")

@@ -1,0 +1,114 @@
+"""spec.passes: the steps of the chain, each a directory made from another."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from finetune_api.resource.base import Model, Name, OneOf
+from finetune_api.resource.training import Training
+
+ModuleName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class Lora(Model):
+    """LoRA: low-rank adapters beside the frozen linear layers (Hu et al. 2021, arXiv:2106.09685)."""
+
+    r: int = Field(default=64, ge=1, le=1024, description="Rank of the adapter.")
+    alpha: int = Field(default=16, ge=1, le=8192, description="Scaling: the adapter's output counts alpha / r.")
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the adapter's input.")
+    target_modules: list[ModuleName] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Linear layers that get an adapter, by the end of their name (q_proj, o_proj). Empty: all linear layers"
+        " but the output head.",
+    )
+    modules_to_save: list[ModuleName] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Modules trained in full and saved beside the adapter.",
+    )
+    train_data: Name = Field(description="Data config with the training rows.")
+    eval_data: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="Data config with held-out rows, for evaluation during training.",
+    )
+    eval_fraction: float = Field(
+        default=0,
+        ge=0,
+        lt=1,
+        description="Share of the training rows held out for evaluation during training; duplicates are removed before.",
+    )
+    training: Training = Field(default_factory=Training, description="How the adapter is trained.")
+
+
+class QLora(Lora):
+    """QLoRA: LoRA beside 4-bit base weights (Dettmers et al. 2023, arXiv:2305.14314)."""
+
+    quant_type: Literal["nf4", "fp4"] = Field(default="nf4", description="4-bit data type of the frozen weights.")
+    double_quant: bool = Field(default=False, description="Quantise the quantisation constants too.")
+
+
+class MergeAdapterWeights(Model):
+    """Adds the adapter's product to the full-precision base; the output is a model without adapter."""
+
+
+class ModelBuilder(Model):
+    """Export to ONNX by onnxruntime-genai's model builder."""
+
+    precision: Literal["int4", "fp16", "fp32"] = Field(default="int4", description="Precision of the exported weights.")
+    execution_provider: Literal["", "CPUExecutionProvider", "CUDAExecutionProvider"] = Field(
+        default="",
+        description="Runtime the graph is made for; empty: engine.target.executionProvider.",
+    )
+    algorithm: Literal["rtn", "k_quant"] = Field(
+        default="k_quant",
+        description="int4 rounding: rtn (round to nearest, fast) or k_quant (slower, loses less).",
+    )
+    block_size: Literal[16, 32, 64, 128, 256] = Field(default=32, description="Weights that share a scale in int4.")
+    is_symmetric: bool = Field(default=True, description="int4 without zero points.")
+    accuracy_level: int = Field(
+        default=4,
+        ge=0,
+        le=4,
+        description="Minimum accuracy of the int4 product's input: 0 unset, 1 fp32, 2 fp16, 3 bf16, 4 int8.",
+    )
+
+
+class Evaluate(Model):
+    """Figures of a model; the output is no model."""
+
+    evaluator: Name = Field(description="Evaluator with the metrics.")
+    data: Name = Field(description="Data config with the rows.")
+
+
+class Pass(OneOf):
+    """One step of the chain."""
+
+    variants: ClassVar[tuple[str, ...]] = ("lora", "qlora", "merge_adapter_weights", "model_builder", "evaluate")
+
+    name: Name = Field(description="Name of the pass; other passes refer to it by `input`.")
+    system: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="System it runs on; empty: engine.host, or the only system.",
+    )
+    input: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="Pass whose output it works on, or base for the input model; empty: the previous pass that makes a model.",
+    )
+    lora: Lora | None = Field(default=None, description="Tune a LoRA adapter.")
+    qlora: QLora | None = Field(default=None, description="Tune a LoRA adapter beside a 4-bit base.")
+    merge_adapter_weights: MergeAdapterWeights | None = Field(
+        default=None, description="Merge an adapter into its base."
+    )
+    model_builder: ModelBuilder | None = Field(default=None, description="Export to ONNX, int4 by default.")
+    evaluate: Evaluate | None = Field(default=None, description="Measure a model.")
+
+    @property
+    def config(self) -> Lora | QLora | MergeAdapterWeights | ModelBuilder | Evaluate:
+        """The member that is set."""
+        return getattr(self, self.variant)  # type: ignore[no-any-return]
+
+    @property
+    def path_name(self) -> str:
+        """The set member's name in the manifest, such as mergeAdapterWeights."""
+        return type(self).model_fields[self.variant].alias or self.variant

@@ -1,0 +1,193 @@
+"""The FineTuneJob's status, written by the operator alone."""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from finetune_api.resource.base import Model
+
+Text = Annotated[str, StringConstraints(max_length=4096)]
+Figure = Annotated[str, StringConstraints(max_length=64)]
+Timestamp = Annotated[str, StringConstraints(max_length=40)]
+
+
+class ConditionType(StrEnum):
+    ACCEPTED = "Accepted"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    PROGRESS_UNREACHABLE = "ProgressUnreachable"
+
+
+TERMINAL = (ConditionType.COMPLETE, ConditionType.FAILED)
+
+
+class PassState(StrEnum):
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class Condition(Model):
+    """metav1.Condition."""
+
+    type: Annotated[str, StringConstraints(max_length=316)] = Field(description="Type of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
+        description="One word that says why."
+    )
+    message: Annotated[str, StringConstraints(max_length=32768)] = Field(
+        default="", description="A sentence for people."
+    )
+    last_transition_time: Timestamp = Field(
+        description="When the status last changed.", json_schema_extra={"format": "date-time"}
+    )
+    observed_generation: int = Field(default=0, ge=0, description="Generation of the spec it was decided on.")
+
+
+class MetricValue(Model):
+    name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name of the figure.")
+    value: Figure = Field(description="The figure, as text so that no digit is lost.")
+
+
+class Progress(Model):
+    """What the running pass says of itself."""
+
+    pass_: Annotated[str, StringConstraints(max_length=63)] = Field(alias="pass", description="Pass that is running.")
+    step: int = Field(default=0, ge=0, description="Steps done.")
+    total_steps: int = Field(default=0, ge=0, description="Steps in all; 0: not known.")
+    percent: int = Field(default=0, ge=0, le=100, description="Share of the steps done.")
+    loss: Figure = Field(default="", description="Training loss, mean over the last logged steps.")
+    tokens_per_second: Figure = Field(default="", description="Training tokens a second, padding not counted.")
+    eta_seconds: int | None = Field(default=None, ge=0, description="Estimated seconds until the pass ends.")
+    last_update_time: Timestamp = Field(default="", description="When the runner last moved.")
+
+
+class Artifact(Model):
+    uri: Annotated[str, StringConstraints(max_length=2048)] = Field(description="Where it lies.")
+    digest: Annotated[str, StringConstraints(max_length=128)] = Field(description="sha256 over its files' digests.")
+    size_bytes: int = Field(default=0, ge=0, description="Size of all files.", json_schema_extra={"format": "int64"})
+
+
+class NamedArtifact(Artifact):
+    name: Annotated[str, StringConstraints(max_length=63)] = Field(description="model.")
+    format: Annotated[str, StringConstraints(max_length=32)] = Field(
+        default="", description="onnx, safetensors or adapter."
+    )
+
+
+class PassStatus(Model):
+    name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name of the pass.")
+    state: PassState = Field(default=PassState.PENDING, description="Pending, Running, Succeeded or Failed.")
+    job_name: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="", description="Kubernetes Job it runs or ran in."
+    )
+    cache_key: Annotated[str, StringConstraints(max_length=64)] = Field(
+        default="", description="What the output is found by."
+    )
+    cache_hit: bool = Field(default=False, description="The output was there already; nothing ran.")
+    attempts: int = Field(default=0, ge=0, description="Pods started for its stage.")
+    start_time: Timestamp | None = Field(default=None, description="When its stage started.")
+    completion_time: Timestamp | None = Field(default=None, description="When its output was seen committed.")
+    artifact: Artifact | None = Field(default=None, description="Its committed output.")
+    metrics: list[MetricValue] = Field(
+        default_factory=list,
+        max_length=32,
+        description="Headline figures.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+
+
+class PrepareStatus(Model):
+    attempt: int = Field(default=0, ge=0, description="How often prepare was asked for; more than once: as recovery.")
+    state: PassState = Field(default=PassState.PENDING, description="Pending, Running, Succeeded or Failed.")
+    job_name: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="", description="Kubernetes Job of the attempt."
+    )
+
+
+class FailureStatus(Model):
+    """Why the job failed, and what to do."""
+
+    pass_: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="", alias="pass", description="Pass that failed, prepare, or empty."
+    )
+    pod: Annotated[str, StringConstraints(max_length=253)] = Field(default="", description="Pod that failed.")
+    reason: Annotated[str, StringConstraints(max_length=63)] = Field(
+        description="One of a closed set (docs/failures.md)."
+    )
+    exit_code: int | None = Field(default=None, description="Exit code of the container.")
+    path: Text = Field(default="", description="Place in the spec it is about.")
+    message: Text = Field(description="The cause in a sentence.")
+    remedy: Text = Field(default="", description="What to do.")
+    log_tail: Text = Field(
+        default="", description="Last lines of the log, where the container could not speak for itself."
+    )
+
+
+class FineTuneJobStatus(Model):
+    """What is. Terminal conditions never reverse."""
+
+    rules: ClassVar[tuple[dict[str, str], ...]] = (
+        {
+            "rule": "!has(oldSelf.conditions) || oldSelf.conditions.filter(c, c.status == 'True' && (c.type == 'Complete' ||"
+            " c.type == 'Failed')).all(o, has(self.conditions) && self.conditions.exists(c, c.type == o.type && c.status =="
+            " 'True'))",
+            "message": "a finished job stays finished: Complete and Failed are never unset",
+        },
+    )
+
+    observed_generation: int = Field(default=0, ge=0, description="Generation of the spec this status is about.")
+    phase: Literal["", "Pending", "Preparing", "Running", "Suspended", "Complete", "Failed"] = Field(
+        default="", description="Summary of the conditions, for people and printer columns."
+    )
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Accepted, Suspended, Complete, Failed; Reconciling and Stalled for kstatus.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    start_time: Timestamp | None = Field(default=None, description="When the job was accepted.")
+    completion_time: Timestamp | None = Field(default=None, description="When the job ended.")
+    runner_image: Annotated[str, StringConstraints(max_length=512)] = Field(
+        default="", description="Default runner image, fixed at acceptance."
+    )
+    prepare: PrepareStatus | None = Field(default=None, description="The prepare step.")
+    current_pass: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="", description="Pass that is running, for the printer column."
+    )
+    progress: Progress | None = Field(default=None, description="Progress of the running pass.")
+    passes: list[PassStatus] = Field(
+        default_factory=list,
+        max_length=32,
+        description="One entry a pass.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    artifacts: list[NamedArtifact] = Field(
+        default_factory=list,
+        max_length=8,
+        description="What was published.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    failure: FailureStatus | None = Field(default=None, description="Why the job failed.")
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions if c.type == kind), None)
+
+    def holds(self, kind: str) -> bool:
+        """Whether the condition is there and True."""
+        condition = self.condition(kind)
+        return condition is not None and condition.status == "True"
+
+    @property
+    def terminal(self) -> bool:
+        return any(self.holds(kind) for kind in TERMINAL)
+
+    @classmethod
+    def from_wire(cls, status: dict[str, Any] | None) -> "FineTuneJobStatus":
+        """The stored status; empty where there is none yet."""
+        return cls.model_validate(status or {})

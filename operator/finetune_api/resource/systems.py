@@ -1,0 +1,130 @@
+"""spec.systems: the kinds of pod that passes run in."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from finetune_api.resource.base import Model, Name, ObjectName, OneOf, named_list
+from finetune_api.resource.locations import ConfigMapKey, SecretKeyReference
+
+Quantity = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$", max_length=32),
+]
+LabelText = Annotated[str, StringConstraints(max_length=317)]
+LabelValue = Annotated[str, StringConstraints(max_length=63)]
+ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9.-]+(/[a-zA-Z0-9._-]+)?$", max_length=317)]
+ShortImage = Annotated[str, StringConstraints(max_length=512)]
+
+
+class Accelerator(Model):
+    """An extended resource that the system's pods ask for."""
+
+    resource_name: ResourceName = Field(
+        default="nvidia.com/gpu", description="Extended resource, as the device plugin names it."
+    )
+    count: int = Field(default=1, ge=1, le=16, description="How many a pod asks for.")
+
+
+class ImagePullSecret(Model):
+    name: ObjectName = Field(description="Name of a Secret of type kubernetes.io/dockerconfigjson.")
+
+
+class Toleration(Model):
+    """As in a Pod."""
+
+    key: LabelText = Field(default="", description="Taint key; empty with operator Exists tolerates all.")
+    operator: Literal["Exists", "Equal"] = Field(default="Equal", description="How key and value are compared.")
+    value: LabelValue = Field(default="", description="Taint value.")
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(
+        default="", description="Taint effect; empty for all."
+    )
+    toleration_seconds: int | None = Field(default=None, ge=0, description="How long a NoExecute taint is tolerated.")
+
+
+class EnvSource(OneOf):
+    """Where an environment variable's value comes from."""
+
+    variants: ClassVar[tuple[str, ...]] = ("secret_key_ref", "config_map_key_ref")
+
+    secret_key_ref: SecretKeyReference | None = Field(default=None, description="A key of a Secret.")
+    config_map_key_ref: ConfigMapKey | None = Field(default=None, description="A key of a ConfigMap.")
+
+
+class EnvVar(Model):
+    """As in a Pod."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)] = Field(
+        description="Variable's name.",
+    )
+    value: Annotated[str, StringConstraints(max_length=4096)] | None = Field(default=None, description="Literal value.")
+    value_from: EnvSource | None = Field(default=None, description="A secret's or config map's key.")
+
+
+class ClaimVolume(Model):
+    claim_name: ObjectName = Field(description="PersistentVolumeClaim in the job's namespace.")
+
+
+class ConfigMapVolume(Model):
+    name: ObjectName = Field(description="ConfigMap in the job's namespace.")
+
+
+class SecretVolume(Model):
+    secret_name: ObjectName = Field(description="Secret in the job's namespace.")
+
+
+class Volume(OneOf):
+    """A volume mounted into the system's pods."""
+
+    variants: ClassVar[tuple[str, ...]] = ("persistent_volume_claim", "config_map", "secret")
+
+    name: Name = Field(description="Name of the volume.")
+    mount_path: Annotated[str, StringConstraints(pattern=r"^/[^:]*$", max_length=1024)] = Field(
+        description="Where it is mounted."
+    )
+    read_only: bool = Field(default=True, description="Mount it read-only.")
+    persistent_volume_claim: ClaimVolume | None = Field(default=None, description="A PersistentVolumeClaim.")
+    config_map: ConfigMapVolume | None = Field(default=None, description="A ConfigMap.")
+    secret: SecretVolume | None = Field(default=None, description="A Secret.")
+
+
+class Resources(Model):
+    """Compute resources of a pod; the accelerator is added by the operator."""
+
+    requests: Annotated[dict[LabelText, Quantity], Field(max_length=16)] = Field(
+        default_factory=dict,
+        description="What a pod is guaranteed, such as {cpu: '2', memory: 8Gi}.",
+    )
+    limits: Annotated[dict[LabelText, Quantity], Field(max_length=16)] = Field(
+        default_factory=dict,
+        description="What a pod may use at most.",
+    )
+
+
+class System(Model):
+    """A kind of pod. Consecutive passes on one system share a pod; its accelerator is held only that long."""
+
+    name: Name = Field(description="Name that passes refer to.")
+    accelerator: Accelerator | None = Field(
+        default=None, description="Accelerator a pod holds; unset for a CPU system."
+    )
+    image: ShortImage = Field(
+        default="", description="Runner image; empty for the operator's default, pinned at acceptance."
+    )
+    image_pull_secrets: list[ImagePullSecret] = named_list("Secrets for pulling the image.")
+    service_account_name: Annotated[str, StringConstraints(max_length=253)] = Field(
+        default="",
+        description="Service account, for workload identity. No API token is mounted in any case.",
+    )
+    node_selector: Annotated[dict[LabelText, LabelValue], Field(max_length=16)] = Field(
+        default_factory=dict,
+        description="Labels a node must have.",
+    )
+    tolerations: list[Toleration] = Field(default_factory=list, max_length=16, description="Taints the pods tolerate.")
+    env: list[EnvVar] = named_list("Additional environment variables.")
+    volumes: list[Volume] = named_list("Additional volumes.")
+    shm_size: Quantity = Field(default="1Gi", description="Size of /dev/shm, which data loading uses.")
+    scratch_size: Quantity = Field(
+        default="50Gi", description="Limit of the pod's scratch space, where models are unpacked."
+    )
+    resources: Resources = Field(default_factory=Resources, description="Compute resources of a pod.")

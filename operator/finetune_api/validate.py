@@ -1,0 +1,224 @@
+"""What is wrong with a spec, beyond what its schema says: references, order, combinations. Pure.
+
+Every finding names its place (a spec path), what is wrong, and what to do.
+"""
+
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provider, input_name, system_name
+from finetune_api.resource.data import DataConfig, Preprocess
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.passes import Lora, Pass
+
+
+@dataclass(frozen=True)
+class Problem:
+    path: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+def parse(spec: Any) -> tuple[FineTuneJobSpec | None, list[Problem]]:
+    """A spec as the API server stores it, and all that is wrong with it; None when it does not fit the schema."""
+    try:
+        parsed = FineTuneJobSpec.model_validate(spec)
+    except ValidationError as error:
+        return None, [schema_problem(item) for item in error.errors()]
+    return parsed, list(problems(parsed))
+
+
+def schema_problem(item: Any) -> Problem:
+    """One of pydantic's findings, in the resource's own words."""
+    path = spec_path(item["loc"])
+    if item["type"] == "extra_forbidden":
+        return Problem(path, "unknown field", "check the spelling with kubectl explain finetunejob.spec")
+    if item["type"] == "missing":
+        return Problem(path, "required, but not given")
+    return Problem(path, item["msg"].removeprefix("Value error, "))
+
+
+def spec_path(loc: tuple[int | str, ...]) -> str:
+    """('passes', 0, 'lora', 'r') → spec.passes[0].lora.r"""
+    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+
+
+def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
+    """Everything that is wrong between the parts of a spec."""
+    yield from _duplicate_names(spec)
+    for index, config in enumerate(spec.data_configs):
+        yield from _preprocess_problems(f"spec.dataConfigs[{index}].preprocess", config.preprocess)
+    yield from _system_reference("spec.engine.host", spec.engine.host, spec)
+    yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
+    for index in range(len(spec.passes)):
+        yield from _pass_problems(spec, index)
+
+
+def template_columns(template: str) -> list[str]:
+    """Columns that a text template names, in order, repeated ones once.
+
+    Raises:
+        ValueError: the template's braces do not match, or a placeholder has no name.
+    """
+    fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
+    if any(not field or field.isdigit() for field in fields):
+        msg = "a placeholder without a column's name; write {column}, and {{ }} for braces"
+        raise ValueError(msg)
+    return list(dict.fromkeys(fields))
+
+
+def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:
+    lists = {
+        "dataConfigs": spec.data_configs,
+        "systems": spec.systems,
+        "passes": spec.passes,
+        "evaluators": spec.evaluators,
+    }
+    for field, items in lists.items():
+        names = [item.name for item in items]  # type: ignore[attr-defined]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield Problem(f"spec.{field}[{index}].name", f"{name!r} is used twice", "give each a name of its own")
+
+
+def _preprocess_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:
+    if not preprocess.text_template and not preprocess.text_columns:
+        yield Problem(path, "neither textTemplate nor textColumns is set", "say which columns make the text")
+    if not preprocess.text_template:
+        if preprocess.answer_column:
+            yield Problem(f"{path}.answerColumn", "has no meaning without a textTemplate", "set textTemplate")
+        return
+    try:
+        columns = template_columns(preprocess.text_template)
+    except ValueError as error:
+        yield Problem(f"{path}.textTemplate", f"not a valid template: {error}")
+        return
+    if not columns:
+        yield Problem(f"{path}.textTemplate", "names no column", "write columns in braces, such as {text}")
+    yield from _column_problems(path, preprocess, columns)
+
+
+def _column_problems(path: str, preprocess: Preprocess, columns: list[str]) -> Iterator[Problem]:
+    for column in columns:
+        if preprocess.text_columns and column not in preprocess.text_columns:
+            known = ", ".join(preprocess.text_columns)
+            yield Problem(f"{path}.textTemplate", f"names column {column!r}, which textColumns lacks (it has {known})")
+    if preprocess.answer_column and preprocess.answer_column not in columns:
+        yield Problem(
+            f"{path}.answerColumn",
+            f"{preprocess.answer_column!r} is not a placeholder of textTemplate",
+            f"use one of {', '.join(columns)}",
+        )
+
+
+def _system_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:
+    known = [system.name for system in spec.systems]
+    if name and name not in known:
+        yield _unknown(path, "system", name, known)
+
+
+def _unknown(path: str, kind: str, name: str, known: list[str]) -> Problem:
+    there_is = f"known: {', '.join(known)}" if known else "there is none"
+    return Problem(path, f"no {kind} is named {name!r}", there_is)
+
+
+def _pass_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
+    step = spec.passes[index]
+    path = f"spec.passes[{index}]"
+    if step.name == BASE:
+        yield Problem(f"{path}.name", "'base' means the input model", "choose another name")
+    yield from _system_reference(f"{path}.system", step.system, spec)
+    if not system_name(spec, step):
+        yield Problem(f"{path}.system", "not set, and there are several systems", "set it, or spec.engine.host")
+    yield from _input_problems(spec, index, path)
+    yield from _config_problems(spec, step, f"{path}.{step.path_name}")
+
+
+def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Problem]:
+    step, source = spec.passes[index], input_name(spec, index)
+    earlier = {p.name: PRODUCES[p.variant] for p in spec.passes[:index]}
+    products = {BASE: Product.MODEL, **earlier}
+    if source not in products:
+        yield _unknown(f"{path}.input", "earlier pass", source, list(products))
+    elif products[source] not in ACCEPTS[step.variant]:
+        wanted = " or ".join(sorted(ACCEPTS[step.variant]))
+        yield Problem(
+            f"{path}.input" if step.input else path,
+            f"{step.path_name} works on {_article(wanted)}, but {source!r} makes {_article(products[source])}",
+            _input_remedy(step),
+        )
+
+
+def _article(noun: str) -> str:
+    return noun if noun == Product.FIGURES else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _input_remedy(step: Pass) -> str:
+    if step.merge_adapter_weights:
+        return "put a lora or qlora pass before it, or name one by input"
+    if step.model_builder or isinstance(step.config, Lora):
+        return "put a mergeAdapterWeights pass before it, or name a model by input"
+    return "name a pass that makes a model by input"
+
+
+def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:
+    config = step.config
+    if isinstance(config, Lora):
+        yield from _tune_problems(spec, config, path)
+    if step.evaluate:
+        yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
+        yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
+    if step.model_builder and step.model_builder.precision == "fp16":
+        provider = execution_provider(spec, step)
+        if provider == "CPUExecutionProvider":
+            yield Problem(f"{path}.precision", f"fp16 does not run on {provider}", "use int4 or fp32")
+
+
+def _data_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:
+    known = [config.name for config in spec.data_configs]
+    if name not in known:
+        yield _unknown(path, "data config", name, known)
+
+
+def _tune_problems(spec: FineTuneJobSpec, config: Lora, path: str) -> Iterator[Problem]:
+    yield from _data_reference(f"{path}.trainData", config.train_data, spec)
+    if config.eval_data:
+        yield from _data_reference(f"{path}.evalData", config.eval_data, spec)
+    if config.eval_data and config.eval_fraction:
+        yield Problem(f"{path}.evalFraction", "set together with evalData", "choose one of the two")
+    evaluates = config.training.eval_strategy != "no"
+    if evaluates and not (config.eval_data or config.eval_fraction):
+        yield Problem(f"{path}.training.evalStrategy", "there are no held-out rows", "set evalFraction or evalData")
+    steps = config.training
+    if evaluates and 0 < steps.max_steps < steps.eval_steps and steps.eval_strategy == "steps":
+        message = f"evaluation after {steps.eval_steps} steps, but training ends after {steps.max_steps}"
+        yield Problem(f"{path}.training.evalSteps", message, "lower evalSteps")
+
+
+def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) -> Iterator[Problem]:
+    known = {evaluator.name: evaluator for evaluator in spec.evaluators}
+    if name not in known:
+        yield _unknown(f"{path}.evaluator", "evaluator", name, list(known))
+        return
+    config = next((c for c in spec.data_configs if c.name == data), None)
+    if config and any(metric.accuracy for metric in known[name].metrics) and not has_answer(config):
+        yield Problem(
+            f"{path}.data",
+            f"accuracy needs an answer, and the rows of {data!r} have none",
+            "use a textTemplate with a prompt and an answer, or set answerColumn",
+        )
+
+
+def has_answer(config: DataConfig) -> bool:
+    """Whether a row has a prompt and an answer: an answerColumn, or a template with several placeholders."""
+    preprocess = config.preprocess
+    if not preprocess.text_template:
+        return False
+    return bool(preprocess.answer_column) or len(template_columns(preprocess.text_template)) > 1
