@@ -1,0 +1,159 @@
+"""The command line: one function per command, each a few lines over the other modules."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from cluster import (
+    binaries,
+    environment,
+    images,
+    lifecycle,
+    network,
+    nodes,
+    options,
+    packages,
+    preflight,
+    processes,
+    settings,
+    smoke,
+)
+from cluster.components import ALL, named
+from cluster.errors import ClusterError
+
+DEFAULT_NAME = os.environ.get("FINETUNE_CLUSTER", "demo")
+
+Action = Callable[[argparse.Namespace], "int | None"]
+Commands = argparse._SubParsersAction  # argparse gives its type no public name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
+    try:
+        return chosen.run(chosen) or 0
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _preflight(chosen: argparse.Namespace) -> None:
+    print("\n".join(preflight.check(chosen.disk)))
+
+
+def _build(chosen: argparse.Namespace) -> None:
+    preflight.check(chosen.disk)
+    packages.install()
+    binaries.build(chosen.component, chosen.with_kwok)
+    images.archives()
+
+
+def _up(chosen: argparse.Namespace) -> None:
+    preflight.check(preflight.UP_DISK_GIB, go=False)
+    started = time.monotonic()
+    cluster = _configured(chosen)
+    if lifecycle.up(cluster):
+        print(f"cluster {cluster.name} is up after {time.monotonic() - started:.0f} s")
+    else:
+        print(f"cluster {cluster.name} is already up")
+    print(f'use it:   eval "$(python3 hack/cluster env --name {cluster.name})" && kubectl get nodes')
+    print(f"S3:       {cluster.s3_endpoint} here, {settings.S3_CLUSTER_ENDPOINT} in pods")
+    print(f"logs:     {cluster.logs}")
+    print(f"end it:   python3 hack/cluster down --name {cluster.name}")
+
+
+def _configured(chosen: argparse.Namespace) -> settings.Cluster:
+    """Flags that were given replace what the cluster remembers; the others don't."""
+    root = settings.cluster(chosen.name).root
+    given = {"subnet": chosen.subnet, "gpus": chosen.gpus, "audit": chosen.audit}
+    options.change(root, **{name: value for name, value in given.items() if value is not None})
+    return settings.cluster(chosen.name)
+
+
+def _down(chosen: argparse.Namespace) -> None:
+    cluster = settings.cluster(chosen.name)
+    lifecycle.down(cluster, chosen.purge)
+    print(f"cluster {cluster.name} is down" + (" and its folder is gone" if chosen.purge else ""))
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    """Exit 0 only when everything runs and is ready."""
+    cluster = settings.cluster(chosen.name)
+    there = network.exists(cluster)
+    for component in ALL:
+        pid = processes.pid(cluster, component.name)
+        state = "stopped" if not pid else "ready" if there and component.ready(cluster) else "not ready"
+        print(f"{component.name:26}{state:12}{pid or ''}")
+    return 0 if lifecycle.is_up(cluster) else 1
+
+
+def _env(chosen: argparse.Namespace) -> None:
+    cluster = settings.cluster(chosen.name)
+    print(json.dumps(environment.variables(cluster), indent=1) if chosen.json else environment.exports(cluster))
+
+
+def _load(chosen: argparse.Namespace) -> None:
+    images.load(settings.cluster(chosen.name), chosen.archive)
+
+
+def _restart(chosen: argparse.Namespace) -> None:
+    lifecycle.restart(settings.cluster(chosen.name), named(chosen.component))
+
+
+def _kill(chosen: argparse.Namespace) -> None:
+    lifecycle.kill(settings.cluster(chosen.name), named(chosen.component))
+
+
+def _gpus(chosen: argparse.Namespace) -> None:
+    cluster = settings.cluster(chosen.name)
+    lifecycle.set_gpus(cluster, chosen.count)
+    print(f"{cluster.node_name}: {nodes.GPU} {chosen.count}")
+
+
+def _smoke(chosen: argparse.Namespace) -> None:
+    smoke.run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 hack/cluster", description="A real Kubernetes on this machine.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    disk = _command(commands, "preflight", _preflight, "check this machine; change nothing")
+    build = _command(commands, "build", _build, "install packages and build the programs (about 25 min, once)")
+    for command in (disk, build):
+        command.add_argument("--disk", type=int, default=preflight.BUILD_DISK_GIB, help="GiB that must be free")
+    build.add_argument("--component", action="append", default=[], help="only this one; may be repeated")
+    build.add_argument("--with-kwok", action="store_true", help="also kwok, for tests at scale")
+
+    up = _cluster_command(commands, "up", _up, "start a cluster")
+    up.add_argument("--gpus", type=int, help="how many nvidia.com/gpu the node claims to have")
+    up.add_argument("--subnet", type=int, choices=range(1, 255), metavar="1-254", help="N of 10.211.N.0/24")
+    up.add_argument("--audit", action=argparse.BooleanOptionalAction, help="write an audit log")
+    down = _cluster_command(commands, "down", _down, "stop a cluster; its data stays")
+    down.add_argument("--purge", action="store_true", help="remove its data too")
+    _cluster_command(commands, "status", _status, "what runs; exit 1 unless all is ready")
+    env = _cluster_command(commands, "env", _env, "print exports for a shell")
+    env.add_argument("--json", action="store_true", help="as JSON")
+    load = _cluster_command(commands, "load", _load, "load an image")
+    load.add_argument("archive", help="a docker-archive, or - for standard input")
+    for name, action, text in (("restart", _restart, "restart a component"), ("kill", _kill, "crash a component")):
+        _cluster_command(commands, name, action, text).add_argument("component")
+    gpus = _cluster_command(commands, "gpus", _gpus, "claim that the node has accelerators")
+    gpus.add_argument("count", type=int)
+    _command(commands, "smoke", _smoke, "try everything with two clusters of its own")
+    return parser
+
+
+def _command(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=action)
+    return parser
+
+
+def _cluster_command(commands: Commands, name: str, action: Action, text: str) -> argparse.ArgumentParser:
+    parser = _command(commands, name, action, text)
+    parser.add_argument("--name", default=DEFAULT_NAME, help=f"the cluster's name (default: {DEFAULT_NAME})")
+    return parser

@@ -1,0 +1,29 @@
+"""What every component has: a command line, files it reads, and a sign that it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cluster.settings import Cluster
+
+
+def _nothing(cluster: Cluster) -> None:
+    """Most components read no files but certificates."""
+
+
+def _no_environment(cluster: Cluster) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Component:
+    """One process of the cluster."""
+
+    name: str
+    command: Callable[[Cluster], list[str]]
+    ready: Callable[[Cluster], bool]
+    prepare: Callable[[Cluster], None] = _nothing
+    environment: Callable[[Cluster], dict[str, str]] = _no_environment
+    aliases: tuple[str, ...] = field(default=())
+    seconds: float = 60

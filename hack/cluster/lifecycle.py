@@ -1,0 +1,149 @@
+"""Brings a cluster up and down, and breaks and mends its parts."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster import (
+    binaries,
+    certificates,
+    cgroups,
+    environment,
+    images,
+    mounts,
+    network,
+    nodes,
+    options,
+    packages,
+    processes,
+    s3_service,
+    settings,
+    waiting,
+)
+from cluster.components import ALL, WAVES
+from cluster.components.component import Component
+from cluster.errors import ClusterError
+from cluster.settings import Cluster
+
+
+def up(cluster: Cluster) -> bool:
+    """Start whatever does not run and wait until all of it is ready; False when all of it ran."""
+    _check_built()
+    with _lock(cluster):
+        ran = is_up(cluster)
+        if not ran:
+            _start(cluster)
+        _apply_options(cluster)
+    return not ran
+
+
+def is_up(cluster: Cluster) -> bool:
+    """Every process runs and says that it is ready."""
+    return network.exists(cluster) and all(
+        processes.pid(cluster, component.name) and component.ready(cluster) for component in ALL
+    )
+
+
+def down(cluster: Cluster, purge: bool = False) -> None:
+    """End everything the cluster started, pods included, and leave the machine as it was."""
+    with _lock(cluster):
+        for component in reversed(ALL):
+            if component.name == "containerd":
+                _end_pods(cluster)
+            processes.stop(cluster, component.name)
+        processes.end_all(processes.with_argument(str(cluster.containerd_socket)))
+        mounts.unmount_below(cluster.root, cluster.run)
+        network.remove(cluster)
+        cgroups.remove(cluster)
+        shutil.rmtree(cluster.run, ignore_errors=True)
+        if purge:
+            shutil.rmtree(cluster.root)
+
+
+def restart(cluster: Cluster, component: Component) -> None:
+    """Stop it if it runs, start it and wait for it; also the way back after ``kill``."""
+    with _lock(cluster):
+        processes.stop(cluster, component.name)
+        _launch(cluster, component)
+        _await(cluster, component)
+        if component.name == "kubelet":
+            _apply_options(cluster)
+
+
+def kill(cluster: Cluster, component: Component) -> None:
+    """End it without a word, as a crash would; nothing starts it again."""
+    if not processes.kill(cluster, component.name):
+        raise ClusterError(f"{component.name} does not run")
+
+
+def set_gpus(cluster: Cluster, count: int) -> None:
+    """Claim that many accelerators, now and after every restart of the kubelet."""
+    nodes.set_gpus(cluster, count)
+    options.change(cluster.root, gpus=count)
+    waiting.until(lambda: nodes.gpus(cluster) == (count, count), 30, f"{nodes.GPU} allocatable is {count}")
+
+
+def _check_built() -> None:
+    wanting = [*packages.missing(), *binaries.missing()]
+    if wanting:
+        raise ClusterError(f"not built yet: {', '.join(wanting)}\nrun `python3 hack/cluster build` first")
+
+
+def _start(cluster: Cluster) -> None:
+    network.ensure(cluster)
+    certificates.ensure(cluster)
+    environment.link_programs(cluster)
+    for wave in WAVES:
+        starting = [component for component in wave if not processes.pid(cluster, component.name)]
+        for component in starting:
+            _launch(cluster, component)
+        for component in wave:
+            _await(cluster, component)
+    images.load_own(cluster)
+    s3_service.ensure(cluster)
+
+
+def _apply_options(cluster: Cluster) -> None:
+    wanted = options.load(cluster.root).gpus
+    if nodes.gpus(cluster) != (wanted, wanted):
+        set_gpus(cluster, wanted)
+
+
+def _launch(cluster: Cluster, component: Component) -> None:
+    component.prepare(cluster)
+    processes.start(cluster, component.name, component.command(cluster), component.environment(cluster))
+
+
+def _await(cluster: Cluster, component: Component) -> None:
+    """Ready, or the reason why not: the end of its log."""
+
+    def ready_or_dead() -> bool:
+        return component.ready(cluster) or processes.pid(cluster, component.name) is None
+
+    try:
+        waiting.until(ready_or_dead, component.seconds, f"{component.name} is ready")
+    except ClusterError as error:
+        raise ClusterError(f"{error}\n{_log(cluster, component)}") from error
+    if processes.pid(cluster, component.name) is None:
+        raise ClusterError(f"{component.name} died while it started\n{_log(cluster, component)}")
+
+
+def _log(cluster: Cluster, component: Component) -> str:
+    return f"the end of {processes.log(cluster, component.name)}:\n{processes.tail(cluster, component.name)}"
+
+
+def _end_pods(cluster: Cluster) -> None:
+    """The kubelet is gone by now, so what is ended here stays ended."""
+    processes.end_all(cgroups.processes(cluster))
+
+
+@contextmanager
+def _lock(cluster: Cluster) -> Iterator[None]:
+    """One command at a time changes a cluster."""
+    settings.state_dir().mkdir(parents=True, exist_ok=True)
+    with open(settings.state_dir() / f".{cluster.name}.lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
