@@ -100,6 +100,8 @@ def _convert(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         converted["items"] = _convert(schema["items"], definitions)
     if isinstance(schema.get("additionalProperties"), dict):
         converted["additionalProperties"] = _convert(schema["additionalProperties"], definitions)
+    if "const" in schema:
+        converted["enum"] = [schema["const"]]
     if "default" in converted and converted["default"] is None:
         del converted["default"]
     return _typed(_openapi_bounds(converted))

@@ -5,9 +5,10 @@ at most 4096 bytes (https://kubernetes.io/docs/tasks/debug/debug-application/det
 report lies in the store. Progress is resource.status.Progress.
 """
 
-from typing import Annotated, Literal
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_serializer, model_validator
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.base import Model
@@ -32,14 +33,29 @@ class JobDocument(Model):
 
 
 class PassOutcome(Model):
-    """A committed pass. Wire names are short: 32 of these must fit into a termination message."""
+    """A pass whose key is known; a committed one has a digest.
 
-    index: int = Field(alias="i", ge=0, description="Position in spec.passes.")
-    key: Annotated[str, StringConstraints(max_length=CACHE_KEY_CHARS)] = Field(alias="k", description="Cache key, hex.")
+    On the wire an array [index, key, digest, size], the key in base64url: 32 of these must fit into a message.
+    """
+
+    index: int = Field(ge=0, description="Position in spec.passes.")
+    key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] = Field(description="Cache key, hex.")
     digest: Annotated[str, StringConstraints(max_length=43)] = Field(
-        default="", alias="d", description="sha256 of the output, base64url without padding; empty: not committed."
+        default="", description="sha256 of the output, base64url without padding; empty: not committed."
     )
-    size_bytes: int = Field(default=0, alias="s", ge=0)
+    size_bytes: int = Field(default=0, ge=0)
+
+    @model_serializer
+    def _array(self) -> list[int | str]:
+        return [self.index, _base64url(bytes.fromhex(self.key)), self.digest, self.size_bytes]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_array(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        index, key, digest, size = value
+        return {"index": index, "key": urlsafe_b64decode(key + "==").hex(), "digest": digest, "size_bytes": size}
 
 
 class Headline(Model):
@@ -62,7 +78,9 @@ class Published(Model):
     """The artifact that was published (or, without an output, that stands in the store)."""
 
     index: int = Field(alias="i", ge=0, description="Pass whose output it is.")
-    uri: Annotated[str, StringConstraints(max_length=1100)] = ""
+    uri: Annotated[str, StringConstraints(max_length=2048)] = Field(
+        default="", alias="u", description="Left out where it does not fit; it follows from the spec."
+    )
     digest: Annotated[str, StringConstraints(max_length=43)] = Field(alias="d")
     size_bytes: int = Field(alias="s", ge=0)
     format: str = Field(default="", alias="f")
@@ -107,6 +125,10 @@ def metric_values(headlines: list[Headline], index: int) -> list[MetricValue]:
     return [MetricValue(name=h.name, value=h.value) for h in headlines if h.index == index]
 
 
+def _base64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
 def _shortened(failure: FailureMessage | None) -> FailureMessage | None:
     if failure is None:
         return None
@@ -125,7 +147,9 @@ def _clip(text: str, limit: int) -> str:
 
 
 def _with_less(message: TerminationMessage) -> TerminationMessage:
-    """Drops what the report in the store can replace, least needed first: figures, then uncommitted keys."""
+    """Drops what the spec or the report in the store can replace, least needed first."""
+    if message.published and message.published.uri:
+        return message.model_copy(update={"published": message.published.model_copy(update={"uri": ""})})
     if message.headlines:
         return message.model_copy(update={"headlines": message.headlines[:-1]})
     if any(not p.digest for p in message.passes):

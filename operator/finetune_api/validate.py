@@ -219,6 +219,9 @@ def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) 
 def has_answer(config: DataConfig) -> bool:
     """Whether a row has a prompt and an answer: an answerColumn, or a template with several placeholders."""
     preprocess = config.preprocess
-    if not preprocess.text_template:
+    if preprocess.answer_column:
+        return True
+    try:
+        return len(template_columns(preprocess.text_template)) > 1
+    except ValueError:
         return False
-    return bool(preprocess.answer_column) or len(template_columns(preprocess.text_template)) > 1

@@ -1,0 +1,74 @@
+"""The CustomResourceDefinition is what the models say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from finetune_api.crd import custom_resource_definition, render
+
+REPOSITORY = Path(__file__).parents[3]
+KUBERNETES_LIMIT = 200 * 1024
+
+
+def schema() -> dict[str, Any]:
+    return custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def fields(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in node.get("properties", {}).items():
+        yield f"{path}.{name}", field
+        yield from fields(field, f"{path}.{name}")
+        yield from fields(field.get("items", {}), f"{path}.{name}[]")
+
+
+def test_the_generated_file_has_not_drifted():
+    assert (REPOSITORY / "crds" / "finetunejobs.yaml").read_text() == render(), "run make generate"
+
+
+def test_the_charts_copy_has_not_drifted():
+    copy = REPOSITORY / "charts" / "finetune-operator" / "files" / "finetunejobs.yaml"
+    assert copy.read_text() == render(), "run make generate"
+
+
+def test_every_field_is_described():
+    undescribed = [
+        path
+        for part in ("spec", "status")
+        for path, field in fields(schema()["properties"][part], part)
+        if not field.get("description")
+    ]
+    assert undescribed == []
+
+
+def test_every_string_and_list_is_bounded():
+    unbounded = [path for path, field in fields(schema()) if _is_unbounded(field)]
+    assert [path for path in unbounded if path not in {".apiVersion", ".kind"}] == []
+
+
+def _is_unbounded(field: dict[str, Any]) -> bool:
+    kinds = {"string": ("maxLength", "enum", "format"), "array": ("maxItems",)}
+    return field.get("type") in kinds and not any(key in field for key in kinds[field["type"]])
+
+
+def test_the_schema_is_structural():
+    text = yaml.safe_dump(schema())
+    for forbidden in ("$ref", "anyOf", "$defs", "title:", "const:"):
+        assert forbidden not in text
+
+
+def test_named_lists_merge_by_name():
+    for name in ("dataConfigs", "systems", "passes", "evaluators"):
+        field = schema()["properties"]["spec"]["properties"][name]
+        assert (field["x-kubernetes-list-type"], field["x-kubernetes-list-map-keys"]) == ("map", ["name"])
+
+
+def test_every_spec_field_but_suspend_is_immutable():
+    spec = schema()["properties"]["spec"]
+    guarded = {rule["message"].split()[0] for rule in spec["x-kubernetes-validations"]}
+    assert guarded == set(spec["properties"]) - {"suspend"}
+
+
+def test_the_definition_stays_under_its_limit():
+    assert len(render().encode()) < KUBERNETES_LIMIT

@@ -1,0 +1,34 @@
+"""Exit codes tell Kubernetes what to do."""
+
+import pytest
+
+from finetune_api.failures import EXIT_CODES, FineTuneError, Reason, is_permanent, reason_of_exit_code
+
+
+def test_no_two_reasons_share_an_exit_code():
+    assert len(set(EXIT_CODES.values())) == len(EXIT_CODES)
+
+
+@pytest.mark.parametrize("reason", [Reason.INVALID_SPEC, Reason.DATASET_INVALID, Reason.AUTH_DENIED, Reason.NAN_LOSS])
+def test_the_users_errors_are_never_retried(reason):
+    assert is_permanent(EXIT_CODES[reason])
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.STORE_UNAVAILABLE, Reason.HUB_UNAVAILABLE, Reason.INTERRUPTED, Reason.INTERNAL]
+)
+def test_passing_faults_are_retried(reason):
+    assert not is_permanent(EXIT_CODES[reason])
+
+
+def test_asked_to_stop_is_143_and_never_success():
+    assert EXIT_CODES[Reason.INTERRUPTED] == 143
+
+
+def test_a_foreign_exit_code_is_internal():
+    assert reason_of_exit_code(77) is Reason.INTERNAL
+
+
+def test_an_error_reads_as_place_cause_remedy():
+    error = FineTuneError(Reason.INVALID_SPEC, "bucket 'x' does not exist", remedy="Create it.", path="spec.store.s3")
+    assert str(error) == "spec.store.s3: bucket 'x' does not exist. Create it."

@@ -1,0 +1,77 @@
+"""The container's last word fits its 4096 bytes, whatever happened."""
+
+import pytest
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.messages import (
+    LIMIT_BYTES,
+    FailureMessage,
+    Headline,
+    PassOutcome,
+    Published,
+    TerminationMessage,
+    failure_message,
+    metric_values,
+)
+
+
+def fullest(committed: bool = True) -> TerminationMessage:
+    """Every part at its maximum: 32 passes, more figures than fit, the longest texts."""
+    digest = "A" * 43 if committed else ""
+    return TerminationMessage(
+        kind="prepare",
+        passes=[PassOutcome(index=i, key="f" * 32, digest=digest, size_bytes=10**13) for i in range(32)],
+        headlines=[Headline(index=i, name="n" * 20, value="0.1234567890") for i in range(32)],
+        published=Published(
+            index=31, uri="s3://" + "u" * 1000, digest="A" * 43, size_bytes=10**13, format="safetensors"
+        ),
+        failure=FailureMessage(
+            reason=Reason.DATASET_INVALID, message="ä" * 9000, remedy="ü" * 9000, path="p" * 9000, index=31
+        ),
+    )
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_message_filled_at_every_maximum_fits(committed):
+    assert len(fullest(committed).encode().encode()) <= LIMIT_BYTES
+
+
+def test_a_full_message_keeps_digests_failure_and_publication():
+    decoded = TerminationMessage.decode(fullest().encode())
+
+    assert [p.digest for p in decoded.passes] == ["A" * 43] * 32
+    assert decoded.failure is not None
+    assert decoded.failure.reason is Reason.DATASET_INVALID
+    assert decoded.published is not None
+    assert decoded.published.digest == "A" * 43
+
+
+def test_a_small_message_survives_the_journey_unchanged():
+    message = TerminationMessage(
+        kind="stage",
+        passes=[PassOutcome(index=0, key="0123456789abcdef0123456789abcdef", digest="cd", size_bytes=3)],
+        headlines=[Headline(index=0, name="accuracy", value="0.9500")],
+    )
+    assert TerminationMessage.decode(message.encode()) == message
+
+
+def test_a_logs_tail_is_not_taken_for_a_message():
+    with pytest.raises(ValueError, match="JSON"):
+        TerminationMessage.decode("Traceback (most recent call last):")
+
+
+def test_an_error_travels_with_place_and_remedy():
+    error = FineTuneError(Reason.AUTH_DENIED, "denied", remedy="check the key", path="spec.store.s3")
+
+    assert failure_message(error, 2).model_dump(by_alias=False) == {
+        "reason": Reason.AUTH_DENIED,
+        "message": "denied",
+        "remedy": "check the key",
+        "path": "spec.store.s3",
+        "index": 2,
+    }
+
+
+def test_figures_are_found_by_their_pass():
+    figures = [Headline(index=0, name="loss", value="1"), Headline(index=1, name="loss", value="2")]
+    assert [(m.name, m.value) for m in metric_values(figures, 1)] == [("loss", "2")]

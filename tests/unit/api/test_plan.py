@@ -1,0 +1,49 @@
+"""How a spec becomes stages."""
+
+from api_specs import spec_of
+from finetune_api.plan import BASE, Product, plan
+
+
+def test_consecutive_passes_on_one_system_share_a_stage():
+    chain = plan(spec_of(passes=[("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "build")]))
+
+    assert [(s.system.name, [p.name for p in s.passes]) for s in chain.stages] == [
+        ("gpu", ["tune"]),
+        ("cpu", ["merge", "int4"]),
+    ]
+
+
+def test_a_system_that_returns_later_is_a_stage_of_its_own():
+    chain = plan(spec_of(passes=[("check", "cpu", "evaluate"), ("tune", "gpu", "lora"), ("merge", "cpu", "merge")]))
+
+    assert [s.system.name for s in chain.stages] == ["cpu", "gpu", "cpu"]
+
+
+def test_a_pass_works_on_the_previous_pass_that_makes_a_model():
+    chain = plan(spec_of(passes=[("tune", "cpu", "lora"), ("check", "cpu", "evaluate"), ("merge", "cpu", "merge")]))
+
+    assert [p.input for p in chain.passes] == [BASE, "tune", "tune"]
+
+
+def test_an_adapter_remembers_the_model_it_belongs_to():
+    chain = plan(spec_of(passes=[("tune", "cpu", "lora"), ("merge", "cpu", "merge")]))
+
+    assert chain.pass_named("tune").base == BASE
+    assert chain.pass_named("merge").base == ""
+
+
+def test_the_artifact_is_what_the_last_model_making_pass_made():
+    chain = plan(spec_of(passes=[("tune", "cpu", "lora"), ("merge", "cpu", "merge"), ("check", "cpu", "evaluate")]))
+
+    assert chain.final is not None
+    assert (chain.final.name, chain.final.product) == ("merge", Product.MODEL)
+
+
+def test_a_chain_that_only_measures_has_no_artifact():
+    assert plan(spec_of(passes=[("check", "cpu", "evaluate")])).final is None
+
+
+def test_a_pass_without_a_system_runs_on_the_engines_host():
+    chain = plan(spec_of(passes=[("tune", "", "lora")], engine={"host": "gpu"}))
+
+    assert chain.passes[0].system == "gpu"

@@ -1,0 +1,130 @@
+"""What is said about a wrong spec: where, what, and what to do."""
+
+from typing import Any
+
+import pytest
+
+from api_specs import wire_pass, wire_spec
+from finetune_api.validate import parse, template_columns
+
+
+def findings(spec: dict[str, Any]) -> list[str]:
+    return [str(problem) for problem in parse(spec)[1]]
+
+
+def test_a_right_spec_has_no_problem():
+    assert findings(wire_spec()) == []
+
+
+def test_a_misspelt_field_is_named_with_its_path():
+    spec = wire_spec()
+    spec["passes"][0]["lora"]["rank"] = 8
+
+    assert any("spec.passes[0].lora.rank: unknown field" in text for text in findings(spec))
+
+
+def test_two_sources_at_once_are_refused_by_name():
+    spec = wire_spec(inputModel={"source": {"s3": {"uri": "s3://models/x"}, "volume": {"claimName": "models"}}})
+
+    [text] = findings(spec)
+    assert text.startswith("spec.inputModel.source: set exactly one of huggingFace, s3, volume")
+    assert "found s3, volume" in text
+
+
+def test_an_unknown_data_config_is_refused_with_the_known_ones():
+    spec = wire_spec()
+    spec["passes"][0]["lora"]["trainData"] = "tonez"
+
+    assert findings(spec) == ["spec.passes[0].lora.trainData: no data config is named 'tonez' (known: tones)"]
+
+
+@pytest.mark.parametrize(
+    ("bend", "path"),
+    [
+        (lambda s: s["passes"][0].update(system="gpuu"), "spec.passes[0].system"),
+        (lambda s: s.update(engine={"host": "gpuu"}), "spec.engine.host"),
+        (lambda s: s.update(prepare={"system": "gpuu"}), "spec.prepare.system"),
+    ],
+)
+def test_an_unknown_system_is_refused_where_it_is_named(bend, path):
+    spec = wire_spec()
+    bend(spec)
+
+    assert findings(spec) == [f"{path}: no system is named 'gpuu' (known: gpu, cpu)"]
+
+
+def test_several_systems_and_none_chosen_is_refused():
+    spec = wire_spec(passes=[("tune", "", "lora")])
+
+    assert findings(spec) == [
+        "spec.passes[0].system: not set, and there are several systems (set it, or spec.engine.host)"
+    ]
+
+
+def test_merging_without_an_adapter_is_refused():
+    spec = wire_spec(passes=[("merge", "cpu", "merge")])
+
+    assert findings(spec) == [
+        "spec.passes[0]: mergeAdapterWeights works on an adapter, but 'base' makes a model"
+        " (put a lora or qlora pass before it, or name one by input)"
+    ]
+
+
+def test_exporting_an_adapter_is_refused():
+    spec = wire_spec(passes=[("tune", "cpu", "lora"), ("int4", "cpu", "build")])
+
+    assert "modelBuilder works on a model, but 'tune' makes an adapter" in findings(spec)[0]
+
+
+def test_an_input_that_comes_later_is_refused():
+    spec = wire_spec(passes=[("tune", "cpu", "lora")])
+    spec["passes"] = [wire_pass("merge", "cpu", "merge", input="tune"), *spec["passes"]]
+
+    assert "spec.passes[0].input: no earlier pass is named 'tune'" in findings(spec)[0]
+
+
+def test_an_answer_column_outside_the_template_is_refused():
+    spec = wire_spec()
+    spec["dataConfigs"][0]["preprocess"]["answerColumn"] = "mood"
+
+    assert "spec.dataConfigs[0].preprocess.answerColumn: 'mood' is not a placeholder" in findings(spec)[0]
+
+
+def test_a_template_naming_a_column_that_text_columns_lacks_is_refused():
+    spec = wire_spec()
+    spec["dataConfigs"][0]["preprocess"]["textColumns"] = ["phrase"]
+
+    assert "names column 'tone', which textColumns lacks" in findings(spec)[0]
+
+
+def test_accuracy_without_an_answer_is_refused():
+    spec = wire_spec(passes=[("check", "cpu", "evaluate")])
+    spec["dataConfigs"][0]["preprocess"] = {"textColumns": ["phrase"]}
+
+    assert "spec.passes[0].evaluate.data: accuracy needs an answer" in findings(spec)[0]
+
+
+def test_evaluation_beyond_the_last_step_is_refused():
+    spec = wire_spec()
+    training = {"evalStrategy": "steps", "evalSteps": 187, "maxSteps": 10}
+    spec["passes"][0]["lora"] |= {"evalFraction": 0.3, "training": training}
+
+    assert "evaluation after 187 steps, but training ends after 10" in findings(spec)[0]
+
+
+def test_a_name_used_twice_is_refused():
+    spec = wire_spec(passes=[("tune", "cpu", "lora"), ("tune", "cpu", "merge")])
+
+    assert "spec.passes[1].name: 'tune' is used twice (give each a name of its own)" in findings(spec)
+
+
+@pytest.mark.parametrize("template", ["{", "{}", "{0}", "text }"])
+def test_a_broken_template_is_refused(template):
+    spec = wire_spec()
+    spec["dataConfigs"][0]["preprocess"]["textTemplate"] = template
+
+    assert "spec.dataConfigs[0].preprocess.textTemplate: not a valid template" in findings(spec)[0]
+
+
+def test_a_templates_columns_come_in_order_and_once():
+    assert template_columns("{b} {a} {b} {{literal}}") == ["b", "a"]
