@@ -1,0 +1,42 @@
+"""The images there are: which target of the Dockerfile, and which files of the checkout go in."""
+
+from dataclasses import dataclass
+
+ALWAYS = ("Dockerfile", ".dockerignore", "LICENSE", "pyproject.toml", "hack/images/install_tree.py")
+API = "operator/finetune_api"
+OPERATOR = "operator/finetune_operator"
+RUNNER = "runner/finetune_runner"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image; ``packages_target`` is a stage worth keeping for the next build."""
+
+    name: str
+    repository: str
+    target: str
+    inputs: tuple[str, ...]
+    free_gigabytes: int
+    expected: str
+    packages_target: str = ""
+
+
+IMAGES = {
+    image.name: image
+    for image in (
+        Image(
+            "operator", "finetune.local/operator", "operator",
+            (*ALWAYS, "requirements/operator.txt", API, OPERATOR, RUNNER),
+            free_gigabytes=2, expected="a minute, seconds when only our code changed",
+            packages_target="operator-packages",
+        ),
+        Image(
+            "thin-runner", "finetune.local/runner-thin", "runner-thin", (*ALWAYS, API, RUNNER),
+            free_gigabytes=1, expected="seconds",
+        ),
+        Image(
+            "runner", "finetune.local/runner", "runner", (*ALWAYS, "requirements/runner.txt", API, RUNNER),
+            free_gigabytes=30, expected="10 minutes",
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,83 @@
+"""The command line: one function per command, each a few lines over the other modules."""
+
+import argparse
+import json
+
+from images import base, building, cleaning, loading, locking, ml_env, volume
+from images.catalogue import IMAGES
+from images.errors import ImagesError
+from images.talk import say
+
+LOAD_TIMES = {"operator": "10 s", "thin-runner": "5 s", "runner": "5 minutes"}
+
+
+def main() -> int:
+    chosen = parser().parse_args()
+    try:
+        chosen.run(chosen)
+    except ImagesError as error:
+        say(f"error: {error}")
+        return 1
+    return 0
+
+
+def make_base(_: argparse.Namespace) -> None:
+    with locking.exclusive():
+        print(base.ensure())
+
+
+def build(chosen: argparse.Namespace) -> None:
+    print(building.build(IMAGES[chosen.command]))
+
+
+def make_environment(_: argparse.Namespace) -> None:
+    print(ml_env.ensure())
+
+
+def print_volume(chosen: argparse.Namespace) -> None:
+    print(volume.manifest(ml_env.ensure(), chosen.namespace), end="")
+
+
+def load(chosen: argparse.Namespace) -> None:
+    containerd = loading.containerd_of(chosen.cluster)
+    for name in chosen.image:
+        reference = building.build(IMAGES[name])
+        loading.load(reference, containerd, LOAD_TIMES[name])
+        print(reference)
+
+
+def references(chosen: argparse.Namespace) -> None:
+    found = {"base": base.reference(), **{name: building.reference(image) for name, image in IMAGES.items()}}
+    if chosen.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print("\n".join(f"{name:12} {reference}" for name, reference in found.items()))
+
+
+def clean(_: argparse.Namespace) -> None:
+    cleaning.clean()
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python3 hack/images", description="Build images without an engine.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    command("base", make_base, "make the base image from Debian packages; print its reference")
+    command("operator", build, "build the operator's image; print its reference")
+    command("thin-runner", build, "build the runner without its environment; print its reference")
+    command("runner", build, "build the full runner (10 minutes, 30 GB free); print its reference")
+    command("ml-env", make_environment, "make the environment for thin-runner; print its folder")
+    with_namespace = command("ml-env-volume", print_volume, "print the environment's volume and claim as YAML")
+    with_namespace.add_argument("--namespace", required=True)
+    to_cluster = command("load", load, "build images and put them into a cluster; print their references")
+    to_cluster.add_argument("--cluster", required=True, metavar="NAME")
+    to_cluster.add_argument("image", nargs="+", choices=sorted(IMAGES))
+    listing = command("refs", references, "print the references of the current tree, built or not")
+    listing.add_argument("--json", action="store_true")
+    command("clean", clean, "remove everything this made on the machine, clusters excepted")
+    return top

@@ -1,0 +1,60 @@
+"""buildah with a storage of its own, so that nobody else's images are seen or touched."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from images import places
+from images.programs import require_packages
+from images.shell import run, succeeds
+
+
+def command(*arguments: str | Path) -> list[str]:
+    folder = places.storage_dir()
+    own = ("--root", folder / "storage", "--runroot", folder / "run", "--storage-driver", "overlay")
+    return ["buildah", *map(str, (*own, *arguments))]
+
+
+def environment() -> dict[str, str]:
+    """Cache mounts (``RUN --mount=type=cache``) and scratch files go below TMPDIR."""
+    scratch = places.storage_dir() / "tmp"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return {**os.environ, "TMPDIR": str(scratch)}
+
+
+def buildah(*arguments: str | Path) -> str:
+    require_packages("buildah")
+    return run(command(*arguments), env=environment())
+
+
+def exists(reference: str) -> bool:
+    require_packages("buildah")
+    return succeeds(command("inspect", "--type", "image", reference), env=environment())
+
+
+def tags(repository: str) -> list[str]:
+    """Every tagged reference of a repository in the storage."""
+    listed = json.loads(buildah("images", "--json") or "null") or []
+    names = [name for image in listed for name in image.get("names") or []]
+    return [name for name in names if name.rpartition(":")[0] == repository]
+
+
+def keep_only(reference: str) -> None:
+    """Remove the older tags of an image, then the layers that no name leads to."""
+    repository = reference.rpartition(":")[0]
+    for older in tags(repository):
+        if older != reference:
+            buildah("rmi", older)
+    buildah("rmi", "--prune", "--force")
+
+
+@contextmanager
+def scratch_container() -> Iterator[tuple[str, Path]]:
+    """An empty container and where its file system is mounted; gone afterwards."""
+    name = buildah("from", "scratch").strip()
+    try:
+        yield name, Path(buildah("mount", name).strip())
+    finally:
+        buildah("rm", name)
