@@ -1,0 +1,66 @@
+{{- define "finetune-operator.name" -}}
+{{- default .Release.Name .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "finetune-operator.selectorLabels" -}}
+app.kubernetes.io/name: finetune-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "finetune-operator.labels" -}}
+{{ include "finetune-operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/part-of: finetune-operator
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{- define "finetune-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "finetune-operator.name" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* An image's reference; a dict of image (one of .Values.image) and appVersion. */ -}}
+{{- define "finetune-operator.image" -}}
+{{- if .image.reference -}}
+{{- .image.reference -}}
+{{- else if .image.digest -}}
+{{- printf "%s@%s" .image.repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .image.repository (default .appVersion .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "finetune-operator.operatorImage" -}}
+{{- include "finetune-operator.image" (dict "image" .Values.image.operator "appVersion" .Chart.AppVersion) -}}
+{{- end -}}
+
+{{- define "finetune-operator.runnerImage" -}}
+{{- include "finetune-operator.image" (dict "image" .Values.image.runner "appVersion" .Chart.AppVersion) -}}
+{{- end -}}
+
+{{- /* What the operator may do in the namespaces it serves. Nothing on secrets: pods mount them by name. */ -}}
+{{- define "finetune-operator.rules" -}}
+- apiGroups: [finetune-operator.dev]
+  resources: [finetunejobs]
+  verbs: [get, list, watch]
+- apiGroups: [finetune-operator.dev]
+  resources: [finetunejobs/status]
+  verbs: [get, patch, update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, get, list, watch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create, get]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
