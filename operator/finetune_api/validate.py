@@ -65,13 +65,19 @@ def template_columns(template: str) -> list[str]:
     """Columns that a text template names, in order, repeated ones once.
 
     Raises:
-        ValueError: the template's braces do not match, or a placeholder has no name.
+        ValueError: the template's braces do not match, or a placeholder has no name or more than a name.
     """
-    fields = [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
-    if any(not field or field.isdigit() for field in fields):
-        msg = "a placeholder without a column's name; write {column}, and {{ }} for braces"
-        raise ValueError(msg)
-    return list(dict.fromkeys(fields))
+    parsed = list(string.Formatter().parse(template))
+    for _, field, spec, conversion in parsed:
+        if field is not None and (not field or field.isdigit()):
+            msg = "a placeholder without a column's name; write {column}, and {{ }} for braces"
+            raise ValueError(msg)
+        if field is not None and (spec or conversion or set(".[") & set(field)):
+            msg = (
+                f"the placeholder at {field!r} is more than a column's name; write {{column}}, and {{{{ }}}} for braces"
+            )
+            raise ValueError(msg)
+    return list(dict.fromkeys(field for _, field, _, _ in parsed if field is not None))
 
 
 def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:

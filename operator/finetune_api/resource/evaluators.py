@@ -1,10 +1,13 @@
 """spec.evaluators: named sets of metrics."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, Name, OneOf, named_list
+
+MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=20)]
+"""Short, since it travels in a pod's termination message."""
 
 
 class AccuracyMetric(Model):
@@ -23,7 +26,7 @@ class Metric(OneOf):
 
     variants: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
 
-    name: Name = Field(description="Name of the figure in status and report.")
+    name: MetricName = Field(description="Name of the figure in status and report.")
     accuracy: AccuracyMetric | None = Field(default=None, description="Accuracy of the generated answer.")
     loss: LossMetric | None = Field(default=None, description="Loss on the completion.")
 

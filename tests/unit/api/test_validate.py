@@ -128,3 +128,9 @@ def test_a_broken_template_is_refused(template):
 
 def test_a_templates_columns_come_in_order_and_once():
     assert template_columns("{b} {a} {b} {{literal}}") == ["b", "a"]
+
+
+@pytest.mark.parametrize("template", ["{a.__class__}", "{a[0]}", "{a!r}", "{a:>9}", "{}", "{0}", "{a"])
+def test_a_placeholder_is_a_columns_name_and_nothing_else(template):
+    with pytest.raises(ValueError):
+        template_columns(template)
