@@ -1,0 +1,1 @@
+"""Rows become examples, and examples become tokens: the one rendering for training, evaluation and generation."""

@@ -1,0 +1,31 @@
+"""Which module runs which pass. Modules load when their pass runs: most of them bring torch."""
+
+import importlib
+
+from finetune_api.resource.base import Model
+from finetune_runner.passes.contract import PassInputs, PassResult, Report
+
+MODULES = {
+    "lora": "finetune_runner.passes.tune",
+    "qlora": "finetune_runner.passes.tune",
+    "merge_adapter_weights": "finetune_runner.passes.merge",
+    "model_builder": "finetune_runner.passes.model_builder",
+    "evaluate": "finetune_runner.passes.evaluate",
+}
+"""A pass's variant to the module whose `run` does it."""
+
+
+def run_pass(variant: str, config: Model, inputs: PassInputs, report: Report) -> PassResult:
+    """Runs a pass to its end.
+
+    Args:
+        variant: the pass's variant in Python's spelling, such as merge_adapter_weights.
+        config: that variant's config.
+        inputs: directories, rows and surroundings.
+        report: told how far the pass is.
+
+    Raises:
+        FineTuneError: the pass failed, with reason, place and remedy.
+    """
+    result: PassResult = importlib.import_module(MODULES[variant]).run(config, inputs, report)
+    return result
