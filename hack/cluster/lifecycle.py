@@ -53,20 +53,20 @@ def down(cluster: Cluster, purge: bool = False) -> None:
         for component in reversed(ALL):
             if component.name == "containerd":
                 _end_pods(cluster)
-            processes.stop(cluster, component.name)
+            processes.stop(cluster, component.name, component.stop_seconds)
         processes.end_all(processes.with_argument(str(cluster.containerd_socket)))
         mounts.unmount_below(cluster.root, cluster.run)
         network.remove(cluster)
         cgroups.remove(cluster)
         shutil.rmtree(cluster.run, ignore_errors=True)
-        if purge:
+        if purge and cluster.root.exists():
             shutil.rmtree(cluster.root)
 
 
 def restart(cluster: Cluster, component: Component) -> None:
     """Stop it if it runs, start it and wait for it; also the way back after ``kill``."""
     with _lock(cluster):
-        processes.stop(cluster, component.name)
+        processes.stop(cluster, component.name, component.stop_seconds)
         _launch(cluster, component)
         _await(cluster, component)
         if component.name == "kubelet":
@@ -124,7 +124,7 @@ def _await(cluster: Cluster, component: Component) -> None:
         return component.ready(cluster) or processes.pid(cluster, component.name) is None
 
     try:
-        waiting.until(ready_or_dead, component.seconds, f"{component.name} is ready")
+        waiting.until(ready_or_dead, component.start_seconds, f"{component.name} is ready")
     except ClusterError as error:
         raise ClusterError(f"{error}\n{_log(cluster, component)}") from error
     if processes.pid(cluster, component.name) is None:

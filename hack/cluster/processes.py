@@ -63,7 +63,7 @@ def started_at(cluster: Cluster, name: str) -> float:
     return _file(cluster, name).stat().st_mtime
 
 
-def stop(cluster: Cluster, name: str, seconds: float = 15) -> bool:
+def stop(cluster: Cluster, name: str, seconds: float) -> bool:
     """Ask it to end and, when it doesn't in time, end it; False when it did not run."""
     return _signal(cluster, name, [signal.SIGTERM, signal.SIGKILL], seconds)
 

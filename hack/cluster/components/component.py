@@ -26,4 +26,5 @@ class Component:
     prepare: Callable[[Cluster], None] = _nothing
     environment: Callable[[Cluster], dict[str, str]] = _no_environment
     aliases: tuple[str, ...] = field(default=())
-    seconds: float = 60
+    start_seconds: float = 60
+    stop_seconds: float = 10

@@ -61,5 +61,11 @@ def _audit(cluster: Cluster) -> list[str]:
 
 
 KUBE_APISERVER = Component(
-    name="kube-apiserver", command=command, ready=api.ready, prepare=prepare, aliases=("apiserver",)
+    name="kube-apiserver",
+    command=command,
+    ready=api.ready,
+    prepare=prepare,
+    aliases=("apiserver",),
+    # It would wait a minute for its clients' watches to end; what it was told is in etcd.
+    stop_seconds=2,
 )
