@@ -1,0 +1,85 @@
+# `make help` lists what there is. Every target does its own set-up.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+CLUSTER := $(PYTHON) hack/cluster
+CRDS := crds/finetunejobs.yaml charts/finetune-operator/files/finetunejobs.yaml
+CHECKED := operator runner tests hack examples
+
+export OMP_NUM_THREADS ?= 2
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: demo-preflight venv ## The whole story on this machine: cluster, images, operator, a job, its int4 model answering (an hour cold, 10 min warm).
+	$(BIN)/python hack/demo
+
+.PHONY: demo-preflight
+demo-preflight:
+	@$(PYTHON) hack/demo preflight
+
+.PHONY: preflight
+preflight: ## Whether this machine can run the tests; changes nothing.
+	@$(CLUSTER) preflight --disk 20
+
+.PHONY: test
+test: preflight test-unit test-runner test-cluster ## All tests in three tiers (40-60 min cold, under 20 warm).
+
+.PHONY: test-unit
+test-unit: venv ## Seconds; no cluster, no torch.
+	$(BIN)/pytest tests/unit
+
+.PHONY: test-runner
+test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
+	$(CLUSTER) build --component versitygw
+	$(BIN)/pytest tests/runner
+
+.PHONY: test-cluster
+test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
+	$(CLUSTER) build
+	$(BIN)/pytest tests/cluster
+
+.PHONY: lint
+lint: venv ## Style, types and import layers.
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+	PYTHONPATH=operator:runner $(BIN)/lint-imports
+
+.PHONY: format
+format: venv ## Let ruff rewrite what it can.
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+.PHONY: generate
+generate: venv ## Write the CRD from the models.
+	$(BIN)/python -m finetune_api.crd $(CRDS)
+
+.PHONY: lock
+lock: venv ## Pin all dependencies anew, with hashes.
+	$(PYTHON) hack/lock.py
+
+.PHONY: venv
+venv:
+	@$(PYTHON) hack/venv.py
+
+.PHONY: cluster-up
+cluster-up: ## A single-node Kubernetes and an S3 server on this machine (NAME=demo).
+	$(CLUSTER) build
+	$(CLUSTER) up --name $(or $(NAME),demo)
+
+.PHONY: cluster-down
+cluster-down: ## Stop the clusters `demo` and `test` and remove their state.
+	$(CLUSTER) down --name demo --purge
+	$(CLUSTER) down --name test --purge
+
+.PHONY: clean
+clean: cluster-down ## Also remove images, the environment for tests, .venv and .demo. Built programs stay in the cache.
+	$(PYTHON) hack/images clean
+	rm -rf .venv .demo

@@ -1,0 +1,43 @@
+"""Whether the demo can work on this machine, asked before anything is changed."""
+
+import shutil
+import sys
+
+from images import storage
+from images.catalogue import IMAGES
+
+from demo.commands import DemoError, hack
+
+COLD_GIB = 45
+"""What programs, images and the cluster need at their largest, when nothing is there."""
+WARM_GIB = 16
+"""What another run needs when the programs are built and the runner's image is there."""
+
+
+def main() -> int:
+    """Check, and say what is wrong; 0 when nothing is."""
+    try:
+        check()
+    except DemoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check() -> None:
+    """Debian, root, Python, Go and free disk.
+
+    Raises:
+        DemoError: something is missing; the findings were printed.
+    """
+    hack("cluster", "preflight", "--disk", str(_wanted()))
+
+
+def _wanted() -> int:
+    return WARM_GIB if _runner_is_built() else COLD_GIB
+
+
+def _runner_is_built() -> bool:
+    """Whether the runner image's heavy layers are in the build storage; our code on top takes seconds."""
+    target = IMAGES["runner"].packages_target
+    return bool(shutil.which("buildah")) and storage.exists(f"localhost/{target}:latest")
