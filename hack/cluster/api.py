@@ -19,7 +19,8 @@ def ready(cluster: Cluster) -> bool:
 
 
 def get(cluster: Cluster, path: str) -> Object:
-    return json.loads(_checked(cluster, "GET", path))
+    found: Object = json.loads(_checked(cluster, "GET", path))
+    return found
 
 
 def apply(cluster: Cluster, path: str, content: Object) -> None:
@@ -56,20 +57,24 @@ def _request(
     path: str,
     content: Object | None = None,
     kind: str = "",
+    *,
     port: int = API_PORT,
     tls: bool = True,
 ) -> tuple[int, str]:
     headers = {"Content-Type": kind} if kind else {}
-    if tls:
-        connection = http.client.HTTPSConnection(cluster.node_ip, port, timeout=10, context=_context(cluster, port))
-    else:
-        connection = http.client.HTTPConnection(cluster.node_ip, port, timeout=10)
+    connection = _connection(cluster, port, tls)
     try:
         connection.request(method, path, json.dumps(content) if content else None, headers)
         response = connection.getresponse()
         return response.status, response.read().decode(errors="replace")
     finally:
         connection.close()
+
+
+def _connection(cluster: Cluster, port: int, tls: bool) -> http.client.HTTPConnection:
+    if tls:
+        return http.client.HTTPSConnection(cluster.node_ip, port, timeout=10, context=_context(cluster, port))
+    return http.client.HTTPConnection(cluster.node_ip, port, timeout=10)
 
 
 def _context(cluster: Cluster, port: int) -> ssl.SSLContext:

@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import settings
 from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GOMOD = Path(__file__).resolve().parent / "gomod"
 VERSION_PACKAGE = "k8s.io/component-base/version"
@@ -180,7 +183,7 @@ def _folder(name: str, source: Source) -> Path:
 def _lock() -> Iterator[None]:
     """One build at a time: the second waits and then finds everything built."""
     settings.cache_dir().mkdir(parents=True, exist_ok=True)
-    with open(settings.cache_dir() / "build.lock", "w") as handle:
+    with (settings.cache_dir() / "build.lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -27,7 +27,11 @@ def identities(cluster: Cluster) -> list[Identity]:
     node = ("IP:" + cluster.node_ip, "DNS:" + cluster.node_name)
     own = ("IP:127.0.0.1", "DNS:localhost")
     return [
-        Identity("kube-apiserver", "/CN=kube-apiserver", (*node, *own, f"IP:{cluster.api_service_ip}", *(f"DNS:{name}" for name in service))),
+        Identity(
+            "kube-apiserver",
+            "/CN=kube-apiserver",
+            (*node, *own, f"IP:{cluster.api_service_ip}", *(f"DNS:{name}" for name in service)),
+        ),
         Identity("kubelet-server", f"/CN={cluster.node_name}", (*node, *own)),
         Identity("apiserver-kubelet-client", "/O=system:masters/CN=kube-apiserver-kubelet-client"),
         Identity("admin", "/O=system:masters/CN=finetune-admin"),

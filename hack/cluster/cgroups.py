@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cluster.settings import Cluster
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
 
 MOUNT = Path("/sys/fs/cgroup")
 

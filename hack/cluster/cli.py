@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cluster import (
     binaries,
@@ -29,7 +30,9 @@ from cluster.errors import ClusterError
 DEFAULT_NAME = os.environ.get("FINETUNE_CLUSTER", "demo")
 
 Action = Callable[[argparse.Namespace], "int | None"]
-Commands = argparse._SubParsersAction  # argparse gives its type no public name
+if TYPE_CHECKING:
+    # argparse gives this type no public name.
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,7 +117,7 @@ def _gpus(chosen: argparse.Namespace) -> None:
     print(f"{cluster.node_name}: {nodes.GPU} {chosen.count}")
 
 
-def _smoke(chosen: argparse.Namespace) -> None:
+def _smoke(_chosen: argparse.Namespace) -> None:
     smoke.run()
 
 

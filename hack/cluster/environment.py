@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from typing import TYPE_CHECKING
 
 from cluster import binaries, settings
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
+
 
 def variables(cluster: Cluster) -> dict[str, str]:
     path = [str(cluster.bin), *(part for part in os.environ.get("PATH", "").split(":") if part != str(cluster.bin))]

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from cluster import settings, shell
 from cluster.components.containerd import ctr
 from cluster.errors import ClusterError
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cluster.settings import Cluster
 
 PAUSE_SOURCE = Path(__file__).resolve().parent / "pause.c"
 BUSYBOX = Path("/bin/busybox")
@@ -34,13 +38,18 @@ def load_own(cluster: Cluster) -> None:
 def load(cluster: Cluster, archive: str) -> None:
     """Import a docker-archive from a file, or from standard input when the name is ``-``."""
     command = ctr(cluster, "images", "import", "-")
-    if archive == "-":
-        done = subprocess.run(command, stdin=sys.stdin.buffer, stdout=sys.stderr, check=False)
-    else:
-        with open(archive, "rb") as stream:
-            done = subprocess.run(command, stdin=stream, stdout=subprocess.DEVNULL, check=False)
+    with _opened(archive) as stream:
+        done = subprocess.run(command, stdin=stream, stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise ClusterError(f"containerd did not take {archive}; is it a docker-archive, and is the cluster up?")
+
+
+def _opened(archive: str) -> AbstractContextManager[IO[bytes]]:
+    if archive == "-":
+        return nullcontext(sys.stdin.buffer)
+    if not Path(archive).is_file():
+        raise ClusterError(f"{archive}: no such file")
+    return Path(archive).open("rb")
 
 
 def archives() -> dict[str, Path]:

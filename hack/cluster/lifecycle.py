@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from cluster import (
     binaries,
@@ -24,9 +24,13 @@ from cluster import (
     waiting,
 )
 from cluster.components import ALL, WAVES
-from cluster.components.component import Component
 from cluster.errors import ClusterError
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cluster.components.component import Component
+    from cluster.settings import Cluster
 
 
 def up(cluster: Cluster) -> bool:
@@ -144,6 +148,6 @@ def _end_pods(cluster: Cluster) -> None:
 def _lock(cluster: Cluster) -> Iterator[None]:
     """One command at a time changes a cluster."""
     settings.state_dir().mkdir(parents=True, exist_ok=True)
-    with open(settings.state_dir() / f".{cluster.name}.lock", "w") as handle:
+    with (settings.state_dir() / f".{cluster.name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

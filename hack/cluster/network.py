@@ -7,9 +7,13 @@ and two clusters can't get in each other's way.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import shell
-from cluster.settings import Cluster
+from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
 
 SYSCTLS = {
     "net/ipv4/ip_forward": "1",
@@ -24,7 +28,12 @@ def inside(cluster: Cluster, *command: str) -> list[str]:
 
 def ensure(cluster: Cluster) -> None:
     """Namespace, cable, addresses and routes, made anew unless they are all there."""
-    if exists(cluster) and shell.succeeds("ip", "link", "show", _cable(cluster)):
+    owner = _owner(cluster)
+    if owner not in ("", str(cluster.root)):
+        raise ClusterError(
+            f"10.211.{cluster.subnet}.0/24 belongs to the cluster in {owner}: choose another with `up --subnet N`"
+        )
+    if owner and exists(cluster):
         return
     remove(cluster)
     shell.run("ip", "netns", "add", cluster.netns)
@@ -39,14 +48,21 @@ def exists(cluster: Cluster) -> bool:
 
 def remove(cluster: Cluster) -> None:
     """Deleting one end of the cable deletes the other and this machine's routes over it."""
-    if shell.succeeds("ip", "link", "show", _cable(cluster)):
+    if _owner(cluster) == str(cluster.root):
         shell.run("ip", "link", "delete", _cable(cluster))
     if exists(cluster):
         shell.run("ip", "netns", "delete", cluster.netns)
 
 
+def _owner(cluster: Cluster) -> str:
+    """The folder of the cluster that the cable belongs to, noted on the cable; empty when there is none."""
+    alias = Path("/sys/class/net", _cable(cluster), "ifalias")
+    return (alias.read_text().strip() or "another program") if alias.exists() else ""
+
+
 def _host_side(cluster: Cluster) -> None:
     cable = _cable(cluster)
+    shell.run("ip", "link", "set", cable, "alias", str(cluster.root))
     shell.run("ip", "address", "add", f"{cluster.host_ip}/24", "dev", cable)
     shell.run("ip", "link", "set", cable, "up")
     for destination in (cluster.pod_cidr, cluster.service_cidr):

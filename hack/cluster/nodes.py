@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cluster import api
 from cluster.errors import ClusterError
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
 
 GPU = "nvidia.com/gpu"
 

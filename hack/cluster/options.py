@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,6 @@ def save(root: Path, options: Options) -> None:
     (root / "options.json").write_text(json.dumps(asdict(options), indent=1))
 
 
-def change(root: Path, **changes: int | bool) -> None:
+def change(root: Path, **changes: Any) -> None:
     """Keep what is not named as it was."""
     save(root, replace(load(root), **changes))

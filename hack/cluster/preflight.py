@@ -8,10 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import settings
 from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIB = 1024**3
 BUILD_DISK_GIB = 12
@@ -43,7 +46,7 @@ def _user() -> tuple[bool, str]:
 
 def _python() -> tuple[bool, str]:
     found = platform.python_version()
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11):  # noqa: UP036 - this very line is for those who have an older one
         return True, f"Python {found}"
     return False, f"Python {found}: 3.11 or later is needed; run with /usr/bin/python3"
 

@@ -13,9 +13,12 @@ import signal
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import network
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
 
 TAIL_LINES = 25
 
@@ -32,7 +35,7 @@ class Record:
 def start(cluster: Cluster, name: str, command: list[str], environment: dict[str, str]) -> None:
     """Start it in the cluster's network, in a session of its own, with its output in the log."""
     cluster.logs.mkdir(parents=True, exist_ok=True)
-    with open(log(cluster, name), "ab") as output:
+    with log(cluster, name).open("ab") as output:
         process = subprocess.Popen(
             network.inside(cluster, *command),
             stdin=subprocess.DEVNULL,

@@ -7,13 +7,17 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from cluster import cgroups, lifecycle, network, options, processes, settings, smoke_manifests, waiting
 from cluster.components import named
 from cluster.errors import ClusterError
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cluster.settings import Cluster
 
 NAMES = ("smoke-a", "smoke-b")
 GPUS = 4
@@ -108,7 +112,8 @@ def _kubectl_command(cluster: Cluster, *arguments: str) -> list[str]:
 def _fetch(address: str) -> str:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=5) as response:
-        return response.read().decode()
+        page: bytes = response.read()
+    return page.decode()
 
 
 def _expect(holds: bool, what: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAUSE = 0.1
 

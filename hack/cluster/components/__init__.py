@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster.components.component import Component
+from typing import TYPE_CHECKING
+
 from cluster.components.containerd import CONTAINERD
 from cluster.components.coredns import COREDNS
 from cluster.components.etcd import ETCD
@@ -13,6 +14,9 @@ from cluster.components.kube_scheduler import KUBE_SCHEDULER
 from cluster.components.kubelet import KUBELET
 from cluster.components.s3 import S3
 from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from cluster.components.component import Component
 
 # Those of one wave need nothing of each other and start together.
 WAVES: tuple[tuple[Component, ...], ...] = (

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from cluster.settings import Cluster
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cluster.settings import Cluster
 
 
-def _nothing(cluster: Cluster) -> None:
+def _nothing(_cluster: Cluster) -> None:
     """Most components read no files but certificates."""
 
 
-def _no_environment(cluster: Cluster) -> dict[str, str]:
+def _no_environment(_cluster: Cluster) -> dict[str, str]:
     return {}
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import binaries, shell
 from cluster.components.component import Component
 from cluster.settings import PAUSE_IMAGE, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONFIG = """\
 version = 2
@@ -92,7 +95,7 @@ def ready(cluster: Cluster) -> bool:
 
 
 def ctr(cluster: Cluster, *arguments: str) -> list[str]:
-    """containerd's own client, in the namespace where Kubernetes looks."""
+    """Runs containerd's own client in the namespace where Kubernetes looks."""
     return ["/usr/bin/ctr", "--address", str(cluster.containerd_socket), "--namespace", "k8s.io", *arguments]
 
 

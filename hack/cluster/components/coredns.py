@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import api, binaries
 from cluster.components.component import Component
 from cluster.settings import CLUSTER_DOMAIN, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 READY_PORT = 8181
 

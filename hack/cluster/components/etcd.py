@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cluster import api
 from cluster.components.component import Component
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
 
 CLIENT = "http://127.0.0.1:2379"
 PEER = "http://127.0.0.1:2380"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import api, binaries
 from cluster.components.component import Component
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cluster.settings import Cluster
 
 HEALTH_PORT = 10256
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cluster import api, binaries
 from cluster.components.component import Component
-from cluster.settings import Cluster
+
+if TYPE_CHECKING:
+    from cluster.settings import Cluster
 
 PORT = 10259
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster import api, binaries, cgroups, nodes, processes
 from cluster.components.component import Component
 from cluster.settings import CLUSTER_DOMAIN, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_PODS = 110
 HEALTH_PORT = 10248

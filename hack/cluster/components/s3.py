@@ -25,7 +25,7 @@ def command(cluster: Cluster) -> list[str]:
     ]
 
 
-def environment(cluster: Cluster) -> dict[str, str]:
+def environment(_cluster: Cluster) -> dict[str, str]:
     return {"ROOT_ACCESS_KEY": S3_ACCESS_KEY, "ROOT_SECRET_KEY": S3_SECRET_KEY}
 
 
