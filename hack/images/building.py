@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from images import base, context, disk, locking, places, storage, surroundings
+from images import base, context, disk, places, storage, surroundings
 from images.catalogue import Image
 from images.talk import say, step
 
@@ -20,7 +20,7 @@ def name_of(image: Image, folder: Path) -> str:
 
 def build(image: Image) -> str:
     """Return the reference of the image of the current tree, built now if need be."""
-    with locking.exclusive(), context.snapshot(image) as folder:
+    with context.snapshot(image) as folder:
         wanted = name_of(image, folder)
         if storage.exists(wanted):
             say(f"{wanted} is up to date")

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from images import locking, places, storage
+from images import places, storage
 from images.shell import run
 from images.talk import say
 
@@ -11,15 +11,14 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 def clean() -> None:
-    with locking.exclusive():
-        if places.storage_dir().exists():
-            storage.buildah("rm", "--all")
-            storage.buildah("rmi", "--all", "--force")
-            unmount(places.storage_dir())
-        for folder in (places.storage_dir(), places.environments_dir(), places.tools_dir()):
-            if folder.exists():
-                say(f"removing {folder}")
-                shutil.rmtree(folder)
+    if places.storage_dir().exists():
+        storage.buildah("rm", "--all")
+        storage.buildah("rmi", "--all", "--force")
+        unmount(places.storage_dir())
+    for folder in (places.storage_dir(), places.environments_dir(), places.tools_dir()):
+        if folder.exists():
+            say(f"removing {folder}")
+            shutil.rmtree(folder)
 
 
 def unmount(folder: Path) -> None:

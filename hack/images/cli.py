@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from contextlib import nullcontext
 
 from images import base, building, cleaning, loading, locking, ml_env, volume
 from images.catalogue import IMAGES
@@ -14,7 +15,8 @@ LOAD_TIMES = {"operator": "10 s", "thin-runner": "5 s", "runner": "5 minutes"}
 def main() -> int:
     chosen = parser().parse_args()
     try:
-        chosen.run(chosen)
+        with locking.exclusive() if chosen.run is not references else nullcontext():
+            chosen.run(chosen)
     except ImagesError as error:
         say(f"error: {error}")
         return 1
@@ -22,8 +24,7 @@ def main() -> int:
 
 
 def make_base(_: argparse.Namespace) -> None:
-    with locking.exclusive():
-        print(base.ensure())
+    print(base.ensure())
 
 
 def build(chosen: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""One build at a time: pruning in one would take layers from under another."""
+"""One command at a time: pruning in one would take layers from under another."""
 
 import fcntl
 from collections.abc import Iterator
@@ -15,6 +15,6 @@ def exclusive() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another build to end")
+            say("waiting for another command to end")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

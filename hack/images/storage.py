@@ -42,7 +42,11 @@ def tags(repository: str) -> list[str]:
 
 
 def keep_only(reference: str) -> None:
-    """Remove the older tags of an image, then the layers that no name leads to."""
+    """Remove the older tags of an image, then the layers that no name leads to.
+
+    Builds leave containers behind, which would keep their layers.
+    """
+    buildah("rm", "--all")
     repository = reference.rpartition(":")[0]
     for older in tags(repository):
         if older != reference:
