@@ -1,0 +1,47 @@
+"""The library versions that decide what a pass makes.
+
+Prepare runs without these libraries, so it reads their versions here; requirements/runner.txt installs the same.
+A test fails when the two drift.
+"""
+
+from importlib import metadata
+
+PINNED: dict[str, str] = {
+    "torch": "2.15.0",
+    "transformers": "5.24.0",
+    "peft": "0.21.2",
+    "bitsandbytes": "0.50.2",
+    "onnxruntime-genai": "0.18.0",
+    "onnxruntime": "1.32.0",
+}
+
+DECIDING: dict[str, tuple[str, ...]] = {
+    "lora": ("torch", "transformers", "peft"),
+    "qlora": ("torch", "transformers", "peft", "bitsandbytes"),
+    "merge_adapter_weights": ("torch", "transformers", "peft"),
+    "model_builder": ("torch", "transformers", "onnxruntime-genai", "onnxruntime"),
+    "evaluate": ("torch", "transformers", "peft", "onnxruntime-genai", "onnxruntime"),
+}
+"""Per kind of pass: the libraries whose version changes what it makes."""
+
+
+def deciding(kind: str) -> dict[str, str]:
+    """Name to version of the libraries that decide the output of a kind of pass."""
+    return {name: PINNED[name] for name in DECIDING[kind]}
+
+
+def differing(kind: str) -> dict[str, str]:
+    """Libraries of a kind of pass that are installed here in another version than the pinned one.
+
+    What is not installed under its own name (onnxruntime-genai-cuda) can't be compared, and is left out.
+    """
+    found = {name: _installed(name) for name in DECIDING[kind]}
+    return {name: version for name, version in found.items() if version and version != PINNED[name]}
+
+
+def _installed(name: str) -> str:
+    """The public version (without a build's suffix such as +cpu), empty where it is not installed."""
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,134 @@
+"""Models and rows on the Hugging Face hub: a revision pinned to a commit, files of that commit."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from finetune_api.cache_key import digest_of
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.locations import HuggingFaceRepository
+from finetune_runner.layout import PodLayout
+from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, not_found
+from finetune_runner.store.paths import below
+from finetune_runner.store.secrets import secret_value
+
+METADATA_SECONDS = 30.0
+UNAUTHORIZED = 401
+FORBIDDEN = 403
+
+
+class HubSource:
+    """Satisfies Source. Files are identified by the repository's commit."""
+
+    def __init__(self, repository: HuggingFaceRepository, *, kind: Kind, layout: PodLayout, path: str) -> None:
+        """Makes no request yet.
+
+        Raises:
+            FineTuneError: AuthDenied, when the token's secret or key is missing.
+        """
+        self.path = path
+        self.kind = kind
+        self.repository = repository
+        self.token = _token(repository, layout, path)
+
+    def resolve(self, wanted: Wanted) -> Pinned:
+        repository = self.repository
+        with self._mapped():
+            info = self._api().repo_info(
+                repository.repo,
+                repo_type=self.kind,
+                revision=repository.revision,
+                files_metadata=True,
+                timeout=METADATA_SECONDS,
+            )
+        files = [PinnedFile(path=f.rfilename, size=f.size or 0) for f in info.siblings or [] if wanted(f.rfilename)]
+        if not files:
+            raise not_found(
+                self.kind,
+                f"{self._name()} has none of the files that are needed",
+                remedy="Check repo, revision and files.",
+                path=f"{self.path}.repo",
+            )
+        digest = digest_of([self.kind, repository.repo, info.sha, sorted(file.path for file in files)])
+        uri = f"hf://{repository.repo}@{info.sha}"
+        return Pinned(uri=uri, digest=digest, revision=info.sha or "", files=files)
+
+    def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
+        with self._mapped():
+            for file in files:
+                below(target, file.path)
+                self._api().hf_hub_download(
+                    self.repository.repo,
+                    file.path,
+                    repo_type=self.kind,
+                    revision=pinned.revision,
+                    local_dir=target,
+                )
+        shutil.rmtree(target / ".cache", ignore_errors=True)  # the hub library's book-keeping
+
+    def _api(self) -> Any:
+        from huggingface_hub import HfApi  # noqa: PLC0415  half a second
+
+        # False, not None: no token that happens to lie in the home directory or environment.
+        return HfApi(endpoint=self.repository.endpoint or None, token=self.token or False)
+
+    def _name(self) -> str:
+        return f"{self.kind} repository {self.repository.repo!r}"
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        from huggingface_hub import errors  # noqa: PLC0415
+
+        try:
+            yield
+        except errors.HFValidationError as error:
+            raise not_found(self.kind, f"{error}", remedy="Correct repo.", path=f"{self.path}.repo") from error
+        except errors.HfHubHTTPError as error:
+            raise self._failure(error) from error
+        except (errors.HTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
+            raise self._unavailable(error) from error
+
+    def _failure(self, error: Any) -> FineTuneError:
+        """What an answer of the hub means."""
+        from huggingface_hub import errors  # noqa: PLC0415
+
+        status = error.response.status_code
+        if isinstance(error, (errors.GatedRepoError, errors.DisabledRepoError)) or status == FORBIDDEN:
+            return self._denied("access is restricted")
+        if self.token and status == UNAUTHORIZED:
+            return self._denied("the token is not valid, or may not read it")
+        if isinstance(error, errors.RepositoryNotFoundError):
+            remedy = "Check repo; for a private or gated one set tokenSecretRef."
+            return not_found(
+                self.kind, f"there is no {self._name()} that we may read", remedy=remedy, path=f"{self.path}.repo"
+            )
+        if isinstance(error, errors.RevisionNotFoundError):
+            message = f"{self._name()} has no revision {self.repository.revision!r}"
+            return not_found(self.kind, message, remedy="Check revision.", path=f"{self.path}.revision")
+        return self._unavailable(error)
+
+    def _denied(self, why: str) -> FineTuneError:
+        return FineTuneError(
+            Reason.AUTH_DENIED,
+            f"the hub denies access to {self._name()}: {why}",
+            remedy="Accept the repository's terms on the hub, and set tokenSecretRef to a token that may read it.",
+            path=f"{self.path}.tokenSecretRef",
+        )
+
+    def _unavailable(self, error: Exception) -> FineTuneError:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        return FineTuneError(
+            Reason.HUB_UNAVAILABLE,
+            f"the hub can't be reached for {self._name()}: {first}",
+            remedy="Check that the pods may reach the hub, or set endpoint to a mirror.",
+            path=self.path,
+        )
+
+
+def _token(repository: HuggingFaceRepository, layout: PodLayout, path: str) -> str:
+    reference = repository.token_secret_ref
+    if reference is None:
+        return ""
+    return secret_value(layout.secrets, reference.name, reference.key, f"{path}.tokenSecretRef")

@@ -1,0 +1,63 @@
+"""Models and rows in a bucket: an object, or all objects below a prefix."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from finetune_api.failures import FineTuneError
+from finetune_api.resource.locations import S3Location
+from finetune_runner.layout import PodLayout
+from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found
+from finetune_runner.store.object_store import ObjectInfo, ObjectStore
+from finetune_runner.store.opening import open_s3
+from finetune_runner.store.paths import below
+
+
+class S3Source:
+    """Satisfies Source. Files are identified by key, ETag and size, and fetched with If-Match."""
+
+    def __init__(self, location: S3Location, *, kind: Kind, layout: PodLayout, path: str) -> None:
+        self.path = path
+        self.kind = kind
+        self.location = location
+        bucket = location.model_copy(update={"uri": f"s3://{location.bucket}"})
+        self.store: ObjectStore = open_s3(bucket, layout, path)
+
+    def resolve(self, wanted: Wanted) -> Pinned:
+        self.store.check()
+        single = self._single()
+        files = [single] if single else [file for file in self._below() if wanted(file.path)]
+        if not files:
+            raise self._missing()
+        return Pinned(uri=self.location.uri, digest=identity(files), files=files, single=bool(single))
+
+    def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
+        for file in files:
+            info = ObjectInfo(key=self._key(pinned, file), size=file.size, etag=file.etag)
+            if not self.store.download(info, below(target, file.path)):
+                raise changed(self.kind, f"{self.location.uri} ({file.path})", f"{self.path}.uri")
+
+    def _single(self) -> PinnedFile | None:
+        """The object at the key itself, for rows."""
+        key = self.location.key
+        if self.kind == "model" or not key or self.location.uri.endswith("/"):
+            return None
+        info = self.store.head(key)
+        return PinnedFile(path=PurePosixPath(key).name, size=info.size, etag=info.etag) if info else None
+
+    def _below(self) -> Iterator[PinnedFile]:
+        prefix = f"{self.location.key}/" if self.location.key else ""
+        for info in self.store.list(prefix):
+            if not info.key.endswith("/"):  # what consoles leave behind as a "folder"
+                yield PinnedFile(path=info.key.removeprefix(prefix), size=info.size, etag=info.etag)
+
+    def _key(self, pinned: Pinned, file: PinnedFile) -> str:
+        return self.location.key if pinned.single else f"{self.location.key}/{file.path}".lstrip("/")
+
+    def _missing(self) -> FineTuneError:
+        what = "a directory with config.json" if self.kind == "model" else "a .json or .jsonl file"
+        return not_found(
+            self.kind,
+            f"there is no {self.kind} at {self.location.uri}",
+            remedy=f"Put {what} there, or correct the URI.",
+            path=f"{self.path}.uri",
+        )

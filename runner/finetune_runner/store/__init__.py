@@ -1,0 +1,1 @@
+"""Where the outputs of passes lie: an object store, and what a committed output is."""

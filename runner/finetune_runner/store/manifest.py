@@ -1,0 +1,78 @@
+"""manifest.json: what makes a set of files an output. Without it they do not exist."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from finetune_api.resource.base import Model
+from finetune_runner.store.digests import directory_digest, file_sha256
+
+MANIFEST = "manifest.json"
+
+
+class ManifestFile(Model):
+    """A file of an output; path with slashes, relative to the output."""
+
+    path: str
+    sha256: str
+    size: int = Field(ge=0)
+
+
+class Manifest(Model):
+    """An output: its files, what it was made from, and the figures that were measured on the way."""
+
+    version: Literal[1] = 1
+    kind: str
+    """The pass's variant, such as lora."""
+    pass_version: int
+    attempt: str = ""
+    """Folder below attempts/ that holds the files; empty for a published artifact, whose files lie beside."""
+    files: list[ManifestFile]
+    digest: str
+    """sha256 (hex) over the files' digests, see digests.directory_digest."""
+    size_bytes: int
+    inputs: dict[str, str]
+    """Role (input, base) to the digest of what it was made from."""
+    metrics: dict[str, str] = Field(default_factory=dict)
+    libraries: dict[str, str] = Field(default_factory=dict)
+    """Libraries that were installed in another version than the one the cache key names."""
+    created_time: str
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(indent=1).encode()
+
+
+def files_of(folder: Path) -> list[ManifestFile]:
+    """Every file below a folder, in order of path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [
+        ManifestFile(path=path.relative_to(folder).as_posix(), sha256=file_sha256(path), size=path.stat().st_size)
+        for path in paths
+    ]
+
+
+def manifest_of(
+    *,
+    files: Sequence[ManifestFile],
+    kind: str,
+    pass_version: int,
+    attempt: str,
+    inputs: Mapping[str, str],
+    metrics: Mapping[str, str],
+    libraries: Mapping[str, str],
+) -> Manifest:
+    return Manifest(
+        kind=kind,
+        pass_version=pass_version,
+        attempt=attempt,
+        files=list(files),
+        digest=directory_digest((file.path, file.sha256) for file in files),
+        size_bytes=sum(file.size for file in files),
+        inputs=dict(inputs),
+        metrics=dict(metrics),
+        libraries=dict(libraries),
+        created_time=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

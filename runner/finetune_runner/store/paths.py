@@ -1,0 +1,19 @@
+"""Where a file of a store or source goes on disk."""
+
+from pathlib import Path, PurePosixPath
+
+from finetune_api.failures import FineTuneError, Reason
+
+
+def below(folder: Path, path: str) -> Path:
+    """The place of a relative path below a folder; its parent is made.
+
+    Raises:
+        FineTuneError: ArtifactCorrupt, when the path leads out of the folder: names in a bucket are anyone's choice.
+    """
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise FineTuneError(Reason.ARTIFACT_CORRUPT, f"file name {path!r} leads out of its folder", remedy="Remove it.")
+    target = folder / pure
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target

@@ -1,0 +1,92 @@
+"""What an S3 service answers, as the failure it means."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from finetune_api.failures import FineTuneError, Reason
+
+WRONG_CREDENTIALS = {
+    "SignatureDoesNotMatch": "the secret access key is wrong",
+    "InvalidAccessKeyId": "the access key is unknown",
+    "XAdminUserNotFound": "the access key is unknown",
+    "InvalidToken": "the session token is not valid",
+    "ExpiredToken": "the session token has expired",
+    "TokenRefreshRequired": "the session token has expired",
+    "InvalidSecurity": "the credentials are not valid",
+    "AuthorizationHeaderMalformed": "the request's region is wrong",
+    "AccessDenied": "access is denied",
+    "AllAccessDisabled": "access is disabled",
+    "403": "access is denied",
+    "401": "access is denied",
+}
+"""XAdminUserNotFound: versitygw's answer to an unknown access key, with status 404."""
+
+ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
+CONDITION_FAILED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+UNSUPPORTED = frozenset({"NotImplemented", "501"})
+CREDENTIAL_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+
+def error_code(error: Exception) -> str:
+    """The code of a botocore ClientError (or of what boto3 wraps one in); empty for anything else."""
+    response = getattr(error, "response", None) or getattr(error.__context__, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def mapped(path: str, bucket: str, secret: str) -> Iterator[None]:
+    """Turns what boto3 raises into failures; what is already one passes.
+
+    Args:
+        path: place in the spec of the location, such as spec.store.s3.
+        bucket: its bucket.
+        secret: name of its credentials secret, empty for the pod's own identity.
+    """
+    from boto3.exceptions import Boto3Error  # noqa: PLC0415  keeps --help and tests without S3 fast
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ClientError, BotoCoreError, Boto3Error) as error:
+        raise failure(error, path, bucket, secret) from error
+
+
+def failure(error: Exception, path: str, bucket: str, secret: str) -> FineTuneError:
+    """The failure that a boto3 or botocore exception means."""
+    code = error_code(error)
+    if code == "NoSuchBucket":
+        return FineTuneError(
+            Reason.INVALID_SPEC,
+            f"bucket {bucket!r} does not exist",
+            remedy="Create the bucket, or correct uri (and endpoint).",
+            path=f"{path}.uri",
+        )
+    if code in WRONG_CREDENTIALS:
+        return _denied(WRONG_CREDENTIALS[code], path, bucket, secret)
+    if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
+        return _denied("there are no credentials", path, bucket, secret)
+    return FineTuneError(
+        Reason.STORE_UNAVAILABLE,
+        f"bucket {bucket!r} can't be used: {_first_line(error)}",
+        remedy="Check that endpoint is right and reachable from the pods.",
+        path=path,
+    )
+
+
+def _denied(why: str, path: str, bucket: str, secret: str) -> FineTuneError:
+    if secret:
+        remedy = f"Check {CREDENTIAL_KEYS} in secret {secret!r}, and that they may list, read, write and delete."
+        return FineTuneError(
+            Reason.AUTH_DENIED,
+            f"bucket {bucket!r} refuses the credentials of secret {secret!r}: {why}",
+            remedy=remedy,
+            path=f"{path}.credentialsSecretRef",
+        )
+    remedy = "Set credentialsSecretRef, or give the system's service account an identity with access."
+    return FineTuneError(
+        Reason.AUTH_DENIED, f"bucket {bucket!r} refuses the pod's own identity: {why}", remedy=remedy, path=path
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,33 @@
+"""Secrets and config maps as the pod sees them: one folder each, one file a key."""
+
+from pathlib import Path
+
+from finetune_api.failures import FineTuneError, Reason
+
+
+def secret_value(secrets: Path, name: str, key: str, path: str) -> str:
+    """One key of a Secret, without surrounding white space.
+
+    Raises:
+        FineTuneError: AuthDenied, when the secret or the key is missing or empty.
+    """
+    value = optional_secret_value(secrets, name, key)
+    if value:
+        return value
+    there_is = f"secret {name!r} has no key {key!r}" if _keys(secrets / name) else f"there is no secret {name!r}"
+    raise FineTuneError(
+        Reason.AUTH_DENIED,
+        f"{there_is} in the job's namespace",
+        remedy=f"Create secret {name!r} with the key {key!r}, then create the job anew.",
+        path=path,
+    )
+
+
+def optional_secret_value(secrets: Path, name: str, key: str) -> str:
+    """One key of a Secret; empty where there is none."""
+    file = secrets / name / key
+    return file.read_text().strip() if file.is_file() else ""
+
+
+def _keys(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir() if entry.is_file()] if folder.is_dir() else []

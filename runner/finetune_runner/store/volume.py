@@ -1,0 +1,166 @@
+"""An object store in a folder of a mounted volume."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.store.object_store import Content, ObjectInfo, ObjectStore
+
+LOCK = ".finetune.lock"
+TEMPORARY = ".finetune-tmp-"
+
+
+class VolumeStore:
+    """Objects as files below a folder. Satisfies ObjectStore.
+
+    A write is a file beside the target and a rename (or, if absent, a hard link), so that no reader sees half of it.
+    """
+
+    def __init__(self, *, mount: Path, folder: str, claim: str, path: str) -> None:
+        self.path = path
+        self.mount = mount
+        self.folder = folder.strip("/")
+        self.claim = claim
+        self.root = mount / self.folder if self.folder else mount
+
+    def uri(self, key: str) -> str:
+        return "/".join(part for part in (f"volume://{self.claim}", self.folder, key) if part)
+
+    def check(self) -> None:
+        if not self.mount.is_dir():
+            raise FineTuneError(
+                Reason.INVALID_SPEC,
+                f"persistent volume claim {self.claim!r} is not mounted",
+                remedy="Check that the claim exists in the job's namespace.",
+                path=f"{self.path}.claimName",
+            )
+
+    def head(self, key: str) -> ObjectInfo | None:
+        file = self._file(key)
+        return _info(key, file) if file.is_file() else None
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """As a bucket lists: the prefix need not end at a folder."""
+        start = self._file(prefix.rpartition("/")[0])
+        files = (file for file in start.rglob("*") if file.is_file() and not _is_ours(file))
+        keys = sorted(file.relative_to(self.root).as_posix() for file in files)
+        return (_info(key, self._file(key)) for key in keys if key.startswith(prefix))
+
+    def get(self, key: str) -> Content | None:
+        with self._mapped():
+            try:
+                data = self._file(key).read_bytes()
+            except FileNotFoundError:
+                return None
+        return Content(data=data, etag=_content_etag(data))
+
+    def download(self, info: ObjectInfo, target: Path) -> bool:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self.head(info.key) != info:
+            return False
+        with self._mapped():
+            shutil.copyfile(self._file(info.key), target)
+        return self.head(info.key) == info
+
+    def upload(self, source: Path, key: str) -> None:
+        with self._mapped():
+            temporary = self._beside(key)
+            shutil.copyfile(source, temporary)
+            temporary.replace(self._file(key))
+
+    def put(self, key: str, data: bytes) -> None:
+        with self._mapped():
+            self._written(key, data).replace(self._file(key))
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        with self._mapped():
+            temporary = self._written(key, data)
+            try:
+                os.link(temporary, self._file(key))
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink()
+        return True
+
+    def put_if_match(self, key: str, data: bytes, etag: str) -> bool:
+        with self._mapped(), self._locked():
+            found = self.get(key)
+            if found is None or found.etag != etag:
+                return False
+            self._written(key, data).replace(self._file(key))
+        return True
+
+    def copy_from(self, other: ObjectStore, source: ObjectInfo, key: str, sha256: str) -> bool:  # noqa: ARG002
+        """A volume proves nothing; and what reads through this process is verified there."""
+        return False
+
+    def delete(self, key: str) -> None:
+        with self._mapped():
+            self._file(key).unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        return self.root / key
+
+    def _beside(self, key: str) -> Path:
+        """A new name in the folder of a key."""
+        folder = self._file(key).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{TEMPORARY}{uuid.uuid4().hex}"
+
+    def _written(self, key: str, data: bytes) -> Path:
+        temporary = self._beside(key)
+        temporary.write_bytes(data)
+        return temporary
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone among those that replace by etag."""
+        with (self.root / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> FineTuneError:
+        where = f"volume claim {self.claim!r}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return FineTuneError(
+                Reason.OUT_OF_DISK, f"{where} is full", remedy="Free space on it, or enlarge the claim.", path=self.path
+            )
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            remedy = "The pods run as user 10001 with that fsGroup; the volume must let it write."
+            return FineTuneError(
+                Reason.AUTH_DENIED, f"{where} can't be written: {error.strerror}", remedy=remedy, path=self.path
+            )
+        return FineTuneError(
+            Reason.STORE_UNAVAILABLE,
+            f"{where} can't be used: {error.strerror or error}",
+            remedy="Check the volume.",
+            path=self.path,
+        )
+
+
+def _info(key: str, file: Path) -> ObjectInfo:
+    stat = file.stat()
+    return ObjectInfo(key=key, size=stat.st_size, etag=f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}")
+
+
+def _content_etag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _is_ours(file: Path) -> bool:
+    return file.name == LOCK or file.name.startswith(TEMPORARY)
