@@ -1,5 +1,7 @@
 """Exit codes tell Kubernetes what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from finetune_api.failures import EXIT_CODES, FineTuneError, Reason, is_permanent, reason_of_exit_code
@@ -32,3 +34,16 @@ def test_a_foreign_exit_code_is_internal():
 def test_an_error_reads_as_place_cause_remedy():
     error = FineTuneError(Reason.INVALID_SPEC, "bucket 'x' does not exist", remedy="Create it.", path="spec.store.s3")
     assert str(error) == "spec.store.s3: bucket 'x' does not exist. Create it."
+
+
+def test_the_documented_reasons_are_the_reasons_there_are():
+    lines = (Path(__file__).parents[3] / "docs" / "failures.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in lines if line.startswith("| ")][2:]
+    documented = {reason: (code, retried) for reason, code, retried in cells}
+
+    assert documented == {reason.value: _row(reason) for reason in Reason}
+
+
+def _row(reason: Reason) -> tuple[str, str]:
+    code = EXIT_CODES.get(reason)
+    return ("none", "no") if code is None else (str(code), "no" if is_permanent(code) else "yes")
