@@ -33,6 +33,13 @@ def merge(cluster: Cluster, path: str, content: Object) -> None:
     _checked(cluster, "PATCH", path, content, "application/merge-patch+json")
 
 
+def exists(cluster: Cluster, path: str) -> bool:
+    try:
+        return _request(cluster, "GET", path)[0] == http.client.OK
+    except OSError:
+        return False
+
+
 def answers(cluster: Cluster, port: int, path: str, tls: bool = True) -> bool:
     """Whether something at the node's address answers this path with 200."""
     try:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cluster import shell
 from cluster.settings import CLUSTER_DOMAIN, Cluster
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CONFIG = "[req]\ndistinguished_name = name\n[name]\n"
 DAYS = "3650"
+SERVICE_ACCOUNTS_KEY = "service-accounts.key"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ def identities(cluster: Cluster) -> list[Identity]:
         ),
         Identity("kubelet-server", f"/CN={cluster.node_name}", (*node, *own)),
         Identity("apiserver-kubelet-client", "/O=system:masters/CN=kube-apiserver-kubelet-client"),
+        Identity("front-proxy-client", "/CN=front-proxy-client"),
         Identity("admin", "/O=system:masters/CN=finetune-admin"),
         Identity("kubelet", f"/O=system:nodes/CN=system:node:{cluster.node_name}"),
         Identity("kube-controller-manager", "/CN=system:kube-controller-manager"),
@@ -44,19 +50,20 @@ def identities(cluster: Cluster) -> list[Identity]:
 
 
 def ensure(cluster: Cluster) -> None:
-    """Make them once; the last file written says that all are there."""
-    if cluster.kubeconfig.exists():
-        return
+    """Make what isn't there yet; a certificate's file is written after its key's."""
     cluster.certs.mkdir(parents=True, exist_ok=True)
     cluster.certs.chmod(0o700)
     (cluster.certs / "openssl.cnf").write_text(CONFIG)
-    _authority(cluster)
-    shell.run("openssl", "genrsa", "-out", str(cluster.certs / "service-accounts.key"), "2048")
+    if not (cluster.certs / "ca.crt").exists():
+        _authority(cluster)
+    if not (cluster.certs / SERVICE_ACCOUNTS_KEY).exists():
+        shell.run("openssl", "genrsa", "-out", str(cluster.certs / SERVICE_ACCOUNTS_KEY), "2048")
     for identity in identities(cluster):
-        _certificate(cluster, identity)
-    for holder in ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns", "admin"):
-        _kubeconfig(cluster, holder)
-    (cluster.config / "admin.kubeconfig").rename(cluster.kubeconfig)
+        if not (cluster.certs / f"{identity.file}.crt").exists():
+            _certificate(cluster, identity)
+    for holder in ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns"):
+        _kubeconfig(cluster, holder, cluster.config / f"{holder}.kubeconfig")
+    _kubeconfig(cluster, "admin", cluster.kubeconfig)
 
 
 def _authority(cluster: Cluster) -> None:
@@ -87,7 +94,7 @@ def _openssl(cluster: Cluster, file: str, subject: str, *extensions: str, signed
     )
 
 
-def _kubeconfig(cluster: Cluster, holder: str) -> None:
+def _kubeconfig(cluster: Cluster, holder: str, file: Path) -> None:
     def data(file: str) -> str:
         return base64.b64encode((cluster.certs / file).read_bytes()).decode()
 
@@ -110,7 +117,6 @@ def _kubeconfig(cluster: Cluster, holder: str) -> None:
         "contexts": [{"name": name, "context": {"cluster": name, "user": holder}}],
         "current-context": name,
     }
-    cluster.config.mkdir(parents=True, exist_ok=True)
-    file = cluster.config / f"{holder}.kubeconfig"
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(json.dumps(content, indent=1))

@@ -71,9 +71,11 @@ def _up(chosen: argparse.Namespace) -> None:
 
 def _configured(chosen: argparse.Namespace) -> settings.Cluster:
     """Flags that were given replace what the cluster remembers; the others don't."""
-    root = settings.cluster(chosen.name).root
+    cluster = settings.cluster(chosen.name)
+    if chosen.subnet not in (None, cluster.subnet) and cluster.kubeconfig.exists():
+        raise ClusterError(f"{cluster.name}'s certificates are for subnet {cluster.subnet}: `down --purge` first")
     given = {"subnet": chosen.subnet, "gpus": chosen.gpus, "audit": chosen.audit}
-    options.change(root, **{name: value for name, value in given.items() if value is not None})
+    options.change(cluster.root, **{name: value for name, value in given.items() if value is not None})
     return settings.cluster(chosen.name)
 
 
@@ -100,7 +102,8 @@ def _env(chosen: argparse.Namespace) -> None:
 
 
 def _load(chosen: argparse.Namespace) -> None:
-    images.load(settings.cluster(chosen.name), chosen.archive)
+    for image in images.load(settings.cluster(chosen.name), chosen.archive):
+        print(f"loaded {image}")
 
 
 def _restart(chosen: argparse.Namespace) -> None:

@@ -35,13 +35,16 @@ def load_own(cluster: Cluster) -> None:
             load(cluster, str(archive))
 
 
-def load(cluster: Cluster, archive: str) -> None:
-    """Import a docker-archive from a file, or from standard input when the name is ``-``."""
+def load(cluster: Cluster, archive: str) -> list[str]:
+    """Import a docker-archive from a file (``-``: standard input) and return the names of its images."""
     command = ctr(cluster, "images", "import", "-")
     with _opened(archive) as stream:
-        done = subprocess.run(command, stdin=stream, stdout=sys.stderr, check=False)
+        done = subprocess.run(command, stdin=stream, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ClusterError(f"containerd did not take {archive}; is it a docker-archive, and is the cluster up?")
+        raise ClusterError(
+            f"containerd did not take {archive}; is it a docker-archive, and is the cluster up?\n{done.stderr.strip()}"
+        )
+    return [line.split()[1] for line in done.stdout.splitlines() if line.startswith("unpacking ")]
 
 
 def _opened(archive: str) -> AbstractContextManager[IO[bytes]]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cluster import (
+    api,
     binaries,
     certificates,
     cgroups,
@@ -108,6 +109,14 @@ def _start(cluster: Cluster) -> None:
             _await(cluster, component)
     images.load_own(cluster)
     s3_service.ensure(cluster)
+    waiting.until(lambda: _takes_pods(cluster), 60, "the default namespace has its service account and root CA")
+
+
+def _takes_pods(cluster: Cluster) -> bool:
+    """Until its controllers have seen a namespace, pods in it are refused or can't start."""
+    namespace = "/api/v1/namespaces/default"
+    objects = ("serviceaccounts/default", "configmaps/kube-root-ca.crt")
+    return all(api.exists(cluster, f"{namespace}/{name}") for name in objects)
 
 
 def _apply_options(cluster: Cluster) -> None:

@@ -47,7 +47,6 @@ def run() -> None:
 
 def _try_workloads(cluster: Cluster) -> None:
     with _step(f"{cluster.name}: pause pod, Service by name, hardened Job, pod with one of {GPUS} GPUs"):
-        waiting.until(lambda: _has_account(cluster), 30, "the default service account exists")
         _kubectl(cluster, "apply", "-f", "-", stdin=json.dumps(smoke_manifests.everything()))
         _kubectl(cluster, "wait", "--for=condition=Complete", "job/fetch", "--timeout=60s")
         _kubectl(cluster, "wait", "--for=condition=Ready", "pod/pause", "pod/web", "pod/gpu", "--timeout=60s")
@@ -91,10 +90,6 @@ def _expect_nothing_left(cluster: Cluster) -> None:
     _expect(not left, f"no process is left (found {left})")
     _expect(not network.exists(cluster), "no network namespace is left")
     _expect(not cluster.root.exists(), "no folder is left")
-
-
-def _has_account(cluster: Cluster) -> bool:
-    return "default" in _kubectl(cluster, "get", "serviceaccounts", "-o", "name")
 
 
 def _kubectl(cluster: Cluster, *arguments: str, stdin: str | None = None) -> str:

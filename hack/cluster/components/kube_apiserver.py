@@ -45,6 +45,14 @@ def command(cluster: Cluster) -> list[str]:
         f"--kubelet-certificate-authority={certs / 'ca.crt'}",
         f"--kubelet-client-certificate={certs / 'apiserver-kubelet-client.crt'}",
         f"--kubelet-client-key={certs / 'apiserver-kubelet-client.key'}",
+        # How other API servers and the components' own ports learn who asks.
+        f"--requestheader-client-ca-file={certs / 'ca.crt'}",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={certs / 'front-proxy-client.crt'}",
+        f"--proxy-client-key-file={certs / 'front-proxy-client.key'}",
         *_audit(cluster),
     ]
 
