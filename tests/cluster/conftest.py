@@ -1,0 +1,72 @@
+"""The fixtures of the cluster tier: everything real, reused where it is there, nothing ever skipped."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cluster_diagnostics as diagnostics
+import cluster_manifests as manifests
+import cluster_setup as setup
+import cluster_workspace as workspaces
+from cluster_access import Cluster
+from cluster_workspace import Workspace
+from tiny_phi3 import make_tiny_phi3
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The cluster with the operator of this checkout installed in it."""
+    running = setup.bring_up()
+    setup.hack("images", "ml-env")
+    setup.install_chart(running, setup.load_images())
+    return running
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_phi3(tmp_path_factory.mktemp("tiny-phi3"))
+
+
+@pytest.fixture(scope="module")
+def workspace(cluster: Cluster, tiny_model: Path, request: pytest.FixtureRequest) -> Iterator[Workspace]:
+    """A namespace and a bucket for the tests of one file."""
+    theme = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    made = workspaces.create(cluster, tiny_model, theme)
+    yield made
+    workspaces.remove(made)
+
+
+@pytest.fixture(scope="session")
+def shared_workspace(cluster: Cluster, tiny_model: Path) -> Iterator[Workspace]:
+    """The workspace of the job that tests of several files look at."""
+    made = workspaces.create(cluster, tiny_model, "main-job")
+    yield made
+    workspaces.remove(made)
+
+
+@pytest.fixture(scope="session")
+def main_job(shared_workspace: Workspace) -> dict[str, Any]:
+    """The completed main job `tone`: lora, merge, int4, evaluate. To be looked at only."""
+    passes = [manifests.lora(), manifests.merge(), manifests.int4(), manifests.check()]
+    shared_workspace.apply("tone", shared_workspace.spec("tone", passes))
+    shared_workspace.completed("tone")
+    return shared_workspace.get("ftj", "tone")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A test that failed shows what the cluster has to say."""
+    report = yield
+    if report.failed and call.when in ("setup", "call"):
+        report.sections.extend(_story(getattr(item, "funcargs", {})))
+    return report
+
+
+def _story(fixtures: dict[str, Any]) -> list[tuple[str, str]]:
+    spaces = [value for value in fixtures.values() if isinstance(value, Workspace)]
+    found: dict[str, str] = {}
+    for space in spaces:
+        found |= diagnostics.of_workspace(space) | diagnostics.of_operator(space.cluster)
+    return list(found.items())

@@ -1,0 +1,50 @@
+"""Work that was done once is found again."""
+
+import time
+from typing import Any
+
+import pytest
+
+import cluster_manifests as manifests
+from cluster_workspace import PREPARE_SECONDS, Workspace
+
+Json = dict[str, Any]
+SECONDS = 45
+"""A pod's start, the imports of prepare, and copying a tiny model; a stage's imports alone take as long."""
+
+
+@pytest.fixture(scope="module")
+def repeated(main_job: Json, shared_workspace: Workspace) -> Json:
+    """The main job under another name, Complete; with the seconds it took."""
+    passes = [manifests.lora(), manifests.merge(), manifests.int4(), manifests.check()]
+    started = time.monotonic()
+    shared_workspace.apply("again", shared_workspace.spec("again", passes))
+    shared_workspace.completed("again", PREPARE_SECONDS)
+    return {**shared_workspace.get("ftj", "again"), "seconds": time.monotonic() - started}
+
+
+def test_the_same_job_under_another_name_is_complete_in_seconds(repeated: Json) -> None:
+    assert repeated["seconds"] < SECONDS
+
+
+def test_it_needs_no_stage_job(repeated: Json, shared_workspace: Workspace) -> None:
+    assert shared_workspace.stage_jobs("again") == []
+    assert len(shared_workspace.jobs("again")) == 1
+
+
+def test_it_says_which_passes_were_there_already(repeated: Json) -> None:
+    assert [step["cacheHit"] for step in repeated["status"]["passes"]] == [True] * 4
+    assert [step["state"] for step in repeated["status"]["passes"]] == ["Succeeded"] * 4
+
+
+def test_it_publishes_the_same_artifact_at_its_own_place(
+    repeated: Json, main_job: Json, shared_workspace: Workspace
+) -> None:
+    (first,), (second,) = main_job["status"]["artifacts"], repeated["status"]["artifacts"]
+    assert second["digest"] == first["digest"]
+    assert second["uri"] == shared_workspace.bucket.uri("published/again")
+    assert "published/again/manifest.json" in shared_workspace.bucket.keys("published/again/")
+
+
+def test_it_shows_the_same_figures(repeated: Json, main_job: Json) -> None:
+    assert repeated["status"]["passes"][3]["metrics"] == main_job["status"]["passes"][3]["metrics"]

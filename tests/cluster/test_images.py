@@ -1,0 +1,47 @@
+"""The operator's image is small and without rights; the thin runner carries the same code as the full one."""
+
+import pytest
+
+from cluster_access import Cluster
+from cluster_operator import DEPLOYMENT
+from cluster_setup import OPERATOR_NAMESPACE
+
+MEBIBYTE = 2**20
+OPERATOR_MEBIBYTES = 400
+
+
+def in_operator(cluster: Cluster, code: str) -> str:
+    """What a line of Python prints inside the operator's container."""
+    return cluster.kubectl("-n", OPERATOR_NAMESPACE, "exec", DEPLOYMENT, "--", "python", "-c", code).strip()
+
+
+@pytest.mark.parametrize("module", ["torch", "transformers", "peft", "onnxruntime_genai"])
+def test_the_operators_image_has_no_machine_learning_stack(cluster: Cluster, module: str) -> None:
+    code = f"import importlib.util; print(importlib.util.find_spec({module!r}))"
+    assert in_operator(cluster, code) == "None"
+
+
+def test_the_operators_image_can_prepare(cluster: Cluster) -> None:
+    assert (
+        in_operator(cluster, "import finetune_runner.prepare, boto3, huggingface_hub, tokenizers; print('ok')") == "ok"
+    )
+
+
+def test_the_operator_does_not_run_as_root(cluster: Cluster) -> None:
+    assert in_operator(cluster, "import os; print(os.getuid(), os.getgid())") == "10001 10001"
+
+
+def test_nothing_can_be_written_into_the_operators_image(cluster: Cluster) -> None:
+    code = "import os; print([path for path in ('/', '/opt', '/opt/venv', '/usr', '/etc') if os.access(path, os.W_OK)])"
+    assert in_operator(cluster, code) == "[]"
+
+
+def test_the_operators_image_is_small(cluster: Cluster) -> None:
+    (node,) = cluster.get("nodes")["items"]
+    sizes = [
+        image["sizeBytes"]
+        for image in node["status"]["images"]
+        if any(name.startswith("finetune.local/operator") for name in image["names"])
+    ]
+    assert sizes
+    assert max(sizes) < OPERATOR_MEBIBYTES * MEBIBYTE

@@ -1,0 +1,159 @@
+"""Whatever crashes, a job ends Complete, with one committed output a pass, and nothing committed is done again."""
+
+from typing import Any
+
+import pytest
+
+import cluster_manifests as manifests
+import cluster_operator as operator
+from cluster_access import Cluster, until
+from cluster_manifests import with_change
+from cluster_setup import NAME, hack
+from cluster_store import attempts
+from cluster_store import manifests as committed
+from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
+
+Json = dict[str, Any]
+LONG_STEPS = 300
+"""Some ten seconds of training: long enough to be interrupted, after the first pass was committed."""
+
+
+@pytest.fixture(autouse=True)
+def _healthy_operator(cluster: Cluster) -> None:
+    """The kubelet delays restarts of a container that crashed before; each test starts without that."""
+    operator.renew(cluster)
+
+
+@pytest.fixture
+def job(workspace: Workspace, request: pytest.FixtureRequest) -> tuple[str, Json]:
+    """Name and spec of a job that shares no work with another: a short pass, then a long one, in one pod."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")[:50].strip("-")
+    passes = [manifests.lora("short", 2), manifests.lora("long", LONG_STEPS, input="base")]
+    spec = workspace.spec(name, passes)
+    seed = sum(ord(letter) * 31**place for place, letter in enumerate(name)) % 2**31
+    return name, with_change(
+        with_change(spec, "passes.0.lora.training.seed", seed), "passes.1.lora.training.seed", seed
+    )
+
+
+def short_is_committed(status: Json) -> bool:
+    return [step["state"] for step in status.get("passes", [])] == ["Succeeded", "Running"]
+
+
+def assert_each_pass_was_done_once(workspace: Workspace, status: Json) -> None:
+    assert set(committed(workspace, status)) == {"short", "long"}
+    assert {name: len(pods) for name, pods in attempts(workspace, status).items()} == {"short": 1, "long": 1}
+
+
+def assert_committed_passes_were_not_done_again(workspace: Workspace, before: Json, after: Json) -> None:
+    assert set(committed(workspace, after)) == {"short", "long"}
+    assert committed(workspace, after)["short"] == committed(workspace, before)["short"]
+    assert attempts(workspace, after)["short"] == attempts(workspace, before)["short"]
+
+
+def test_operator_killed_before_it_saw_the_job(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    with operator.frozen(workspace.cluster):
+        workspace.apply(name, spec)
+        assert workspace.status(name) == {}
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+
+
+def test_operator_killed_while_preparing(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    workspace.status_when(name, in_phase("Preparing"), CHAIN_SECONDS, "it was Preparing")
+    operator.kill(workspace.cluster)
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.jobs(name)) == 2
+
+
+def test_operator_killed_between_preparing_and_the_stage(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    until(lambda: workspace.jobs(name), CHAIN_SECONDS, "the prepare Job is there")
+    with operator.frozen(workspace.cluster):
+        wait_for_jobs(workspace, name)
+        assert workspace.stage_jobs(name) == []
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.jobs(name)) == 2
+
+
+def test_operator_killed_while_running(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    workspace.status_when(name, short_is_committed, CHAIN_SECONDS, "the long pass ran")
+    operator.kill(workspace.cluster)
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.jobs(name)) == 2
+
+
+def test_operator_killed_just_before_it_sees_the_end(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    workspace.status_when(name, short_is_committed, CHAIN_SECONDS, "the long pass ran")
+    with operator.frozen(workspace.cluster):
+        wait_for_jobs(workspace, name)
+        assert workspace.status(name)["phase"] == "Running"
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.jobs(name)) == 2
+
+
+def test_finished_pod_collected_while_the_operator_was_down(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    workspace.status_when(name, short_is_committed, CHAIN_SECONDS, "the long pass ran")
+    with operator.absent(workspace.cluster):
+        wait_for_jobs(workspace, name)
+        workspace.kubectl("delete", "pods", "--all", "--wait=true")
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.stage_jobs(name)) == 1
+
+
+def test_stage_pod_deleted(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    before = workspace.status_when(name, short_is_committed, CHAIN_SECONDS, "the long pass ran")
+    pod = workspace.running_pod(name)["metadata"]["name"]
+    workspace.kubectl("delete", "pod", pod, "--wait=false")
+    assert_committed_passes_were_not_done_again(workspace, before, workspace.completed(name))
+
+
+def test_stage_job_deleted(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    before = workspace.status_when(name, short_is_committed, CHAIN_SECONDS, "the long pass ran")
+    (stage,) = workspace.stage_jobs(name)
+    workspace.kubectl("delete", "job", stage["metadata"]["name"], "--wait=false")
+    assert_committed_passes_were_not_done_again(workspace, before, workspace.completed(name))
+
+
+def test_api_server_restarted(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    workspace.status_when(name, short_is_committed, CHAIN_SECONDS, "the long pass ran")
+    hack("cluster", "restart", "kube-apiserver", "--name", NAME)
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+
+
+def test_a_finished_job_never_starts_again(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, with_change(spec, "passes.1.lora.training.maxSteps", 2))
+    ended = workspace.completed(name)
+    workspace.kubectl("delete", "jobs", "--all")
+    operator.kill(workspace.cluster)
+    barrier(workspace, spec)
+    assert workspace.jobs(name) == []
+    assert workspace.status(name) == ended
+
+
+def barrier(workspace: Workspace, spec: Json) -> None:
+    """Returns once the operator has looked at everything there was when this was called."""
+    workspace.apply("barrier", with_change(spec, "passes.0.system", "nowhere"))
+    workspace.failed("barrier")
+
+
+def wait_for_jobs(workspace: Workspace, name: str) -> None:
+    """Until every Kubernetes Job of a FineTuneJob is complete, as the Job controller sees it."""
+    selector = f"finetune-operator.dev/job-name={name}"
+    workspace.kubectl("wait", "jobs", "-l", selector, "--for=condition=Complete", f"--timeout={CHAIN_SECONDS}s")

@@ -1,0 +1,79 @@
+"""Model, rows, store and output on a volume: no bucket at all."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cluster_manifests as manifests
+from cluster_workspace import Workspace
+
+Json = dict[str, Any]
+CLAIM = "shelf"
+
+
+def volume_documents(name: str, folder: Path) -> list[Json]:
+    """A `local` PersistentVolume (which, unlike hostPath, honours fsGroup) and the claim that binds it."""
+    size, modes = {"storage": "1Gi"}, ["ReadWriteMany"]
+    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}
+    volume = {
+        "capacity": size,
+        "accessModes": modes,
+        "persistentVolumeReclaimPolicy": "Retain",
+        "storageClassName": "",
+        "local": {"path": str(folder)},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}},
+    }
+    claim = {"accessModes": modes, "storageClassName": "", "volumeName": name, "resources": {"requests": size}}
+    return [
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume},
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM}, "spec": claim},
+    ]
+
+
+@pytest.fixture(scope="module")
+def shelf(workspace: Workspace, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The volume's folder, seen from the machine, with the model and the rows in it."""
+    folder = tmp_path_factory.mktemp("shelf")
+    shutil.copytree(tiny_model, folder / "models" / "tiny")
+    (folder / "train.jsonl").write_text(manifests.train_rows())
+    name = f"{CLAIM}-{workspace.namespace}"
+    for document in volume_documents(name, folder):
+        workspace.apply_document(document)
+    yield folder
+    workspace.cluster.kubectl("delete", "persistentvolume", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def status(workspace: Workspace, shelf: Path) -> Json:
+    """The status of the job, Complete."""
+    passes = [manifests.lora(max_steps=2), manifests.merge()]
+    spec = workspace.spec("shelved", passes) | {
+        "inputModel": {"source": {"volume": {"claimName": CLAIM, "path": "models/tiny"}}},
+        "dataConfigs": [manifests.data_config("tones", {"volume": {"claimName": CLAIM, "path": "train.jsonl"}})],
+        "evaluators": [],
+        "store": {"volume": {"claimName": CLAIM, "path": "store"}},
+        "output": {"volume": {"claimName": CLAIM, "path": "published"}},
+    }
+    workspace.apply("shelved", spec)
+    return workspace.completed("shelved")
+
+
+def test_the_merged_model_is_published_on_the_volume(status: Json, shelf: Path) -> None:
+    published = shelf / "published"
+    assert (published / "model.safetensors").stat().st_size > 0
+    assert (published / "manifest.json").is_file()
+
+
+def test_every_pass_is_committed_on_the_volume(status: Json, shelf: Path, workspace: Workspace) -> None:
+    cache = shelf / "store" / workspace.namespace / "cache"
+    assert {path.parent.name for path in cache.glob("*/manifest.json")} == {
+        step["cacheKey"] for step in status["passes"]
+    }
+
+
+def test_status_says_where_it_lies(status: Json) -> None:
+    assert status["artifacts"][0]["uri"] == f"volume://{CLAIM}/published"
+    assert status["artifacts"][0]["format"] == "safetensors"

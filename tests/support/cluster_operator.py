@@ -1,0 +1,76 @@
+"""The operator as something that can crash: its process on this machine, its pod, its absence."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster_access import Cluster, until
+from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
+
+DEPLOYMENT = f"deployment/{RELEASE}"
+READY_SECONDS = 90
+
+
+def kubectl(cluster: Cluster, *arguments: str) -> str:
+    return cluster.kubectl("-n", OPERATOR_NAMESPACE, *arguments)
+
+
+def container_ids(cluster: Cluster) -> list[str]:
+    """IDs of the operator's running containers; one, but for the moments in which it restarts."""
+    pods = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
+    containers = [container for pod in pods for container in pod["status"].get("containerStatuses", [])]
+    return [c["containerID"].removeprefix("containerd://") for c in containers if "running" in c["state"]]
+
+
+def pid(cluster: Cluster) -> int:
+    """Process ID, on this machine, of the operator."""
+    (container,) = until(lambda: container_ids(cluster), READY_SECONDS, "the operator's container runs")
+    tasks = (line.split() for line in cluster.run("ctr", "tasks", "list").splitlines())
+    return next(int(task[1]) for task in tasks if task[0] == container)
+
+
+def kill(cluster: Cluster) -> None:
+    """kill -9; returns once another container has taken over and is ready."""
+    before = container_ids(cluster)
+    os.kill(pid(cluster), signal.SIGKILL)
+    until(lambda: set(container_ids(cluster)) - set(before), READY_SECONDS, "the kubelet restarts the operator")
+    wait_until_ready(cluster)
+
+
+@contextmanager
+def frozen(cluster: Cluster) -> Iterator[None]:
+    """The operator stands still, then dies by kill -9: whatever happens meanwhile, happens unseen."""
+    stopped = pid(cluster)
+    before = container_ids(cluster)
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(stopped, signal.SIGKILL)
+    until(lambda: set(container_ids(cluster)) - set(before), READY_SECONDS, "the kubelet restarts the operator")
+    wait_until_ready(cluster)
+
+
+@contextmanager
+def absent(cluster: Cluster) -> Iterator[None]:
+    """No operator at all, as after `kubectl scale --replicas=0`."""
+    kubectl(cluster, "scale", DEPLOYMENT, "--replicas=0")
+    kubectl(cluster, "wait", "pod", "-l", OPERATOR_LABEL, "--for=delete", f"--timeout={READY_SECONDS}s")
+    try:
+        yield
+    finally:
+        kubectl(cluster, "scale", DEPLOYMENT, "--replicas=1")
+        wait_until_ready(cluster)
+
+
+def wait_until_ready(cluster: Cluster) -> None:
+    kubectl(cluster, "rollout", "status", DEPLOYMENT, f"--timeout={READY_SECONDS}s")
+
+
+def renew(cluster: Cluster) -> None:
+    """A pod that never crashed, so that the kubelet's back-off starts afresh. Does nothing to such a pod."""
+    pods = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
+    if any(status["restartCount"] for pod in pods for status in pod["status"].get("containerStatuses", [])):
+        kubectl(cluster, "delete", "pod", "-l", OPERATOR_LABEL)
+    wait_until_ready(cluster)

@@ -1,0 +1,65 @@
+"""Brings up what the cluster tests stand on: the cluster, the images in it, the operator from its chart.
+
+Everything is reused when it is there, so that a second run starts at once. What is missing fails.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster_access import Cluster
+
+CHECKOUT = Path(__file__).parents[2]
+CHART = CHECKOUT / "charts" / "finetune-operator"
+NAME = os.environ.get("FINETUNE_TEST_CLUSTER", "test")
+GPUS = 4
+OPERATOR_NAMESPACE = "finetune-system"
+RELEASE = "finetune-operator"
+OPERATOR_LABEL = "app.kubernetes.io/name=finetune-operator"
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+
+
+def hack(tool: str, *arguments: str, seconds: float = 1200) -> str:
+    """Output of one of the repository's own tools.
+
+    Raises:
+        AssertionError: it failed; with what it said.
+    """
+    command = [sys.executable, str(CHECKOUT / "hack" / tool), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    assert done.returncode == 0, f"hack/{tool} {' '.join(arguments)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def bring_up() -> Cluster:
+    """The tests' cluster, its node claiming four GPUs."""
+    hack("cluster", "up", "--name", NAME, "--gpus", str(GPUS))
+    return Cluster(json.loads(hack("cluster", "env", "--name", NAME, "--json")))
+
+
+def load_images() -> dict[str, str]:
+    """Name to reference of the images of the current tree, which the cluster has afterwards."""
+    names = ("operator", "thin-runner")
+    references = hack("images", "load", "--cluster", NAME, *names).split()
+    return dict(zip(names, references[-len(names) :], strict=True))
+
+
+def install_chart(cluster: Cluster, images: dict[str, str]) -> None:
+    """Install or upgrade the operator as a user would, and wait until it is ready."""
+    _ensure_namespace(cluster)
+    cluster.run(
+        *("helm", "upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE),
+        *("--set", f"image.operator.reference={images['operator']}"),
+        *("--set", f"image.runner.reference={images['thin-runner']}"),
+        *("--set", "progressIntervalSeconds=1", "--set", "resyncSeconds=20", "--set", "logFormat=text"),
+        *("--take-ownership", "--wait", "--timeout", "120s"),
+        seconds=180,
+    )
+
+
+def _ensure_namespace(cluster: Cluster) -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}}
+    cluster.apply(namespace)
+    cluster.kubectl("label", "--overwrite", "namespace", OPERATOR_NAMESPACE, RESTRICTED)
