@@ -5,7 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
-from images import disk, places, storage
+from images import disk, locking, places, storage
 from images.programs import require_packages
 from images.shell import run
 from images.talk import step
@@ -30,17 +30,21 @@ def reference() -> str:
 def ensure() -> str:
     """Make the base image unless it is there; return its reference."""
     wanted = reference()
-    if storage.exists(wanted):
-        return wanted
-    disk.require(places.cache_dir(), 2, "the base image")
-    require_packages("debootstrap")
-    with step(f"making the base image {wanted}", "a minute or two"), storage.scratch_container() as (name, root):
+    with locking.one_at_a_time("base"), locking.using_storage():
+        if not storage.exists(wanted):
+            disk.require(places.cache_dir(), 2, "the base image")
+            require_packages("debootstrap")
+            with step(f"making the base image {wanted}", "a minute or two"):
+                make(wanted)
+    return wanted
+
+
+def make(wanted: str) -> None:
+    with storage.scratch_container() as (name, root):
         bootstrap(root)
         trim(root)
         storage.buildah("config", "--cmd", "python3", name)
         storage.buildah("commit", "--quiet", "--disable-compression", name, wanted)
-    storage.keep_only(wanted)
-    return wanted
 
 
 def bootstrap(root: Path) -> None:

@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from images import base, context, disk, places, storage, surroundings
+from images import base, context, disk, locking, places, storage, surroundings
 from images.catalogue import Image
 from images.talk import say, step
 
@@ -20,19 +20,26 @@ def name_of(image: Image, folder: Path) -> str:
 
 def build(image: Image) -> str:
     """Return the reference of the image of the current tree, built now if need be."""
-    with context.snapshot(image) as folder:
+    with locking.one_at_a_time(image.name), context.snapshot(image) as folder:
         wanted = name_of(image, folder)
         if storage.exists(wanted):
             say(f"{wanted} is up to date")
             return wanted
         disk.require(places.cache_dir(), image.free_gigabytes, f"building {image.name}")
         base_image = base.ensure()
-        with step(f"building {wanted}", image.expected), surroundings.mounts() as mounts:
-            if image.packages_target:
-                bud(folder, base_image, mounts, image.packages_target, f"localhost/{image.packages_target}:latest")
-            bud(folder, base_image, mounts, image.target, wanted)
-        storage.keep_only(wanted)
+        try:
+            with step(f"building {wanted}", image.expected), locking.using_storage():
+                build_targets(image, folder, base_image, wanted)
+        finally:
+            storage.tidy(base_image, *([wanted] if storage.exists(wanted) else []))
         return wanted
+
+
+def build_targets(image: Image, folder: Path, base_image: str, wanted: str) -> None:
+    with surroundings.mounts() as mounts:
+        if image.packages_target:
+            bud(folder, base_image, mounts, image.packages_target, f"localhost/{image.packages_target}:latest")
+        bud(folder, base_image, mounts, image.target, wanted)
 
 
 def bud(folder: Path, base_image: str, mounts: list[str], target: str, tag: str) -> None:

@@ -10,7 +10,10 @@ RUNNER = "runner/finetune_runner"
 
 @dataclass(frozen=True)
 class Image:
-    """One image; ``packages_target`` is a stage worth keeping for the next build."""
+    """One image; ``packages_target`` is a stage worth keeping for the next build.
+
+    ``versions_kept`` is how many a cluster keeps, the newest first.
+    """
 
     name: str
     repository: str
@@ -18,6 +21,8 @@ class Image:
     inputs: tuple[str, ...]
     free_gigabytes: int
     expected: str
+    expected_load: str
+    versions_kept: int
     packages_target: str = ""
 
 
@@ -28,15 +33,16 @@ IMAGES = {
             "operator", "finetune.local/operator", "operator",
             (*ALWAYS, "requirements/operator.txt", API, OPERATOR, RUNNER),
             free_gigabytes=2, expected="a minute, seconds when only our code changed",
+            expected_load="10 s", versions_kept=4,
             packages_target="operator-packages",
         ),
         Image(
             "thin-runner", "finetune.local/runner-thin", "runner-thin", (*ALWAYS, API, RUNNER),
-            free_gigabytes=1, expected="seconds",
+            free_gigabytes=1, expected="seconds", expected_load="5 s", versions_kept=4,
         ),
         Image(
             "runner", "finetune.local/runner", "runner", (*ALWAYS, "requirements/runner.txt", API, RUNNER),
-            free_gigabytes=30, expected="10 minutes",
+            free_gigabytes=30, expected="10 minutes", expected_load="5 minutes", versions_kept=1,
         ),
     )
 }  # fmt: skip

@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from images import places, storage
+from images import locking, places, storage
+from images.errors import ImagesError
 from images.shell import run
 from images.talk import say
 
@@ -11,14 +12,21 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 def clean() -> None:
+    with locking.alone_in_storage() as alone:
+        if not alone:
+            raise ImagesError("somebody is building or loading an image: try again when that has ended")
+        empty_storage()
+        for folder in (places.storage_dir(), places.environments_dir(), places.tools_dir()):
+            if folder.exists():
+                say(f"removing {folder}")
+                shutil.rmtree(folder)
+
+
+def empty_storage() -> None:
     if places.storage_dir().exists():
         storage.buildah("rm", "--all")
         storage.buildah("rmi", "--all", "--force")
         unmount(places.storage_dir())
-    for folder in (places.storage_dir(), places.environments_dir(), places.tools_dir()):
-        if folder.exists():
-            say(f"removing {folder}")
-            shutil.rmtree(folder)
 
 
 def unmount(folder: Path) -> None:

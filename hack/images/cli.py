@@ -2,24 +2,23 @@
 
 import argparse
 import json
-from contextlib import nullcontext
 
-from images import base, building, cleaning, loading, locking, ml_env, volume
+from images import base, building, cleaning, loading, ml_env, volume
 from images.catalogue import IMAGES
 from images.errors import ImagesError
 from images.talk import say
-
-LOAD_TIMES = {"operator": "10 s", "thin-runner": "5 s", "runner": "5 minutes"}
 
 
 def main() -> int:
     chosen = parser().parse_args()
     try:
-        with locking.exclusive() if chosen.run is not references else nullcontext():
-            chosen.run(chosen)
+        chosen.run(chosen)
     except ImagesError as error:
         say(f"error: {error}")
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next build tidies up")
+        return 130
     return 0
 
 
@@ -43,7 +42,7 @@ def load(chosen: argparse.Namespace) -> None:
     containerd = loading.containerd_of(chosen.cluster)
     for name in chosen.image:
         reference = building.build(IMAGES[name])
-        loading.load(reference, containerd, LOAD_TIMES[name])
+        loading.load(IMAGES[name], reference, containerd)
         print(reference)
 
 

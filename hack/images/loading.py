@@ -1,17 +1,37 @@
-"""Put an image into a cluster's containerd, in place of its older versions."""
+"""Put an image into a cluster's containerd, and take its oldest versions away.
+
+A few versions stay, because a pod that another test or a Job's retry is about to start
+may name the one before; they share all layers but the one with our code.
+"""
 
 import json
 import shutil
 import sys
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from images import places, storage
+from images import locking, places, storage
+from images.catalogue import Image
 from images.errors import ImagesError
 from images.shell import pipe, run
 from images.talk import say, step
 
 # The kubelet removes unused images when the disk fills up; nothing could pull these again.
 PINNED = "io.cri-containerd.pinned=pinned"
+LOADED = "finetune-operator.dev/loaded"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One reference in a containerd: a name, the manifest it names, and when we loaded it."""
+
+    name: str
+    digest: str
+    loaded: int
+
+    def is_of(self, repository: str) -> bool:
+        return self.name.startswith((f"{repository}:", f"{repository}@"))
 
 
 @dataclass(frozen=True)
@@ -25,10 +45,15 @@ class Containerd:
     def images(self, *arguments: str) -> list[str]:
         return [self.client, "--address", self.address, "--namespace", self.namespace, "images", *arguments]
 
-    def digests(self) -> dict[str, str]:
-        """Every reference and the manifest it names."""
+    def entries(self) -> dict[str, Entry]:
         rows = [line.split() for line in run(self.images("list")).splitlines()[1:]]
-        return {row[0]: row[2] for row in rows}
+        return {row[0]: Entry(row[0], row[2], time_loaded(row[-1])) for row in rows}
+
+
+def time_loaded(labels: str) -> int:
+    """Seconds since the epoch; 0 for what somebody else loaded."""
+    pairs = (label.partition("=") for label in labels.split(","))
+    return next((int(value) for key, _, value in pairs if key == LOADED), 0)
 
 
 def containerd_of(cluster: str) -> Containerd:
@@ -41,45 +66,49 @@ def containerd_of(cluster: str) -> Containerd:
     return Containerd(client, variables["CONTAINERD_ADDRESS"], variables["CONTAINERD_NAMESPACE"])
 
 
-def load(reference: str, containerd: Containerd, expected: str) -> None:
-    """Import unless it is there; then take older tags of the same image away."""
-    present = containerd.digests()
-    if reference in present and by_digest(reference, present[reference]) in present:
+def load(image: Image, reference: str, containerd: Containerd) -> None:
+    """Import unless it is there; then take the oldest versions of the same image away."""
+    present = containerd.entries()
+    if reference in present and by_digest(present[reference]) in present:
         say(f"{reference} is already loaded")
     else:
-        with step(f"loading {reference}", expected):
+        with step(f"loading {reference}", image.expected_load), locking.using_storage():
             transfer(reference, containerd)
-    for stale in outdated(reference, containerd.digests()):
+    mark(reference, containerd)
+    for stale in outdated(image, containerd.entries().values()):
         run(containerd.images("remove", stale))
 
 
 def transfer(reference: str, containerd: Containerd) -> None:
-    """Through a pipe, so that no archive lies on the disk; the image answers to its digest as well."""
+    """Through a pipe, so that no archive lies on the disk."""
     push = storage.command("push", "--quiet", reference, f"docker-archive:/dev/stdout:{reference}")
     pipe(push, containerd.images("import", "-"), env=storage.environment())
-    pinned = by_digest(reference, containerd.digests()[reference])
+
+
+def mark(reference: str, containerd: Containerd) -> None:
+    """Let the image answer to its digest as well, as one from a registry would; keep it from collection."""
+    pinned = by_digest(containerd.entries()[reference])
     run(containerd.images("tag", "--force", reference, pinned))
     for name in (reference, pinned):
-        run(containerd.images("label", name, PINNED))
+        run(containerd.images("label", name, PINNED, f"{LOADED}={int(time.time())}"))
 
 
-def by_digest(reference: str, digest: str) -> str:
-    return f"{reference.rpartition(':')[0]}@{digest}"
+def by_digest(entry: Entry) -> str:
+    return f"{entry.name.rpartition(':')[0]}@{entry.digest}"
 
 
-def outdated(reference: str, present: dict[str, str]) -> list[str]:
-    """Older references of the image, with those that only name their digest.
+def outdated(image: Image, entries: Iterable[Entry]) -> list[str]:
+    """References of the image's oldest versions, with those that only name their digest.
 
     The container runtime adds a ``sha256:…`` reference to every image; while one is left,
     no space is freed.
     """
-    repository = reference.rpartition(":")[0]
-    current = present[reference]
-    old = {digest for name, digest in present.items() if is_of(repository, name) and digest != current}
-    mine = [name for name, digest in present.items() if digest in old or is_of(repository, name)]
-    removable = [name for name in mine if is_of(repository, name) or name.startswith("sha256:")]
-    return [name for name in removable if name not in {reference, by_digest(reference, current)}]
-
-
-def is_of(repository: str, name: str) -> bool:
-    return name.startswith((f"{repository}:", f"{repository}@"))
+    entries = list(entries)
+    own = sorted((entry for entry in entries if entry.is_of(image.repository)), key=lambda entry: -entry.loaded)
+    newest = list(dict.fromkeys(entry.digest for entry in own))[: image.versions_kept]
+    old = {entry.digest for entry in own}.difference(newest)
+    return [
+        entry.name
+        for entry in entries
+        if entry.digest in old and (entry.is_of(image.repository) or entry.name.startswith("sha256:"))
+    ]

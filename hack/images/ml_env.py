@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from images import disk, places
+from images import disk, locking, places
 from images.errors import ImagesError
 from images.programs import uv
 from images.shell import run
@@ -30,14 +30,15 @@ def path() -> Path:
 def ensure() -> Path:
     """Make the environment of the current lock unless it is there; return its folder."""
     wanted = path()
-    if not wanted.exists():
+    with locking.one_at_a_time("ml-env"):
+        if wanted.exists():
+            say(f"{wanted} is up to date")
+            return wanted
         require_interpreter()
         disk.require(places.cache_dir(), 10, "the machine-learning environment")
         with step(f"making {wanted}", "4 minutes, 1 when the downloads are cached"):
             make(wanted)
-    else:
-        say(f"{wanted} is up to date")
-    return wanted
+        return wanted
 
 
 def require_interpreter() -> None:

@@ -26,5 +26,5 @@ def tools_dir() -> Path:
     return cache_dir() / "images-tools"
 
 
-def lock_file() -> Path:
-    return cache_dir() / "images.lock"
+def locks_dir() -> Path:
+    return cache_dir() / "images-locks"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from images import places
+from images import locking, places
 from images.programs import require_packages
 from images.shell import run, succeeds
 
@@ -41,17 +41,20 @@ def tags(repository: str) -> list[str]:
     return [name for name in names if name.rpartition(":")[0] == repository]
 
 
-def keep_only(reference: str) -> None:
-    """Remove the older tags of an image, then the layers that no name leads to.
+def tidy(*kept: str) -> None:
+    """Remove older tags of the images kept, then the layers and containers that builds leave.
 
-    Builds leave containers behind, which would keep their layers.
+    Left to the next build when somebody else is building.
     """
-    buildah("rm", "--all")
-    repository = reference.rpartition(":")[0]
-    for older in tags(repository):
-        if older != reference:
-            buildah("rmi", older)
-    buildah("rmi", "--prune", "--force")
+    with locking.alone_in_storage() as alone:
+        if not alone:
+            return
+        buildah("rm", "--all")
+        for reference in kept:
+            for tag in tags(reference.rpartition(":")[0]):
+                if tag != reference:
+                    buildah("rmi", tag)
+        buildah("rmi", "--prune", "--force")
 
 
 @contextmanager
