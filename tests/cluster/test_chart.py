@@ -1,0 +1,79 @@
+"""The chart as helm reads it."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster_access import Cluster
+from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
+from finetune_operator.settings import Settings
+
+Json = dict[str, Any]
+DIGEST = "sha256:" + "0" * 64
+
+
+def render(cluster: Cluster, *changes: str) -> list[Json]:
+    """The objects that `helm template --set …` renders for the cluster's own version."""
+    options = [option for change in changes for option in ("--set", change)]
+    place = ("--namespace", OPERATOR_NAMESPACE, "--kube-version", _version(cluster))
+    text = cluster.run("helm", "template", RELEASE, str(CHART), *place, *options)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def _version(cluster: Cluster) -> str:
+    return json.loads(cluster.kubectl("get", "--raw", "/version"))["gitVersion"]
+
+
+def of_kind(documents: list[Json], kind: str) -> list[Json]:
+    return [document for document in documents if document["kind"] == kind]
+
+
+def environment(documents: list[Json]) -> dict[str, str]:
+    (deployment,) = of_kind(documents, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def test_helm_finds_nothing_to_say_against_it(cluster: Cluster) -> None:
+    assert "0 chart(s) failed" in cluster.run("helm", "lint", "--strict", str(CHART))
+
+
+def test_the_operator_understands_every_variable_it_is_given(cluster: Cluster) -> None:
+    store = ("defaultStore.s3.uri=s3://models/store", "defaultStore.s3.credentialsSecretRef.name=s3")
+    settings = Settings.from_environment(environment(render(cluster, "watchNamespaces={team-a,team-b}", *store)))
+    assert settings.watch_namespaces == ("team-a", "team-b")
+    assert settings.default_store is not None
+    assert settings.default_store.to_wire()["s3"]["uri"] == "s3://models/store"
+    assert settings.resync_seconds == 60
+
+
+def test_without_a_default_store_there_is_none(cluster: Cluster) -> None:
+    assert Settings.from_environment(environment(render(cluster))).default_store is None
+
+
+def test_named_namespaces_get_a_role_each_and_nothing_holds_in_others(cluster: Cluster) -> None:
+    documents = render(cluster, "watchNamespaces={team-a,team-b}")
+    assert [role["metadata"]["namespace"] for role in of_kind(documents, "Role")] == ["team-a", "team-b"]
+    assert of_kind(documents, "ClusterRole") == []
+
+
+def test_a_digest_wins_over_a_tag(cluster: Cluster) -> None:
+    variables = environment(render(cluster, "image.runner.tag=v1", f"image.runner.digest={DIGEST}"))
+    assert variables["FINETUNE_RUNNER_IMAGE"] == f"finetune-runner@{DIGEST}"
+
+
+def test_uninstalling_keeps_the_definition_unless_told_otherwise(cluster: Cluster) -> None:
+    (kept,) = of_kind(render(cluster), "CustomResourceDefinition")
+    (dropped,) = of_kind(render(cluster, "crds.keep=false"), "CustomResourceDefinition")
+    assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert "annotations" not in dropped["metadata"]
+    assert kept["spec"] == dropped["spec"]
+
+
+@pytest.mark.parametrize("change", ["replicas=2", "image.runner.digest=latest", "logLevel=loud"])
+def test_a_value_that_makes_no_sense_is_refused(cluster: Cluster, change: str) -> None:
+    done = cluster.attempt("helm", "lint", "--strict", str(CHART), "--set", change)
+    assert done.returncode != 0
+    assert change.partition("=")[0].rpartition(".")[2] in done.stdout + done.stderr
