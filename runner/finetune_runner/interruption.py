@@ -13,6 +13,11 @@ def raise_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def ignore_sigterm() -> None:
+    """For the moment in which the last word is written: the process ends at once anyway."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    ignore_sigterm()
     raise Interrupted

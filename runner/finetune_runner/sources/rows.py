@@ -1,18 +1,25 @@
 """Rows from files: JSON (an array of objects) or JSON Lines (an object a line). Pure but for reading the files."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from finetune_api.failures import FineTuneError, Reason
 
 Row = dict[str, object]
+Wanted = Callable[[str], bool]
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
 def is_wanted(name: str) -> bool:
     """Whether a file among others holds rows, by its name."""
     return Path(name).suffix in SUFFIXES
+
+
+def matching(patterns: Sequence[str]) -> Wanted:
+    """Whether a file matches one of several glob patterns."""
+    return lambda name: any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def read_rows(folder: Path, names: Iterable[str], declared: str, path: str) -> list[Row]:

@@ -58,8 +58,8 @@ class Cache:
         inputs: Mapping[str, str],
         metrics: Mapping[str, str],
         libraries: Mapping[str, str],
-    ) -> Manifest:
-        """Makes a folder's files the output of a key; returns what is committed then.
+    ) -> tuple[Manifest, bool]:
+        """Makes a folder's files the output of a key; returns what is committed then, and whether it is ours.
 
         Where another writer came first with the same inputs, its output stands and ours is removed.
         """
@@ -76,7 +76,8 @@ class Cache:
             metrics=metrics,
             libraries=libraries,
         )
-        return self._decide(key, ours)
+        committed = self._decide(key, ours)
+        return committed, committed.attempt == ours.attempt
 
     def load(self, key: str, manifest: Manifest, target: Path) -> None:
         """Downloads an output's files, each verified.
@@ -90,11 +91,23 @@ class Cache:
             info = there.get(file.path)
             if not (info and self._fetched(info, file, below(target, file.path))):
                 self._corrupt.add((key, manifest.attempt))
-                raise self._not_as_committed(key, manifest, file)
+                raise self.corrupt(key, manifest, file)
 
-    def forget(self, key: str) -> None:
-        """Makes a key's output uncommitted."""
-        self.store.delete(f"{self.folder(key)}/{MANIFEST}")
+    def forget(self, key: str, manifest: Manifest) -> None:
+        """Makes an output uncommitted, unless another has taken its place."""
+        there, _ = self._manifest(key)
+        if there and there.attempt == manifest.attempt:
+            self.store.delete(f"{self.folder(key)}/{MANIFEST}")
+
+    def corrupt(self, key: str, manifest: Manifest, file: ManifestFile) -> FineTuneError:
+        """The failure that a file is gone, or another than the manifest says."""
+        uri = self.store.uri(f"{self.attempt_folder(key, manifest.attempt)}/{file.path}")
+        return FineTuneError(
+            Reason.ARTIFACT_CORRUPT,
+            f"{uri} is not what was committed",
+            remedy="It is made anew; check who else writes to the store.",
+            path=self.store.path,
+        )
 
     def infos(self, key: str, manifest: Manifest) -> dict[str, ObjectInfo]:
         """The files of an output as they stand in the store, by path."""
@@ -123,15 +136,6 @@ class Cache:
 
     def _fetched(self, info: ObjectInfo, file: ManifestFile, target: Path) -> bool:
         return info.size == file.size and self.store.download(info, target) and file_sha256(target) == file.sha256
-
-    def _not_as_committed(self, key: str, manifest: Manifest, file: ManifestFile) -> FineTuneError:
-        uri = self.store.uri(f"{self.attempt_folder(key, manifest.attempt)}/{file.path}")
-        return FineTuneError(
-            Reason.ARTIFACT_CORRUPT,
-            f"{uri} is not what was committed",
-            remedy="It is made anew; check who else writes to the store.",
-            path=self.store.path,
-        )
 
     def _unused(self, key: str, attempt: str) -> str:
         """The attempt's name, with a number where this pod wrote to that folder before."""

@@ -1,0 +1,109 @@
+"""finetune-runner: what a FineTuneJob's pods run. The only place where a process's end is decided."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner import logs
+from finetune_runner.exceptions import as_failure
+from finetune_runner.interruption import Interrupted, ignore_sigterm, raise_on_sigterm
+from finetune_runner.job import Job, open_job, read_document
+from finetune_runner.layout import PodLayout
+from finetune_runner.outcome import Outcome
+
+log = logging.getLogger("finetune_runner")
+
+LOG_STYLE_ENV = "FINETUNE_LOG_FORMAT"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a subcommand; returns the exit code (docs: finetune_api.failures)."""
+    options = _parser().parse_args(arguments)
+    layout = PodLayout.under(options.root, job_file=options.job, work=options.work).with_port(options.progress_port)
+    outcome = Outcome(kind=options.command)
+    raise_on_sigterm()
+    failure, measuring = _ending(options, layout, outcome)
+    ignore_sigterm()
+    if failure:
+        log.error("%s: %s", failure.reason, failure)
+    _write_last_word(layout, outcome, failure, measuring)
+    return failure.exit_code if failure else 0
+
+
+def _ending(
+    options: argparse.Namespace, layout: PodLayout, outcome: Outcome
+) -> tuple[FineTuneError | None, frozenset[int]]:
+    """How the work ended: its failure, if any; and which passes only measure."""
+    measuring: frozenset[int] = frozenset()
+    try:
+        job = _job(options, layout)
+        measuring = frozenset(step.index for step in job.plan.passes if step.spec.evaluate)
+        _work(options)(job, outcome)
+    except (Exception, Interrupted, KeyboardInterrupt) as error:
+        failure = as_failure(error)
+        log.log(logging.ERROR if failure.reason is Reason.INTERNAL else logging.DEBUG, "traceback", exc_info=error)
+        return failure, measuring
+    return None, measuring
+
+
+def _job(options: argparse.Namespace, layout: PodLayout) -> Job:
+    logs.configure(level="info", style=options.log_format)
+    document = read_document(layout.job_file)
+    logs.configure(level=document.spec.engine.log_level, style=options.log_format)
+    for name in ("home", "tmp"):  # HOME and TMPDIR in a pod, whose scratch is empty at first
+        layout.folder(name)
+    return open_job(document, layout)
+
+
+def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:
+    """The subcommand's work; a stage's modules are not imported for prepare."""
+    if options.command == "prepare":
+        from finetune_runner.prepare import prepare  # noqa: PLC0415
+
+        return prepare
+
+    def stage(job: Job, outcome: Outcome) -> None:
+        from finetune_runner.progress.server import serving  # noqa: PLC0415
+        from finetune_runner.progress.state import ProgressState  # noqa: PLC0415
+        from finetune_runner.stage import run_stage  # noqa: PLC0415
+
+        progress = ProgressState()
+        with serving(progress, job.layout.progress_port):
+            run_stage(job, options.index, outcome, progress)
+
+    return stage
+
+
+def _write_last_word(
+    layout: PodLayout, outcome: Outcome, failure: FineTuneError | None, measuring: frozenset[int]
+) -> None:
+    layout.termination_message.parent.mkdir(parents=True, exist_ok=True)
+    layout.termination_message.write_text(outcome.message(failure, first=measuring).encode())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="finetune-runner", description="What the pods of a FineTuneJob run.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--root", type=Path, default=Path("/"), help="root of the pod's paths (default: /)")
+    common.add_argument("--job", type=Path, help="job document (default: /etc/finetune/job.json below the root)")
+    common.add_argument("--work", type=Path, help="scratch folder (default: /work below the root)")
+    common.add_argument("--progress-port", type=int, default=8080, help="port of /progress; 0: a free one")
+    common.add_argument(
+        "--log-format",
+        choices=("plain", "json"),
+        default=os.environ.get(LOG_STYLE_ENV) or "plain",
+        help=f"lines of the log (default: ${LOG_STYLE_ENV}, or plain)",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")
+    stage = commands.add_parser("stage", parents=[common], help="run the passes of one stage")
+    stage.add_argument("index", type=int, help="the stage's position in the plan, from 0")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

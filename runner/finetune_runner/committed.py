@@ -1,0 +1,29 @@
+"""Which passes need no run: their output is committed, and was made from what is committed upstream now."""
+
+from collections.abc import Mapping
+
+from finetune_api.plan import BASE, PlannedPass
+from finetune_runner.job import Job
+from finetune_runner.lineage import origins, resolved
+from finetune_runner.prepared import Prepared
+from finetune_runner.store.manifest import Manifest
+
+Committed = Mapping[str, Manifest]
+"""Name of a pass to its committed output."""
+
+
+def find_committed(job: Job, prepared: Prepared) -> dict[str, Manifest]:
+    """The committed outputs of all passes, in the plan's order."""
+    found: dict[str, Manifest] = {}
+    for step in job.plan.passes:
+        inputs = input_digests(job, prepared, step, found)
+        manifest = job.cache.find(prepared.key_of(step.name), inputs) if inputs else None
+        if manifest:
+            found[step.name] = manifest
+    return found
+
+
+def input_digests(job: Job, prepared: Prepared, step: PlannedPass, committed: Committed) -> dict[str, str] | None:
+    """Role to the digest of what a pass is made from; None while something upstream is not committed."""
+    digests = {BASE: prepared.base.digest} | {name: manifest.digest for name, manifest in committed.items()}
+    return resolved(origins(job.plan, step), digests)

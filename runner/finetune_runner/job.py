@@ -1,0 +1,78 @@
+"""The job as a process sees it: its document, its plan, its store."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.messages import JobDocument
+from finetune_api.plan import Plan, plan
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.validate import Problem, parse
+from finetune_runner.layout import PodLayout
+from finetune_runner.store.commit import Cache
+from finetune_runner.store.object_store import ObjectStore
+from finetune_runner.store.opening import open_location
+
+
+@dataclass(frozen=True)
+class Job:
+    """A valid job with its surroundings."""
+
+    document: JobDocument
+    layout: PodLayout
+    plan: Plan
+    store: ObjectStore
+    cache: Cache
+
+    @property
+    def spec(self) -> FineTuneJobSpec:
+        return self.document.spec
+
+    @property
+    def folder(self) -> str:
+        """Where the store keeps what is about this job alone."""
+        return f"{self.document.namespace}/jobs/{self.document.uid}"
+
+
+def read_document(file: Path) -> JobDocument:
+    """The mounted job document.
+
+    Raises:
+        FineTuneError: InvalidSpec, with the first problem's place, and how many there are.
+    """
+    try:
+        raw = json.loads(file.read_bytes())
+        identity = {key: raw[key] for key in ("namespace", "name", "uid")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FineTuneError(
+            Reason.INVALID_SPEC, f"{file} is not a job document: {error!r}", remedy="Mount one, or name one by --job."
+        ) from error
+    spec, problems = parse(raw.get("spec"))
+    if problems or spec is None:
+        raise _invalid(problems)
+    return JobDocument(**identity, spec=spec)
+
+
+def open_job(document: JobDocument, layout: PodLayout) -> Job:
+    """The job with its store; no request is made yet.
+
+    Raises:
+        FineTuneError: InvalidSpec without a store, AuthDenied without the store's secret.
+    """
+    if document.spec.store is None:
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            "no store is set, and the operator has no default",
+            remedy="Set spec.store, or the chart's value defaults.store.",
+            path="spec.store",
+        )
+    store = open_location(document.spec.store, layout, "spec.store")
+    cache = Cache(store, document.namespace)
+    return Job(document=document, layout=layout, plan=plan(document.spec), store=store, cache=cache)
+
+
+def _invalid(problems: list[Problem]) -> FineTuneError:
+    first, *others = problems
+    more = f" (and {len(others)} more)" if others else ""
+    return FineTuneError(Reason.INVALID_SPEC, first.message + more, remedy=first.remedy, path=first.path)

@@ -1,0 +1,64 @@
+"""Every pass's cache key: a digest of everything that decides its output. Pure.
+
+Names of passes, systems, data configs and evaluators are left out, so that jobs that do the same share the work.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from finetune_api.cache_key import pass_key
+from finetune_api.plan import BASE, Plan, PlannedPass, execution_provider
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_runner.data_roles import data_configs, data_names, evaluator_of
+from finetune_runner.library_versions import deciding
+from finetune_runner.lineage import origins, resolved
+
+REFERENCES = ("trainData", "evalData", "data", "evaluator")
+"""Fields of a pass that are names of something else."""
+DEVICE_DECIDES = frozenset({"lora", "qlora", "evaluate"})
+"""Kinds of pass whose floating-point type follows the device."""
+
+
+def pass_keys(spec: FineTuneJobSpec, plan: Plan, base: str, data: Mapping[str, str]) -> dict[str, str]:
+    """Name of each pass to its cache key.
+
+    Args:
+        spec: a valid spec.
+        plan: its plan.
+        base: the base model's digest.
+        data: name of each data config to the digest of its rows.
+    """
+    known = {BASE: base}
+    for step in plan.passes:
+        known[step.name] = _key(spec, plan, step, known, data)
+    return {step.name: known[step.name] for step in plan.passes}
+
+
+def normalised(spec: FineTuneJobSpec, step: PlannedPass) -> dict[str, Any]:
+    """A pass's config with its references replaced by what they say, and what it takes from elsewhere filled in."""
+    kind = step.spec.variant
+    config: dict[str, Any] = {k: v for k, v in step.spec.config.to_wire().items() if k not in REFERENCES}
+    for role, data in data_configs(spec, step.spec).items():
+        config[f"preprocess.{role}"] = data.preprocess.to_wire()
+    if evaluator := evaluator_of(spec, step.spec):
+        config["evaluator"] = {k: v for k, v in evaluator.to_wire().items() if k != "name"}
+    if kind == "model_builder":
+        config["executionProvider"] = execution_provider(spec, step.spec)
+    if kind in DEVICE_DECIDES:
+        config["accelerator"] = any(s.accelerator for s in spec.systems if s.name == step.system)
+    return config
+
+
+def _key(
+    spec: FineTuneJobSpec, plan: Plan, step: PlannedPass, known: Mapping[str, str], data: Mapping[str, str]
+) -> str:
+    inputs = resolved(origins(plan, step), known)
+    assert inputs is not None  # noqa: S101  a pass's origins come before it
+    kind = step.spec.variant
+    return pass_key(
+        kind=kind,
+        config=normalised(spec, step),
+        inputs=inputs,
+        data={role: data[name] for role, name in data_names(step.spec).items()},
+        libraries=deciding(kind),
+    )

@@ -1,0 +1,73 @@
+"""What is known of a job so far: grows while the pod works, and becomes its last word."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from finetune_api.failures import FineTuneError
+from finetune_api.messages import (
+    Headline,
+    PassOutcome,
+    Published,
+    TerminationMessage,
+    failure_message,
+)
+from finetune_runner.store.digests import short
+from finetune_runner.store.manifest import Manifest
+
+NAME_CHARS = 20
+VALUE_CHARS = 12
+
+
+@dataclass
+class Outcome:
+    """Filled in by prepare or a stage; read when the process ends, however it ends."""
+
+    kind: Literal["prepare", "stage"]
+    passes: dict[int, PassOutcome] = field(default_factory=dict)
+    metrics: dict[int, dict[str, str]] = field(default_factory=dict)
+    published: Published | None = None
+    current: int | None = None
+    """The pass that is running, its position in spec.passes."""
+
+    def know(self, index: int, key: str) -> None:
+        """A pass's key, before its output is committed."""
+        self.passes[index] = PassOutcome(index=index, key=key)
+        self.metrics.pop(index, None)
+
+    def committed(self, index: int, key: str, manifest: Manifest) -> None:
+        self.passes[index] = PassOutcome(
+            index=index, key=key, digest=short(manifest.digest), size_bytes=manifest.size_bytes
+        )
+        self.metrics[index] = dict(manifest.metrics)
+
+    def message(self, failure: FineTuneError | None, *, first: frozenset[int]) -> TerminationMessage:
+        """The pod's last word.
+
+        Args:
+            failure: why it ends, if not in success.
+            first: passes whose figures come before others', since not all may fit.
+        """
+        order = sorted(self.metrics, key=lambda index: (index not in first, index))
+        return TerminationMessage(
+            kind=self.kind,
+            passes=[self.passes[index] for index in sorted(self.passes)],
+            headlines=[line for index in order for line in headlines(index, self.metrics[index])],
+            published=self.published,
+            failure=failure_message(failure, self.current) if failure else None,
+        )
+
+
+def headlines(index: int, metrics: dict[str, str]) -> list[Headline]:
+    """A pass's figures as they travel; of names that are the same after shortening the first counts."""
+    shortened = {name[:NAME_CHARS]: value for name, value in reversed(metrics.items())}
+    return [Headline(index=index, name=name, value=short_value(shortened[name])) for name in reversed(shortened)]
+
+
+def short_value(value: str) -> str:
+    """A figure in at most 12 characters: rounded rather than cut, if it is a number."""
+    if len(value) <= VALUE_CHARS:
+        return value
+    try:
+        return f"{float(value):.5g}"
+    except ValueError:
+        return value[:VALUE_CHARS]

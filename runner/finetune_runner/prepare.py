@@ -1,0 +1,90 @@
+"""The prepare step: pins what comes in, checks what can be checked without an accelerator, finds finished work.
+
+Run again for the same job (the operator does so when a pod's last word got lost) it pins nothing anew: it reads the
+store and reports.
+"""
+
+import logging
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.passes import Lora
+from finetune_runner import datasets, prepared, report
+from finetune_runner.committed import Committed, find_committed
+from finetune_runner.job import Job
+from finetune_runner.keys import pass_keys
+from finetune_runner.outcome import Outcome
+from finetune_runner.prepared import Prepared, PreparedData, PreparedPass
+from finetune_runner.probe import probe
+from finetune_runner.publish import open_output, publish, refuse_to_overwrite
+from finetune_runner.sources import base_model
+
+log = logging.getLogger(__name__)
+
+
+def prepare(job: Job, outcome: Outcome) -> None:
+    """Prepares a job; publishes when every pass is committed already.
+
+    Raises:
+        FineTuneError: what is wrong with the job, before an accelerator is asked for.
+    """
+    probe(job, job.store, f"{job.folder}/probe")
+    pinned = prepared.read(job) or _resolve(job)
+    committed = find_committed(job, pinned)
+    _tell(job, pinned, committed, outcome)
+    _check_output(job, committed)
+    prepared.write(job, pinned)
+    finish(job, pinned, committed, outcome)
+
+
+def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -> None:
+    """Writes the report, and publishes if every pass is committed."""
+    full = report.report_of(job, pinned, committed)
+    report.write(job, full)
+    if len(committed) == len(job.plan.passes):
+        outcome.published = publish(job, pinned, committed, full)
+
+
+def _resolve(job: Job) -> Prepared:
+    base = base_model.resolve(job.spec.input_model, job.layout)
+    log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
+    data = [datasets.resolve(job, index) for index in range(len(job.spec.data_configs))]
+    for found in data:
+        log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
+    _check_held_out(job, data)
+    keys = pass_keys(job.spec, job.plan, base.digest, {found.name: found.digest for found in data})
+    steps = [PreparedPass(index=step.index, name=step.name, key=keys[step.name]) for step in job.plan.passes]
+    return Prepared(base=base, data=data, passes=steps)
+
+
+def _check_held_out(job: Job, data: list[PreparedData]) -> None:
+    """That rows can be held out where a pass wants to."""
+    distinct = {found.name: found.distinct for found in data}
+    for index, step in enumerate(job.spec.passes):
+        config = step.config
+        if isinstance(config, Lora) and config.eval_fraction and distinct[config.train_data] < 2:  # noqa: PLR2004
+            raise FineTuneError(
+                Reason.DATASET_INVALID,
+                f"{config.train_data!r} has one distinct row, so none can be held out",
+                remedy="Add rows, or set evalFraction: 0.",
+                path=f"spec.passes[{index}].{step.path_name}.evalFraction",
+            )
+
+
+def _tell(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -> None:
+    for step in job.plan.passes:
+        key, manifest = pinned.key_of(step.name), committed.get(step.name)
+        log.info("pass %s: %s (%s)", step.name, "committed" if manifest else "to do", key)
+        if manifest:
+            outcome.committed(step.index, key, manifest)
+        else:
+            outcome.know(step.index, key)
+
+
+def _check_output(job: Job, committed: Committed) -> None:
+    """That the output may be written, and that no other artifact is in the way."""
+    output, final = open_output(job), job.plan.final
+    if output is None or final is None:
+        return
+    probe(job, output, ".finetune-probe")
+    manifest = committed.get(final.name)
+    refuse_to_overwrite(job, output, manifest.digest if manifest else "")

@@ -1,0 +1,78 @@
+"""prepared.json: what prepare found out, for the stages and for a later prepare of the same job."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.base import Model
+from finetune_runner.job import Job
+from finetune_runner.sources.source import Pinned
+
+PREPARED = "prepared.json"
+
+
+class PreparedData(Model):
+    """A data config's rows, as they stood in prepare."""
+
+    name: str
+    source: Pinned
+    digest: str
+    """sha256 (hex) over the rows."""
+    rows: int = Field(ge=0)
+    distinct: int = Field(ge=0)
+    """Examples that differ."""
+
+
+class PreparedPass(Model):
+    index: int = Field(ge=0)
+    name: str
+    key: str
+
+
+class Prepared(Model):
+    """Everything that is pinned for the job."""
+
+    version: Literal[1] = 1
+    base: Pinned
+    data: list[PreparedData]
+    passes: list[PreparedPass]
+
+    def data_named(self, name: str) -> PreparedData:
+        return next(data for data in self.data if data.name == name)
+
+    def key_of(self, name: str) -> str:
+        """The cache key of a pass."""
+        return next(step.key for step in self.passes if step.name == name)
+
+
+def write(job: Job, prepared: Prepared) -> None:
+    job.store.put(f"{job.folder}/{PREPARED}", prepared.model_dump_json(indent=1).encode())
+
+
+def read(job: Job) -> Prepared | None:
+    """What an earlier prepare of this job has written; None where there is nothing that can be read."""
+    content = job.store.get(f"{job.folder}/{PREPARED}")
+    if content is None:
+        return None
+    try:
+        return Prepared.model_validate_json(content.data)
+    except ValidationError:
+        return None
+
+
+def required(job: Job) -> Prepared:
+    """What prepare has written.
+
+    Raises:
+        FineTuneError: StoreUnavailable, when it isn't there.
+    """
+    prepared = read(job)
+    if prepared is None:
+        raise FineTuneError(
+            Reason.STORE_UNAVAILABLE,
+            f"{job.store.uri(f'{job.folder}/{PREPARED}')} is not there",
+            remedy="The store must keep what the job writes until the job ends; create the job anew.",
+            path=job.store.path,
+        )
+    return prepared

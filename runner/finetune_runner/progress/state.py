@@ -1,0 +1,75 @@
+"""How far the running pass is. Written by the pass, read by the server's threads."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from finetune_api.resource.status import Progress
+
+
+class ProgressState:
+    """The current Progress; safe to use from several threads.
+
+    Args:
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+        self._begun: tuple[int, float] | None = None
+        """Step and time of the pass's first report: loading before it says nothing about the pace."""
+
+    def snapshot(self) -> Progress | None:
+        """The progress now; None before the first pass has started."""
+        with self._lock:
+            return self._progress
+
+    def start(self, name: str) -> None:
+        """A pass begins."""
+        with self._lock:
+            self._progress, self._begun = Progress(pass_=name, last_update_time=_now()), None
+
+    def report(
+        self,
+        *,
+        step: int,
+        total_steps: int,
+        loss: float | None = None,
+        tokens_per_second: float | None = None,
+    ) -> None:
+        """The running pass has moved; figures that are None keep their last value.
+
+        Args:
+            step: steps done.
+            total_steps: steps in all; 0: not known.
+            loss: mean over the last logged steps.
+            tokens_per_second: padding not counted.
+        """
+        with self._lock:
+            last = self._progress or Progress(pass_="")
+            self._begun = self._begun or (step, self._clock())
+            self._progress = Progress(
+                pass_=last.pass_,
+                step=step,
+                total_steps=total_steps,
+                percent=min(100, 100 * step // total_steps) if total_steps else 0,
+                loss=last.loss if loss is None else f"{loss:.4f}",
+                tokens_per_second=last.tokens_per_second if tokens_per_second is None else f"{tokens_per_second:.0f}",
+                eta_seconds=self._eta(step, total_steps),
+                last_update_time=_now(),
+            )
+
+    def _eta(self, step: int, total_steps: int) -> int | None:
+        assert self._begun is not None  # noqa: S101  set just before
+        first, since = self._begun
+        if step <= first or not total_steps:
+            return None
+        pace = (self._clock() - since) / (step - first)
+        return max(0, round(pace * (total_steps - step)))
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,153 @@
+"""The final artifact at spec.output: its files, the report, and last the manifest, without which it does not exist."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.messages import Published
+from finetune_api.plan import PlannedPass, Product
+from finetune_runner.committed import Committed
+from finetune_runner.job import Job
+from finetune_runner.prepared import Prepared
+from finetune_runner.report import REPORT, FullReport
+from finetune_runner.store.digests import file_sha256, short
+from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
+from finetune_runner.store.object_store import ObjectInfo, ObjectStore
+from finetune_runner.store.opening import open_location
+from finetune_runner.store.paths import below
+
+log = logging.getLogger(__name__)
+
+FORMATS = {Product.MODEL: "safetensors", Product.ADAPTER: "adapter", Product.ONNX: "onnx"}
+
+
+def publish(job: Job, prepared: Prepared, committed: Committed, report: FullReport) -> Published | None:
+    """Publishes the output of the plan's final pass; None when all passes only measure.
+
+    Returns where it is: at spec.output, or without one in the store.
+
+    Raises:
+        FineTuneError: InvalidSpec (another artifact is there), ArtifactCorrupt, AuthDenied or StoreUnavailable.
+    """
+    final = job.plan.final
+    if final is None:
+        return None
+    manifest = committed[final.name]
+    key = prepared.key_of(final.name)
+    output = open_output(job)
+    if output is None:
+        return _published(final, manifest, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
+    if not _is_there(output, manifest):
+        refuse_to_overwrite(job, output, manifest.digest)
+        _write(job, output, key, manifest, report)
+    return _published(final, manifest, output.uri(""))
+
+
+def open_output(job: Job) -> ObjectStore | None:
+    return open_location(job.spec.output, job.layout, "spec.output") if job.spec.output else None
+
+
+def refuse_to_overwrite(job: Job, output: ObjectStore, digest: str) -> None:
+    """That nothing stands in the way at the output.
+
+    Args:
+        job: whose output it is.
+        output: the output.
+        digest: of the artifact to publish; empty while it is not known.
+
+    Raises:
+        FineTuneError: InvalidSpec, when another artifact is there and overwrite is false.
+    """
+    there = _artifact_at(output)
+    overwrite = job.spec.output is not None and job.spec.output.overwrite
+    if there is None or overwrite or there.digest == digest:
+        return
+    raise FineTuneError(
+        Reason.INVALID_SPEC,
+        f"another artifact is already at {output.uri('')}",
+        remedy="Choose another output, or set output.overwrite: true to replace it.",
+        path="spec.output.overwrite",
+    )
+
+
+def _published(final: PlannedPass, manifest: Manifest, uri: str) -> Published:
+    return Published(
+        index=final.index,
+        uri=uri,
+        digest=short(manifest.digest),
+        size_bytes=manifest.size_bytes,
+        format=FORMATS[final.product],
+    )
+
+
+def _artifact_at(output: ObjectStore) -> Manifest | None:
+    content = output.get(MANIFEST)
+    if content is None:
+        return None
+    try:
+        return Manifest.model_validate_json(content.data)
+    except ValidationError as error:
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            f"{output.uri(MANIFEST)} is not one of ours",
+            remedy="Choose another output.",
+            path=output.path,
+        ) from error
+
+
+def _is_there(output: ObjectStore, manifest: Manifest) -> bool:
+    """Whether this artifact is published already, whole."""
+    there = _artifact_at(output)
+    if there is None or there.digest != manifest.digest:
+        return False
+    sizes = {info.key: info.size for info in output.list("")}
+    return all(sizes.get(file.path) == file.size for file in manifest.files)
+
+
+def _write(job: Job, output: ObjectStore, key: str, manifest: Manifest, report: FullReport) -> None:
+    _clear(output, manifest)
+    _copy_files(job, output, key, manifest)
+    output.put(REPORT, report.encode())
+    ours = manifest.model_copy(update={"attempt": ""})
+    if not output.put_if_absent(MANIFEST, ours.encode()) and not _is_there(output, manifest):
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            f"another job publishes at {output.uri('')} at the same time",
+            remedy="Give each job an output of its own.",
+            path=output.path,
+        )
+    log.info("published %d files, %d bytes, at %s", len(manifest.files), manifest.size_bytes, output.uri(""))
+
+
+def _clear(output: ObjectStore, manifest: Manifest) -> None:
+    """Unpublishes what is there: first its manifest, then those of its files that the new artifact lacks."""
+    older = _artifact_at(output)
+    if older is None:
+        return
+    output.delete(MANIFEST)
+    for name in {file.path for file in older.files} - {file.path for file in manifest.files}:
+        output.delete(name)
+
+
+def _copy_files(job: Job, output: ObjectStore, key: str, manifest: Manifest) -> None:
+    infos = job.cache.infos(key, manifest)
+    for file in manifest.files:
+        info = infos.get(file.path)
+        if info is None or not _copied(job, output, info, file):
+            job.cache.forget(key, manifest)
+            raise job.cache.corrupt(key, manifest, file)
+
+
+def _copied(job: Job, output: ObjectStore, info: ObjectInfo, file: ManifestFile) -> bool:
+    """Copies one file, verified: by the service itself if it can, else on its way through this pod."""
+    if info.size == file.size and output.copy_from(job.store, info, file.path, file.sha256):
+        return True
+    with tempfile.TemporaryDirectory(dir=job.layout.folder("tmp")) as folder:
+        local = below(Path(folder), file.path)
+        if not job.store.download(info, local) or file_sha256(local) != file.sha256:
+            return False
+        output.upload(local, file.path)
+    return True

@@ -1,0 +1,84 @@
+"""report.json: all that is known of a job, in full; the termination message holds only the headlines."""
+
+from pydantic import Field
+
+from finetune_api.resource.base import Model
+from finetune_runner.committed import Committed
+from finetune_runner.job import Job
+from finetune_runner.prepared import Prepared
+
+REPORT = "report.json"
+
+
+class ReportedPass(Model):
+    name: str
+    kind: str
+    key: str
+    uri: str = ""
+    digest: str = ""
+    """sha256 (hex) of the committed output; empty where there is none."""
+    size_bytes: int = 0
+    created_time: str = ""
+    metrics: dict[str, str] = Field(default_factory=dict)
+    libraries: dict[str, str] = Field(default_factory=dict)
+
+
+class ReportedData(Model):
+    name: str
+    uri: str
+    digest: str
+    rows: int
+    distinct: int
+
+
+class FullReport(Model):
+    """The job from its base to its figures."""
+
+    namespace: str
+    name: str
+    uid: str
+    base: str
+    base_digest: str
+    data: list[ReportedData]
+    passes: list[ReportedPass]
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(indent=1).encode()
+
+
+def report_of(job: Job, prepared: Prepared, committed: Committed) -> FullReport:
+    document = job.document
+    return FullReport(
+        namespace=document.namespace,
+        name=document.name,
+        uid=document.uid,
+        base=prepared.base.uri,
+        base_digest=prepared.base.digest,
+        data=[
+            ReportedData(name=d.name, uri=d.source.uri, digest=d.digest, rows=d.rows, distinct=d.distinct)
+            for d in prepared.data
+        ],
+        passes=[_reported(job, prepared, committed, step.name) for step in job.plan.passes],
+    )
+
+
+def write(job: Job, report: FullReport) -> None:
+    job.store.put(f"{job.folder}/{REPORT}", report.encode())
+
+
+def _reported(job: Job, prepared: Prepared, committed: Committed, name: str) -> ReportedPass:
+    key, kind = prepared.key_of(name), job.plan.pass_named(name).spec.variant
+    manifest = committed.get(name)
+    if manifest is None:
+        return ReportedPass(name=name, kind=kind, key=key)
+    return ReportedPass(
+        name=name,
+        kind=kind,
+        key=key,
+        uri=job.store.uri(job.cache.attempt_folder(key, manifest.attempt)),
+        digest=manifest.digest,
+        size_bytes=manifest.size_bytes,
+        created_time=manifest.created_time,
+        metrics=manifest.metrics,
+        libraries=manifest.libraries,
+    )

@@ -1,0 +1,163 @@
+"""A stage: its passes in order, each output committed; and when all of the plan is committed, publication."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from finetune_api.cache_key import PASS_VERSIONS
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider
+from finetune_runner import accelerator, prepared
+from finetune_runner.committed import Committed, find_committed, input_digests
+from finetune_runner.data_roles import data_names, evaluator_of
+from finetune_runner.job import Job
+from finetune_runner.library_versions import differing
+from finetune_runner.lineage import BASE_ROLE, INPUT_ROLE, origins, source_product
+from finetune_runner.outcome import Outcome
+from finetune_runner.passes.contract import PassInputs, PassResult
+from finetune_runner.passes.registry import run_pass
+from finetune_runner.prepare import finish
+from finetune_runner.prepared import Prepared
+from finetune_runner.progress.state import ProgressState
+from finetune_runner.store.manifest import Manifest
+from finetune_runner.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+
+def stage_at(job: Job, index: int) -> Stage:
+    """One of the plan's stages.
+
+    Raises:
+        FineTuneError: InvalidSpec, when there is none with that index.
+    """
+    if not 0 <= index < len(job.plan.stages):
+        raise FineTuneError(Reason.INVALID_SPEC, f"the job has {len(job.plan.stages)} stages, and none {index}")
+    return job.plan.stages[index]
+
+
+def run_stage(job: Job, index: int, outcome: Outcome, progress: ProgressState) -> None:
+    """Runs what is left to do in a stage.
+
+    Raises:
+        FineTuneError: why it can't; outcome.current tells the pass.
+    """
+    stage = stage_at(job, index)
+    outcome.current = stage.passes[0].index
+    accelerator.ready(stage.system, [system.name for system in job.spec.systems].index(stage.system.name))
+    pinned = prepared.required(job)
+    run = _StageRun(job, stage, pinned, outcome, progress)
+    committed = run.until_committed()
+    outcome.current = None
+    finish(job, pinned, committed, outcome)
+
+
+class _StageRun:
+    """The passes of one stage in this process."""
+
+    def __init__(self, job: Job, stage: Stage, pinned: Prepared, outcome: Outcome, progress: ProgressState) -> None:
+        self.job = job
+        self.stage = stage
+        self.pinned = pinned
+        self.outcome = outcome
+        self.progress = progress
+        self.bench = Workbench(job, pinned)
+
+    def until_committed(self) -> Committed:
+        """Runs the passes; once more where an output of this very stage turned out corrupt."""
+        for _ in self.stage.passes:
+            try:
+                return self._once()
+            except FineTuneError as error:
+                if error.reason is not Reason.ARTIFACT_CORRUPT:
+                    raise
+                log.warning("%s; making anew what is not committed", error)
+        return self._once()
+
+    def _once(self) -> Committed:
+        committed = self._survey()
+        for step in self.stage.passes:
+            if step.name in committed:
+                log.info("pass %s: committed already, reused", step.name)
+                continue
+            committed[step.name] = self._make(step, committed)
+            self.outcome.committed(step.index, self.pinned.key_of(step.name), committed[step.name])
+            committed = self._survey()
+        return committed
+
+    def _survey(self) -> dict[str, Manifest]:
+        """What is committed now, also told to the outcome."""
+        committed = find_committed(self.job, self.pinned)
+        for step in self.job.plan.passes:
+            key, manifest = self.pinned.key_of(step.name), committed.get(step.name)
+            if manifest:
+                self.outcome.committed(step.index, key, manifest)
+            else:
+                self.outcome.know(step.index, key)
+        return committed
+
+    def _make(self, step: PlannedPass, committed: Committed) -> Manifest:
+        self.outcome.current = step.index
+        self.progress.start(step.name)
+        inputs = self._inputs(step, committed)
+        log.info("pass %s: %s begins", step.name, step.spec.path_name)
+        result = run_pass(step.spec.variant, step.spec.config, self._pass_inputs(step, committed), self.progress.report)
+        return self._commit(step, inputs, result)
+
+    def _inputs(self, step: PlannedPass, committed: Committed) -> dict[str, str]:
+        inputs = input_digests(self.job, self.pinned, step, committed)
+        if inputs is None:
+            missing = next(n for n in origins(self.job.plan, step).values() if n != BASE and n not in committed)
+            raise FineTuneError(
+                Reason.ARTIFACT_CORRUPT,
+                f"the output of pass {missing!r} is not in the store",
+                remedy="Create the job anew: what is missing is made anew, the rest is reused.",
+                path=self.job.store.path,
+            )
+        return inputs
+
+    def _pass_inputs(self, step: PlannedPass, committed: Committed) -> PassInputs:
+        spec = self.job.spec
+        places = {role: self._directory(name, committed) for role, name in origins(self.job.plan, step).items()}
+        return PassInputs(
+            source=places[INPUT_ROLE],
+            product=source_product(self.job.plan, step),
+            base=places.get(BASE_ROLE),
+            data={role: self.bench.data(name) for role, name in data_names(step.spec).items()},
+            output=self.bench.fresh(step.name),
+            execution_provider=execution_provider(spec, step.spec),
+            accelerator=self.stage.system.accelerator is not None,
+            trust_remote_code=spec.input_model.trust_remote_code,
+            evaluator=evaluator_of(spec, step.spec),
+            path=f"spec.passes[{step.index}].{step.spec.path_name}",
+        )
+
+    def _directory(self, name: str, committed: Committed) -> Path:
+        return self.bench.base() if name == BASE else self.bench.output(name, committed[name])
+
+    def _commit(self, step: PlannedPass, inputs: Mapping[str, str], result: PassResult) -> Manifest:
+        kind, folder = step.spec.variant, self.bench.folder(step.name)
+        if not any(folder.iterdir()):
+            raise FineTuneError(Reason.INTERNAL, f"pass {step.name!r} has ended without an output")
+        manifest, ours = self.job.cache.commit(
+            self.pinned.key_of(step.name),
+            folder,
+            attempt=self.job.layout.pod_uid,
+            kind=kind,
+            pass_version=PASS_VERSIONS[kind],
+            inputs=inputs,
+            metrics=result.metrics,
+            libraries=_unlike_pinned(step.name, kind),
+        )
+        if ours:
+            self.bench.keep(step.name, manifest.digest)
+        log.info("pass %s: committed, %d bytes, sha256 %s", step.name, manifest.size_bytes, manifest.digest)
+        return manifest
+
+
+def _unlike_pinned(name: str, kind: str) -> dict[str, str]:
+    """Libraries of another version than the cache key names; noted, since the key then tells half the truth."""
+    libraries = differing(kind)
+    if libraries:
+        log.warning("pass %s: made with %s, which is not what the operator's version has", name, libraries)
+    return libraries
