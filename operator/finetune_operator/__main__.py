@@ -1,0 +1,81 @@
+"""`finetune-operator`: runs the operator until it is told to stop."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import kopf
+
+from finetune_api import API_VERSION, KIND
+from finetune_operator.kube import Kube
+from finetune_operator.logs import configure_logging
+from finetune_operator.observe import Key
+from finetune_operator.progress import ProgressWatch
+from finetune_operator.resync import resync
+from finetune_operator.settings import Settings, SettingsError
+from finetune_operator.shell import build_registry, build_settings
+from finetune_operator.work_queue import WorkQueue
+from finetune_operator.worker import Worker
+
+logger = logging.getLogger("finetune_operator")
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        prog="finetune-operator",
+        description="Runs FineTuneJobs. Settings come from the environment (FINETUNE_*), see the Helm chart.",
+    ).parse_args()
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.exit(f"finetune-operator: {error}")
+    configure_logging(settings.log_level, settings.log_format)
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """kopf, the workers, resync and progress, side by side: the first that ends, ends all."""
+    async with Kube.connect() as kube:
+        if not await kube.is_served():
+            sys.exit(f"finetune-operator: the API server knows no {KIND} of {API_VERSION}; install the CRD")
+        queue: WorkQueue[Key] = WorkQueue()
+        progress = ProgressWatch(settings.progress_interval_seconds, queue.add)
+        worker = Worker(kube, settings, queue, progress)
+        logger.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
+        await first_of(
+            *(worker.run() for _ in range(settings.workers)),
+            resync(kube, queue, settings.watch_namespaces, settings.resync_seconds),
+            progress.run(),
+            run_shell(settings, queue),
+        )
+
+
+async def run_shell(settings: Settings, queue: WorkQueue[Key]) -> None:
+    """kopf, until SIGTERM; standalone, since one operator runs at a time."""
+    await kopf.operator(
+        registry=build_registry(queue.add),
+        settings=build_settings(settings),
+        standalone=True,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+        liveness_endpoint=settings.liveness_endpoint,
+    )
+
+
+async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Waits for the first to end, cancels the rest, and raises what it raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+if __name__ == "__main__":
+    main()

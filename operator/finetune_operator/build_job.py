@@ -1,0 +1,126 @@
+"""The child Jobs: prepare, and one for each stage. Pure."""
+
+from typing import Any
+
+from finetune_api import pod_layout
+from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT
+from finetune_api.messages import JobDocument
+from finetune_api.plan import Stage
+from finetune_api.resource.systems import System
+from finetune_operator import labels
+from finetune_operator.build_config_map import owner_reference
+from finetune_operator.names import prepare_name, stage_name
+from finetune_operator.pod_template import CONTAINER, Work, build_pod_spec
+from finetune_operator.settings import Settings
+
+PREPARE_RESOURCES = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"memory": "2Gi"},
+}
+PREPARE_SCRATCH = "5Gi"
+
+
+def build_prepare_job(
+    document: JobDocument, attempt: int, settings: Settings, remaining_seconds: int | None
+) -> dict[str, Any]:
+    """The prepare Job of one attempt: the operator's image, no accelerator, little memory."""
+    work = Work(
+        image=settings.operator_image,
+        command=pod_layout.PREPARE_COMMAND,
+        resources=PREPARE_RESOURCES,
+        scratch_size=PREPARE_SCRATCH,
+        shm_size=None,
+        system=_system_named(document, document.spec.prepare.system),
+    )
+    return _job(
+        document,
+        name=prepare_name(document.name, document.uid, attempt),
+        marks={labels.KIND: "prepare", labels.ATTEMPT: str(attempt)},
+        pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
+        remaining_seconds=remaining_seconds,
+    )
+
+
+def build_stage_job(
+    document: JobDocument, stage: Stage, attempt: int, settings: Settings, remaining_seconds: int | None
+) -> dict[str, Any]:
+    """The Job of one stage, planned by one prepare attempt: the system's image and resources."""
+    system = stage.system
+    work = Work(
+        image=system.image,
+        command=(*pod_layout.STAGE_COMMAND, str(stage.index)),
+        resources=stage_resources(system),
+        scratch_size=system.scratch_size,
+        shm_size=system.shm_size,
+        system=system,
+    )
+    return _job(
+        document,
+        name=stage_name(document.name, document.uid, stage.index, system.name, attempt),
+        marks={labels.KIND: "stage", labels.ATTEMPT: str(attempt), labels.STAGE: str(stage.index)},
+        pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
+        remaining_seconds=remaining_seconds,
+    )
+
+
+def stage_resources(system: System) -> dict[str, Any]:
+    """The system's resources; the accelerator in requests and limits, as extended resources must be."""
+    wire = system.resources.to_wire()
+    if system.accelerator is None:
+        return wire
+    count = {system.accelerator.resource_name: str(system.accelerator.count)}
+    return {part: wire.get(part, {}) | count for part in ("requests", "limits")}
+
+
+def pod_failure_policy() -> dict[str, Any]:
+    """What another attempt can't change fails at once; disruptions don't count; the rest is retried.
+
+    Decided by the Job controller, so that it holds while the operator is down.
+    """
+    permanent = list(range(FIRST_PERMANENT, LAST_PERMANENT + 1))
+    return {
+        "rules": [
+            {
+                "action": "FailJob",
+                "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": permanent},
+            },
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        ]
+    }
+
+
+def _job(
+    document: JobDocument,
+    *,
+    name: str,
+    marks: dict[str, str],
+    pod_spec: dict[str, Any],
+    remaining_seconds: int | None,
+) -> dict[str, Any]:
+    carried = labels.of_job(document.name, document.uid, marks[labels.KIND]) | marks
+    annotations = {labels.JOB_NAME: document.name}
+    spec: dict[str, Any] = {
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": document.spec.backoff_limit,
+        "podFailurePolicy": pod_failure_policy(),
+        "template": {"metadata": {"labels": carried, "annotations": annotations}, "spec": pod_spec},
+    }
+    if remaining_seconds is not None:
+        spec["activeDeadlineSeconds"] = remaining_seconds
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": document.namespace,
+            "labels": carried,
+            "annotations": annotations,
+            "ownerReferences": [owner_reference(document.name, document.uid)],
+        },
+        "spec": spec,
+    }
+
+
+def _system_named(document: JobDocument, name: str) -> System | None:
+    return next((system for system in document.spec.systems if system.name == name), None)

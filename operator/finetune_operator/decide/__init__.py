@@ -1,0 +1,81 @@
+"""The pure core: from what is observed to what is to be done. One policy a module; the first that speaks decides."""
+
+from finetune_api.plan import plan
+from finetune_api.resource.status import ConditionType, FailureStatus, FineTuneJobStatus
+from finetune_operator.conditions import timestamp, with_condition
+from finetune_operator.decide.acceptance import Accepted, Refused, accept
+from finetune_operator.decide.case import Case, Policy, Verdict, stop
+from finetune_operator.decide.completion import complete
+from finetune_operator.decide.deadline import enforce_deadline
+from finetune_operator.decide.ending import failed_status
+from finetune_operator.decide.failure import fail
+from finetune_operator.decide.outcome import record_outcomes
+from finetune_operator.decide.preparation import prepare
+from finetune_operator.decide.settling import settle
+from finetune_operator.decide.staging import run_stages
+from finetune_operator.decide.summary import summarised
+from finetune_operator.decide.suspension import suspend
+from finetune_operator.decision import Decision
+from finetune_operator.observed import Observed
+from finetune_operator.settings import Settings
+
+POLICIES: tuple[Policy, ...] = (complete, fail, enforce_deadline, suspend, settle, prepare, run_stages)
+"""In order of precedence: ends first, then what stops, then what starts."""
+
+
+def decide(observed: Observed, settings: Settings) -> Decision:
+    """What is to be done about one job now, and the status that says so."""
+    if observed.deleting:
+        return Decision(observed.status)
+    if observed.status.terminal:
+        return Decision(observed.status, stop(observed.live_children))
+    acceptance = accept(observed, settings)
+    if isinstance(acceptance, Refused):
+        return Decision(refused(observed, acceptance.failure))
+    return _decide_accepted(observed, settings, acceptance)
+
+
+def refused(observed: Observed, failure: FailureStatus) -> FineTuneJobStatus:
+    """The status of a job that is not accepted: failed, before anything was made."""
+    status = with_condition(
+        observed.status,
+        ConditionType.ACCEPTED,
+        holds=False,
+        reason=failure.reason,
+        message=failure.message,
+        now=observed.now,
+        generation=observed.generation,
+    )
+    return ended(observed, status, failure)
+
+
+def ended(observed: Observed, status: FineTuneJobStatus, failure: FailureStatus) -> FineTuneJobStatus:
+    """The status of a job that ends with a failure found outside of the policies."""
+    status = failed_status(status, observed, failure)
+    return summarised(observed, Verdict(status, failure.reason, failure.message))
+
+
+def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepted) -> Decision:
+    status = _accepted_status(observed, acceptance)
+    case = Case(observed, settings, acceptance.document, plan(acceptance.document.spec), status)
+    case = case.with_status(record_outcomes(case))
+    verdict = next(verdict for policy in POLICIES if (verdict := policy(case)))
+    status = summarised(observed, verdict)
+    requeue = None if status.terminal else case.remaining_seconds
+    return Decision(status, (*acceptance.actions, *verdict.actions), requeue)
+
+
+def _accepted_status(observed: Observed, acceptance: Accepted) -> FineTuneJobStatus:
+    changes = {
+        "start_time": observed.status.start_time or timestamp(observed.now),
+        "runner_image": observed.status.runner_image or acceptance.runner_image,
+    }
+    return with_condition(
+        observed.status.model_copy(update=changes),
+        ConditionType.ACCEPTED,
+        holds=True,
+        reason="Accepted",
+        message="the spec is valid",
+        now=observed.now,
+        generation=observed.generation,
+    )

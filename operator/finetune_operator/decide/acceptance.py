@@ -1,0 +1,68 @@
+"""Acceptance: a valid spec gets a document that later changes of the operator leave alone; an invalid one fails."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_api import validate
+from finetune_api.failures import Reason
+from finetune_api.messages import JobDocument
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.status import FailureStatus
+from finetune_api.validate import Problem
+from finetune_operator.build_config_map import build_config_map
+from finetune_operator.conditions import clip
+from finetune_operator.decision import CreateConfigMap
+from finetune_operator.observed import Observed
+from finetune_operator.settings import Settings
+
+
+@dataclass(frozen=True)
+class Accepted:
+    document: JobDocument
+    runner_image: str
+    actions: tuple[CreateConfigMap, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    failure: FailureStatus
+
+
+def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
+    """The job's document: the stored one, or a new one made of its spec and the operator's defaults."""
+    if observed.document is not None:
+        return Accepted(observed.document, observed.document_image or observed.status.runner_image)
+    spec, problems = validate.parse(observed.spec)
+    if spec is not None and not problems:
+        problems = _without_store(spec, settings)
+    if spec is None or problems:
+        return Refused(_invalid(problems))
+    image = observed.status.runner_image or settings.runner_image
+    document = JobDocument(
+        namespace=observed.namespace, name=observed.name, uid=observed.uid, spec=_filled(spec, settings, image)
+    )
+    return Accepted(document, image, (CreateConfigMap(build_config_map(document, image)),))
+
+
+def _without_store(spec: FineTuneJobSpec, settings: Settings) -> list[Problem]:
+    if spec.store or settings.default_store:
+        return []
+    remedy = "set spec.store, or have the operator installed with a default store"
+    return [Problem("spec.store", "not set, and the operator has no default store", remedy)]
+
+
+def _filled(spec: FineTuneJobSpec, settings: Settings, image: str) -> FineTuneJobSpec:
+    systems = [s if s.image else s.model_copy(update={"image": image}) for s in spec.systems]
+    changes: dict[str, Any] = {"systems": systems, "store": spec.store or settings.default_store, "suspend": False}
+    return spec.model_copy(update=changes)
+
+
+def _invalid(problems: list[Problem]) -> FailureStatus:
+    first = problems[0]
+    alone = len(problems) == 1
+    return FailureStatus(
+        reason=Reason.INVALID_SPEC,
+        path=first.path,
+        message=clip(first.message if alone else "; ".join(str(problem) for problem in problems)),
+        remedy=clip(first.remedy or "correct the manifest and apply it as a new FineTuneJob"),
+    )

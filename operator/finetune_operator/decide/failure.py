@@ -1,0 +1,130 @@
+"""Failure: why a child Job failed, by the best witness there is: the pod's message, its state, the Job's condition."""
+
+import re
+from typing import Any
+
+from finetune_api.failures import Reason, reason_of_exit_code
+from finetune_api.messages import FailureMessage
+from finetune_api.plan import Stage
+from finetune_api.resource.status import FailureStatus
+from finetune_operator.conditions import clip
+from finetune_operator.decide.case import Case, Verdict
+from finetune_operator.decide.deadline import deadline_exceeded
+from finetune_operator.decide.ending import failed
+from finetune_operator.decide.outcome import decoded
+from finetune_operator.observed import Child, Pod
+
+PREPARE = "prepare"
+TEXTS: dict[Reason, tuple[str, str]] = {
+    Reason.OUT_OF_HOST_MEMORY: (
+        "the pod used more memory than its limit",
+        "raise the memory in the system's resources, or lower perDeviceTrainBatchSize or maxSeqLen",
+    ),
+    Reason.OUT_OF_DISK: (
+        "the pod used more scratch space than it may",
+        "raise scratchSize of the system",
+    ),
+    Reason.INTERRUPTED: (
+        "the pod was stopped from outside, more often than backoffLimit allows",
+        "see who evicts or deletes it, or raise backoffLimit; committed passes are reused",
+    ),
+}
+"""Cause and remedy where no pod could speak for itself."""
+UNKNOWN = ("the pod ended without saying why", "read logTail, and the pod's log: kubectl logs {pod}")
+
+
+def fail(case: Case) -> Verdict | None:
+    """Failed, as soon as a child Job has failed: its retries are used up, or retrying makes no sense."""
+    child = next((c for c in case.observed.children if c.finished == "Failed"), None)
+    return failed(case, failure_of(case, child)) if child else None
+
+
+def failure_of(case: Case, child: Child) -> FailureStatus:
+    pod = child.newest_failure
+    if child.reason == "DeadlineExceeded":
+        return deadline_exceeded(_where(case, child), case.document.spec.active_deadline_seconds)
+    if pod is None:
+        return _told_by_job(case, child)
+    message = decoded(pod)
+    if message and message.failure:
+        return _told_by_pod(case, child, pod, message.failure)
+    return _told_by_state(case, child, pod, log_tail="" if message else pod.message)
+
+
+def _told_by_pod(case: Case, child: Child, pod: Pod, said: FailureMessage) -> FailureStatus:
+    return _failure(
+        _where(case, child, said.index),
+        said.reason,
+        said.message or "no message",
+        remedy=said.remedy,
+        path=said.path,
+        pod=pod.name,
+        exitCode=pod.exit_code,
+    )
+
+
+def _told_by_state(case: Case, child: Child, pod: Pod, log_tail: str) -> FailureStatus:
+    reason = reason_of_state(pod)
+    text, remedy = TEXTS.get(reason, UNKNOWN)
+    detail = f": {pod.reason_message}" if pod.reason_message else ""
+    return _failure(
+        _where(case, child),
+        reason,
+        text + detail,
+        remedy=remedy.format(pod=pod.name),
+        path=_resources_path(case, child) if reason in (Reason.OUT_OF_HOST_MEMORY, Reason.OUT_OF_DISK) else "",
+        pod=pod.name,
+        exitCode=pod.exit_code,
+        logTail=clip(log_tail),
+    )
+
+
+def reason_of_state(pod: Pod) -> Reason:
+    """The reason that a failed pod's state stands for."""
+    if pod.terminated_reason == "OOMKilled":
+        return Reason.OUT_OF_HOST_MEMORY
+    if pod.reason == "Evicted":
+        full = re.search(r"ephemeral|EmptyDir|disk", pod.reason_message)
+        return Reason.OUT_OF_DISK if full else Reason.INTERRUPTED
+    if pod.exit_code is None:
+        return Reason.INTERRUPTED
+    if pod.exit_code == 137:  # noqa: PLR2004 - killed, but not for memory: by the kubelet or from outside
+        return Reason.INTERRUPTED
+    return reason_of_exit_code(pod.exit_code)
+
+
+def _told_by_job(case: Case, child: Child) -> FailureStatus:
+    """The pods are gone; the Job controller's message may still hold the exit code."""
+    code = re.search(r"exit code (\d+)", child.message)
+    reason = reason_of_exit_code(int(code[1])) if code else Reason.INTERNAL
+    text = f"Job {child.name} failed and its pods are gone: {child.message or child.reason or 'no reason given'}"
+    remedy = "create the job anew under another name; committed passes are reused"
+    return _failure(_where(case, child), reason, text, remedy=remedy, exitCode=int(code[1]) if code else None)
+
+
+def _failure(step: str, reason: Reason, message: str, **more: Any) -> FailureStatus:
+    return FailureStatus.model_validate({"pass": step, "reason": reason, "message": clip(message)} | more)
+
+
+def _where(case: Case, child: Child, index: int | None = None) -> str:
+    """The pass that failed: named by the pod, else the one that ran, else the stage's first that isn't committed."""
+    if child.kind == PREPARE:
+        return PREPARE
+    if index is not None and index < len(case.plan.passes):
+        return case.plan.passes[index].name
+    stage = _stage(case, child)
+    open_passes = [s.name for s in stage.passes if case.pass_state(s.name) != "Succeeded"] if stage else []
+    current = case.status.current_pass
+    return current if current in open_passes else next(iter(open_passes), "")
+
+
+def _stage(case: Case, child: Child) -> Stage | None:
+    return next((stage for stage in case.plan.stages if stage.index == child.stage), None)
+
+
+def _resources_path(case: Case, child: Child) -> str:
+    stage = _stage(case, child)
+    if stage is None:
+        return ""
+    names = [system.name for system in case.document.spec.systems]
+    return f"spec.systems[{names.index(stage.system.name)}]"

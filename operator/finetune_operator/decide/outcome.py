@@ -1,0 +1,162 @@
+"""What finished pods said, folded into status: passes committed, figures, the published artifact."""
+
+import base64
+from binascii import Error as Base64Error
+from collections.abc import Iterator
+
+from finetune_api.messages import Headline, PassOutcome, Published, TerminationMessage, metric_values
+from finetune_api.plan import PlannedPass
+from finetune_api.resource.status import (
+    Artifact,
+    FineTuneJobStatus,
+    NamedArtifact,
+    PassState,
+    PassStatus,
+    PrepareStatus,
+)
+from finetune_operator.artifact_uri import pass_uri
+from finetune_operator.conditions import timestamp
+from finetune_operator.decide.case import Case
+from finetune_operator.names import prepare_name
+from finetune_operator.observed import Child, Pod
+
+
+def record_outcomes(case: Case) -> FineTuneJobStatus:
+    """Status with all that the children of the current attempt have said. Doing it twice changes nothing."""
+    status = _aligned(case)
+    prepare = case.observed.child("prepare", case.attempt)
+    message = final_message(prepare)
+    if status.prepare and status.prepare.state is not PassState.SUCCEEDED and message:
+        status = _prepared(case.with_status(status), message)
+    for child in stage_children(case):
+        status = _stage_recorded(case.with_status(status), child)
+    return status
+
+
+def stage_children(case: Case) -> list[Child]:
+    """The Jobs of the plan's stages that belong to the attempt that counts."""
+    stages = range(len(case.plan.stages))
+    return [c for c in case.observed.children if c.kind == "stage" and c.attempt == case.attempt and c.stage in stages]
+
+
+def final_message(child: Child | None) -> TerminationMessage | None:
+    """What the pod of a completed Job said; None when the Job isn't completed, or its message is lost."""
+    if child is None or child.finished != "Complete" or child.ended_well is None:
+        return None
+    return decoded(child.ended_well)
+
+
+def decoded(pod: Pod) -> TerminationMessage | None:
+    """A pod's last word; None when it is something else, such as the log's tail."""
+    try:
+        return TerminationMessage.decode(pod.message)
+    except ValueError:
+        return None
+
+
+def _aligned(case: Case) -> FineTuneJobStatus:
+    """One entry a pass, in the plan's order; the prepare attempt that counts."""
+    known = {step.name: step for step in case.status.passes}
+    passes = [known.get(step.name) or PassStatus(name=step.name) for step in case.plan.passes]
+    prepare = case.status.prepare or PrepareStatus(
+        attempt=1, job_name=prepare_name(case.document.name, case.document.uid, 1)
+    )
+    return case.status.model_copy(update={"passes": passes, "prepare": prepare})
+
+
+def _prepared(case: Case, message: TerminationMessage) -> FineTuneJobStatus:
+    """Prepare has read the store: what it does not find committed is to be made, whatever was believed before."""
+    found = {outcome.index: outcome for outcome in message.passes}
+    passes = [
+        _as_found(case, step, known, found.get(step.index), message.headlines)
+        for step, known in zip(case.plan.passes, case.status.passes, strict=True)
+    ]
+    prepare = case.prepare.model_copy(update={"state": PassState.SUCCEEDED})
+    return _published(case.status.model_copy(update={"passes": passes, "prepare": prepare}), message.published)
+
+
+def _as_found(
+    case: Case, step: PlannedPass, known: PassStatus, outcome: PassOutcome | None, headlines: list[Headline]
+) -> PassStatus:
+    if outcome is None or not outcome.digest:
+        key = outcome.key if outcome else known.cache_key
+        return PassStatus(name=step.name, cache_key=key, job_name=known.job_name, attempts=known.attempts)
+    hit = not known.job_name
+    return _committed(case, step, known.model_copy(update={"cache_hit": hit}), outcome, headlines)
+
+
+def _committed(
+    case: Case, step: PlannedPass, known: PassStatus, outcome: PassOutcome, headlines: list[Headline]
+) -> PassStatus:
+    uri = pass_uri(case.document, outcome.key)
+    artifact = Artifact(uri=uri, digest=hex_digest(outcome.digest), size_bytes=outcome.size_bytes)
+    return known.model_copy(
+        update={
+            "state": PassState.SUCCEEDED,
+            "cache_key": outcome.key,
+            "artifact": artifact,
+            "metrics": metric_values(headlines, step.index) or known.metrics,
+            "completion_time": known.completion_time or timestamp(case.observed.now),
+        }
+    )
+
+
+def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:
+    status = case.status
+    for pod in child.pods:
+        message = decoded(pod) if not pod.live else None
+        if message is None:
+            continue
+        passes = list(_with_message(case.with_status(status), child, message))
+        status = status.model_copy(update={"passes": passes})
+        if child.finished == "Complete":
+            status = _published(status, message.published)
+    return _counted(case, status, child)
+
+
+def _with_message(case: Case, child: Child, message: TerminationMessage) -> Iterator[PassStatus]:
+    """The passes of the child's stage that its pod found or made committed."""
+    own = {step.index for step in case.plan.stages[child.stage or 0].passes}
+    committed = {outcome.index: outcome for outcome in message.passes if outcome.digest and outcome.index in own}
+    for step, known in zip(case.plan.passes, case.status.passes, strict=True):
+        outcome = committed.get(step.index)
+        yield _committed(case, step, known, outcome, message.headlines) if outcome else known
+
+
+def _counted(case: Case, status: FineTuneJobStatus, child: Child) -> FineTuneJobStatus:
+    """Which Job a pass ran in, since when, and how many pods that took so far."""
+    own = {step.name for step in case.plan.stages[child.stage or 0].passes}
+    passes = [
+        step.model_copy(
+            update={
+                "job_name": child.name,
+                "attempts": max(step.attempts, len(child.pods)),
+                "start_time": step.start_time or child.start_time or None,
+            }
+        )
+        if step.name in own and not step.cache_hit
+        else step
+        for step in status.passes
+    ]
+    return status.model_copy(update={"passes": passes})
+
+
+def _published(status: FineTuneJobStatus, published: Published | None) -> FineTuneJobStatus:
+    if published is None:
+        return status
+    artifact = NamedArtifact(
+        name="model",
+        uri=published.uri,
+        digest=hex_digest(published.digest),
+        size_bytes=published.size_bytes,
+        format=published.format[:32],
+    )
+    return status.model_copy(update={"artifacts": [artifact]})
+
+
+def hex_digest(text: str) -> str:
+    """base64url without padding → sha256:<hex>; what is no digest stays as it is."""
+    try:
+        return "sha256:" + base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
+    except Base64Error:
+        return text

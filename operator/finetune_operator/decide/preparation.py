@@ -1,0 +1,54 @@
+"""Preparation: a short Job that says what is cached, publishes what is complete, and recovers what was lost."""
+
+from finetune_api.failures import Reason
+from finetune_api.resource.status import FailureStatus, FineTuneJobStatus, PassState, PrepareStatus
+from finetune_operator.build_job import build_prepare_job
+from finetune_operator.decide.case import Case, Verdict
+from finetune_operator.decide.ending import failed
+from finetune_operator.decide.pod_trouble import trouble
+from finetune_operator.decision import CreateJob
+
+MOST_ATTEMPTS = 10
+"""Each is one loss (a pod gone before it was read, an artifact not published); more is a fault of ours."""
+
+
+def prepare(case: Case) -> Verdict | None:
+    """The prepare Job of the attempt that counts, until its message is recorded; another when it was lost."""
+    if case.prepare.state is PassState.SUCCEEDED:
+        return _unpublished(case)
+    child = case.observed.child("prepare", case.attempt)
+    if child is None:
+        return _started(case, case.attempt)
+    if child.finished:
+        return prepare_again(case, f"the last word of {child.name} is lost")
+    status = _asked_for(case, case.attempt, child.name)
+    what = "looking for cached passes, checking model and data"
+    return Verdict(status, "Preparing", trouble(child) or what)
+
+
+def prepare_again(case: Case, why: str) -> Verdict:
+    """Recovery: the store knows what was done, and prepare can read it."""
+    if case.attempt >= MOST_ATTEMPTS:
+        message = f"{why}, and that after {case.attempt} attempts to recover"
+        failure = FailureStatus(reason=Reason.INTERNAL, message=message, remedy="report this with the pods' logs")
+        return failed(case, failure)
+    return _started(case, case.attempt + 1, why)
+
+
+def _unpublished(case: Case) -> Verdict | None:
+    """All passes committed and no artifact: prepare publishes. When it has nothing more to say, that is a fault."""
+    if not case.all_committed or case.observed.live_children:
+        return None
+    return prepare_again(case, "all passes are committed, but none of their pods said that the artifact is published")
+
+
+def _started(case: Case, attempt: int, why: str = "") -> Verdict:
+    manifest = build_prepare_job(case.document, attempt, case.settings, case.remaining_seconds)
+    create = CreateJob(manifest)
+    status = _asked_for(case, attempt, create.name)
+    return Verdict(status, "Preparing", f"prepare runs again: {why}" if why else "prepare starts", actions=(create,))
+
+
+def _asked_for(case: Case, attempt: int, name: str) -> FineTuneJobStatus:
+    prepare = PrepareStatus(attempt=attempt, state=PassState.RUNNING, job_name=name)
+    return case.status.model_copy(update={"prepare": prepare})

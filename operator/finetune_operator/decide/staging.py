@@ -1,0 +1,39 @@
+"""Stages: in order, one Job at a time, none for a stage whose passes are all committed."""
+
+from finetune_api.plan import Stage
+from finetune_operator.build_job import build_stage_job
+from finetune_operator.decide.case import Case, Verdict
+from finetune_operator.decide.pod_trouble import trouble
+from finetune_operator.decide.preparation import prepare_again
+from finetune_operator.decision import CreateJob
+
+
+def run_stages(case: Case) -> Verdict:
+    """The next stage that has something left to do."""
+    for stage in case.plan.stages:
+        child = case.observed.child("stage", case.attempt, stage.index)
+        if child and child.live:
+            return Verdict(case.status, "Running", trouble(child) or _describe(case, stage), stage=stage, child=child)
+        if case.committed(stage):
+            continue
+        if child:
+            return prepare_again(case, f"the last word of {child.name} is lost or incomplete")
+        return _started(case, stage)
+    return Verdict(case.status, "Finishing", "all passes are committed")
+
+
+def _started(case: Case, stage: Stage) -> Verdict:
+    manifest = build_stage_job(case.document, stage, case.attempt, case.settings, case.remaining_seconds)
+    create = CreateJob(manifest)
+    own = {step.name for step in stage.passes}
+    passes = [
+        step.model_copy(update={"job_name": create.name}) if step.name in own and not step.cache_hit else step
+        for step in case.status.passes
+    ]
+    status = case.status.model_copy(update={"passes": passes})
+    return Verdict(status, "Running", _describe(case, stage), actions=(create,), stage=stage)
+
+
+def _describe(case: Case, stage: Stage) -> str:
+    names = ", ".join(step.name for step in stage.passes)
+    return f"stage {stage.index + 1} of {len(case.plan.stages)} on system {stage.system.name}: {names}"

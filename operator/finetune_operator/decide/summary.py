@@ -1,0 +1,117 @@
+"""The last touch on every status: what the passes do now, phase, and the conditions that follow from the rest."""
+
+from finetune_api.plan import Stage
+from finetune_api.resource.status import (
+    ConditionType,
+    FineTuneJobStatus,
+    PassState,
+    PassStatus,
+    Progress,
+)
+from finetune_operator.conditions import with_condition
+from finetune_operator.decide.case import Verdict
+from finetune_operator.observed import Observed, Reading
+
+
+def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
+    """The status that a verdict comes to."""
+    status = verdict.status
+    if not status.terminal:
+        reading = observed.reading(verdict.child.current_pod) if verdict.child else None
+        status = _with_progress(status, verdict.stage, reading)
+        status = _with_reachability(status, observed, verdict.stage, reading)
+    status = _with_resumption(status, observed)
+    status = _with_reconciling(status, observed, verdict)
+    current = "" if status.terminal else _current_pass(status, verdict.stage)
+    passes = status.passes if status.terminal else [_acting(p, verdict.stage, current) for p in status.passes]
+    changes = {"current_pass": current, "passes": passes, "observed_generation": observed.generation}
+    status = status.model_copy(update=changes)
+    return status.model_copy(update={"phase": phase(status)})
+
+
+def phase(status: FineTuneJobStatus) -> str:
+    """One word for people; the conditions are what holds."""
+    for kind, word in (
+        (ConditionType.COMPLETE, "Complete"),
+        (ConditionType.FAILED, "Failed"),
+        (ConditionType.SUSPENDED, "Suspended"),
+    ):
+        if status.holds(kind):
+            return word
+    if not status.holds(ConditionType.ACCEPTED):
+        return "Pending"
+    prepared = status.prepare and status.prepare.state is PassState.SUCCEEDED
+    return "Running" if prepared else "Preparing"
+
+
+def _with_progress(status: FineTuneJobStatus, stage: Stage | None, reading: Reading | None) -> FineTuneJobStatus:
+    """What the running pod said last; what it said before stays while its stage lives."""
+    own = {step.name for step in stage.passes} if stage else set()
+    said = reading.progress if reading else None
+    shown: Progress | None = said if said and said.pass_ in own else status.progress
+    return status.model_copy(update={"progress": shown if shown and shown.pass_ in own else None})
+
+
+def _with_reachability(
+    status: FineTuneJobStatus, observed: Observed, stage: Stage | None, reading: Reading | None
+) -> FineTuneJobStatus:
+    """ProgressUnreachable is news, never an outcome; it goes with the stage."""
+    why = reading.unreachable if reading and stage else ""
+    if not why and not status.holds(ConditionType.PROGRESS_UNREACHABLE):
+        return status
+    return with_condition(
+        status,
+        ConditionType.PROGRESS_UNREACHABLE,
+        holds=bool(why),
+        reason="Unreachable" if why else "Reachable",
+        message=why,
+        now=observed.now,
+        generation=observed.generation,
+    )
+
+
+def _with_resumption(status: FineTuneJobStatus, observed: Observed) -> FineTuneJobStatus:
+    suspended = status.condition(ConditionType.SUSPENDED)
+    if observed.suspend or suspended is None or suspended.reason == "Resumed":
+        return status
+    return with_condition(
+        status,
+        ConditionType.SUSPENDED,
+        holds=False,
+        reason="Resumed",
+        message="spec.suspend is not set",
+        now=observed.now,
+        generation=observed.generation,
+    )
+
+
+def _with_reconciling(status: FineTuneJobStatus, observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
+    """kstatus: in progress while Reconciling holds; a suspended job is where it was asked to be."""
+    busy = not status.terminal and not status.holds(ConditionType.SUSPENDED)
+    return with_condition(
+        status,
+        ConditionType.RECONCILING,
+        holds=busy,
+        reason=verdict.reason,
+        message=verdict.message,
+        now=observed.now,
+        generation=observed.generation,
+    )
+
+
+def _current_pass(status: FineTuneJobStatus, stage: Stage | None) -> str:
+    if stage is None:
+        return ""
+    if status.progress:
+        return status.progress.pass_
+    states = {step.name: step.state for step in status.passes}
+    return next((s.name for s in stage.passes if states[s.name] is not PassState.SUCCEEDED), "")
+
+
+def _acting(step: PassStatus, stage: Stage | None, current: str) -> PassStatus:
+    """Running from the moment its stage reaches it until its output is seen committed."""
+    if step.state is PassState.SUCCEEDED:
+        return step
+    names = [s.name for s in stage.passes] if stage else []
+    reached = step.name in names and current in names and names.index(step.name) <= names.index(current)
+    return step.model_copy(update={"state": PassState.RUNNING if reached else PassState.PENDING})

@@ -1,0 +1,198 @@
+"""The only module that talks to the API server: plain JSON in and out, a timeout on every call, errors by kind."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from finetune_api import API_VERSION, PLURAL
+from finetune_operator.labels import JOB_UID, MANAGER
+
+TIMEOUT_SECONDS = 30
+PAGE = 500
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+
+Wire = dict[str, Any]
+
+
+class KubeError(Exception):
+    """The API server said no, or nothing."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class NotFound(KubeError):  # noqa: N818 - the API's own word
+    """404: it isn't there."""
+
+
+class Conflict(KubeError):  # noqa: N818
+    """409 Conflict: it has changed since it was read."""
+
+
+class AlreadyExists(KubeError):  # noqa: N818
+    """409 AlreadyExists: somebody, perhaps we, made it before."""
+
+
+class Refused(KubeError):  # noqa: N818
+    """403: quota, admission, or rights; it may be granted later."""
+
+
+class Invalid(KubeError):  # noqa: N818
+    """400, 413 or 422: the object will never be taken as it is."""
+
+
+class Unavailable(KubeError):  # noqa: N818
+    """The server could not be reached, or could not answer now."""
+
+
+def error_of(status: int, body: str) -> KubeError:
+    """The error that an answer of this HTTP status stands for."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = {}
+    said = said if isinstance(said, dict) else {}
+    reason, message = str(said.get("reason", "")), str(said.get("message", "") or body[:500])
+    kinds: dict[int, type[KubeError]] = {
+        400: Invalid,
+        403: Refused,
+        404: NotFound,
+        409: Conflict,
+        413: Invalid,
+        422: Invalid,
+    }
+    kind = AlreadyExists if reason == "AlreadyExists" else kinds.get(status, Unavailable)
+    return kind(status, reason, message)
+
+
+class Kube:
+    """The calls the operator makes, and no others."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls) -> AsyncIterator["Kube"]:
+        """A client with the pod's service account, or outside of a cluster with the kubeconfig."""
+        configuration = Configuration()
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration)
+        async with ApiClient(configuration=configuration) as client:
+            yield cls(client)
+
+    async def is_served(self) -> bool:
+        """Whether the API server knows FineTuneJobs."""
+        try:
+            found = await self._call("GET", f"/apis/{API_VERSION}")
+        except NotFound:
+            return False
+        return any(resource["name"] == PLURAL for resource in found.get("resources", []))
+
+    async def get_fine_tune_job(self, namespace: str, name: str) -> Wire | None:
+        return await self._get(f"{_custom(namespace)}/{name}")
+
+    async def list_fine_tune_jobs(self, namespace: str | None) -> AsyncIterator[Wire]:
+        """All FineTuneJobs of a namespace, or of all (None), page by page."""
+        async for item in self._list(_custom(namespace), {}):
+            yield item
+
+    async def get_config_map(self, namespace: str, name: str) -> Wire | None:
+        return await self._get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+
+    async def list_jobs_of(self, namespace: str, uid: str) -> list[Wire]:
+        return [j async for j in self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", _of(uid))]
+
+    async def list_pods_of(self, namespace: str, uid: str) -> list[Wire]:
+        return [p async for p in self._list(f"/api/v1/namespaces/{namespace}/pods", _of(uid))]
+
+    async def create_config_map(self, manifest: Wire) -> None:
+        await self._call("POST", f"/api/v1/namespaces/{_namespace(manifest)}/configmaps", body=manifest)
+
+    async def create_job(self, manifest: Wire) -> None:
+        await self._call("POST", f"/apis/batch/v1/namespaces/{_namespace(manifest)}/jobs", body=manifest)
+
+    async def create_event(self, manifest: Wire) -> None:
+        await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{_namespace(manifest)}/events", body=manifest)
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        """Deletes a Job and its pods; it stays, being deleted, until the pods are gone. Gone before is as good."""
+        options = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+        try:
+            await self._call("DELETE", f"/apis/batch/v1/namespaces/{namespace}/jobs/{name}", body=options)
+        except (NotFound, Conflict):
+            return
+
+    async def apply_status(self, manifest: Wire) -> Wire:
+        """Server-side apply of a status; metadata.resourceVersion in it makes a Conflict of a stale one."""
+        meta = manifest["metadata"]
+        path = f"{_custom(meta['namespace'])}/{meta['name']}/status"
+        query = {"fieldManager": MANAGER, "force": "true"}
+        return await self._call("PATCH", path, query=query, body=manifest, content_type=APPLY)
+
+    async def _get(self, path: str) -> Wire | None:
+        try:
+            return await self._call("GET", path)
+        except NotFound:
+            return None
+
+    async def _list(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Wire]:
+        token = ""
+        while True:
+            page = await self._call("GET", path, query={**query, "limit": str(PAGE), "continue": token})
+            for item in page["items"]:
+                yield item
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Wire | None = None,
+        content_type: str = JSON,
+    ) -> Wire:
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": MANAGER}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        given = {name: value for name, value in (query or {}).items() if value}
+        url = self._client.configuration.host + path + (f"?{urlencode(given)}" if given else "")
+        try:
+            response = await self._client.call_api(
+                method, url, header_params=headers, body=body, _request_timeout=TIMEOUT_SECONDS
+            )
+            text = (await response.read()).decode(errors="replace")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unavailable(0, type(error).__name__, f"{method} {path}: {error}") from error
+        if response.status >= 400:  # noqa: PLR2004
+            raise error_of(response.status, text)
+        return json.loads(text)  # type: ignore[no-any-return]
+
+
+def _custom(namespace: str | None) -> str:
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{API_VERSION}{scope}/{PLURAL}"
+
+
+def _of(uid: str) -> dict[str, str]:
+    return {"labelSelector": f"{JOB_UID}={uid}"}
+
+
+def _namespace(manifest: Wire) -> str:
+    return str(manifest["metadata"]["namespace"])

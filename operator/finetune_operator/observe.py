@@ -1,0 +1,78 @@
+"""Reads the world around one FineTuneJob, always from the API server itself: nothing is decided on a stale cache."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from finetune_api.messages import JobDocument
+from finetune_api.resource.status import FineTuneJobStatus
+from finetune_operator.build_config_map import JOB_KEY
+from finetune_operator.kube import Kube
+from finetune_operator.labels import RUNNER_IMAGE
+from finetune_operator.names import config_map_name
+from finetune_operator.observed import Observed, Reading
+from finetune_operator.read_children import controller_uid, read_children
+
+Key = tuple[str, str]
+"""(namespace, name) of a FineTuneJob."""
+
+
+async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...]) -> Observed | None:
+    """What there is of one job; None when it is gone.
+
+    Raises:
+        KubeError: the API server could not be asked.
+        ValueError: a status or a document that is not ours to understand.
+    """
+    namespace, name = key
+    wire = await kube.get_fine_tune_job(namespace, name)
+    if wire is None:
+        return None
+    uid = wire["metadata"]["uid"]
+    config_map = await kube.get_config_map(namespace, config_map_name(name, uid))
+    jobs = await kube.list_jobs_of(namespace, uid)
+    pods = await kube.list_pods_of(namespace, uid)
+    return observed(wire, config_map, jobs, pods, readings=readings, now=datetime.now(UTC))
+
+
+def observed(
+    wire: Mapping[str, Any],
+    config_map: Mapping[str, Any] | None,
+    jobs: list[dict[str, Any]],
+    pods: list[dict[str, Any]],
+    *,
+    readings: tuple[Reading, ...],
+    now: datetime,
+) -> Observed:
+    """The API server's answers as plain data. Pure.
+
+    Raises:
+        ValueError: a status or a document that is not ours to understand.
+    """
+    meta = wire["metadata"]
+    children, strays = read_children(meta["uid"], jobs, pods)
+    document, image = _document(config_map, meta["uid"])
+    return Observed(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        resource_version=meta["resourceVersion"],
+        deleting="deletionTimestamp" in meta,
+        spec=wire.get("spec") or {},
+        status=FineTuneJobStatus.from_wire(wire.get("status")),
+        document=document,
+        document_image=image,
+        children=children,
+        strays=strays,
+        readings=readings,
+        now=now,
+    )
+
+
+def _document(config_map: Mapping[str, Any] | None, uid: str) -> tuple[JobDocument | None, str]:
+    """Only from a ConfigMap that is ours: one that somebody else made in its place says nothing."""
+    if config_map is None or controller_uid(config_map) != uid:
+        return None, ""
+    annotations = config_map["metadata"].get("annotations") or {}
+    return JobDocument.model_validate_json(config_map["data"][JOB_KEY]), annotations.get(RUNNER_IMAGE, "")

@@ -1,0 +1,125 @@
+"""The world around one FineTuneJob at one moment, as plain data."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from finetune_api.messages import JobDocument
+from finetune_api.resource.status import FineTuneJobStatus, Progress
+
+PHASES_AT_END = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What matters of a child's pod and its one container."""
+
+    name: str
+    uid: str = ""
+    phase: str = "Pending"
+    ip: str = ""
+    deleting: bool = False
+    running: bool = False
+    """The container runs."""
+    message: str = ""
+    """Termination message; the log's tail where the container could not write one."""
+    exit_code: int | None = None
+    terminated_reason: str = ""
+    """Such as OOMKilled."""
+    finished_at: str = ""
+    waiting_reason: str = ""
+    """Such as ImagePullBackOff."""
+    waiting_message: str = ""
+    reason: str = ""
+    """The pod's own reason, such as Evicted."""
+    reason_message: str = ""
+    unschedulable: str = ""
+    """Why the scheduler finds no node; empty when it did."""
+
+    @property
+    def live(self) -> bool:
+        return self.phase not in PHASES_AT_END
+
+
+@dataclass(frozen=True)
+class Child:
+    """A Job whose controller is the FineTuneJob."""
+
+    name: str
+    uid: str
+    kind: Literal["prepare", "stage"]
+    attempt: int
+    stage: int | None = None
+    deleting: bool = False
+    finished: Literal["", "Complete", "Failed"] = ""
+    reason: str = ""
+    """Of the condition that finished it."""
+    message: str = ""
+    start_time: str = ""
+    pods: tuple[Pod, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """It may still start pods."""
+        return not self.finished and not self.deleting
+
+    @property
+    def ended_well(self) -> Pod | None:
+        return next((pod for pod in self.pods if pod.phase == "Succeeded"), None)
+
+    @property
+    def newest_failure(self) -> Pod | None:
+        failed = [pod for pod in self.pods if pod.phase == "Failed"]
+        return max(failed, key=lambda pod: (pod.finished_at, pod.name), default=None)
+
+    @property
+    def current_pod(self) -> Pod | None:
+        return next((pod for pod in self.pods if pod.live and not pod.deleting), None)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The last look at a pod's /progress."""
+
+    pod_uid: str
+    progress: Progress | None = None
+    unreachable: str = ""
+    """Why it could not be read, for some time now."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    spec: dict[str, Any]
+    """As the API server stores it: defaults filled in, not yet validated by us."""
+    status: FineTuneJobStatus
+    now: datetime
+    deleting: bool = False
+    document: JobDocument | None = None
+    """From the job's ConfigMap; None before acceptance."""
+    document_image: str = ""
+    """The default runner image when the job was accepted."""
+    children: tuple[Child, ...] = ()
+    strays: tuple[str, ...] = ()
+    """Pods of this job that still run and belong to no Job of it any more."""
+    readings: tuple[Reading, ...] = field(default=())
+
+    @property
+    def suspend(self) -> bool:
+        return bool(self.spec.get("suspend", False))
+
+    @property
+    def live_children(self) -> tuple[Child, ...]:
+        return tuple(child for child in self.children if child.live)
+
+    def child(self, kind: str, attempt: int, stage: int | None = None) -> Child | None:
+        """The child of this kind, attempt and stage that isn't being deleted."""
+        wanted = (kind, attempt, stage)
+        return next((c for c in self.children if (c.kind, c.attempt, c.stage) == wanted and not c.deleting), None)
+
+    def reading(self, pod: Pod | None) -> Reading | None:
+        return next((r for r in self.readings if pod and r.pod_uid == pod.uid), None)

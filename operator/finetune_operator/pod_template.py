@@ -1,0 +1,188 @@
+"""The pod of a child Job: hardened, and mounted as finetune_api.pod_layout says. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_api import pod_layout
+from finetune_api.messages import JobDocument
+from finetune_api.resource.systems import System, Volume
+from finetune_operator.build_config_map import JOB_KEY
+from finetune_operator.names import config_map_name, volume_name
+from finetune_operator.references import references
+
+CONTAINER = "runner"
+USER = 10001
+"""Of no special meaning on the node; the images' user."""
+GRACE_SECONDS = 60
+"""Time for a checkpoint after SIGTERM."""
+POD_NAME_ENV = "FINETUNE_POD_NAME"
+VOLUME_KINDS = ("persistentVolumeClaim", "configMap", "secret")
+OWN_PREFIX = "FINETUNE_"
+"""Environment variables that a system can't override."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the pod of a child runs, and with what."""
+
+    image: str
+    command: tuple[str, ...]
+    resources: dict[str, Any]
+    scratch_size: str
+    shm_size: str | None
+    system: System | None
+    """Whose placement it shares."""
+
+
+def build_pod_spec(document: JobDocument, work: Work, pull_policy: str) -> dict[str, Any]:
+    volumes, mounts = _volumes(document, work)
+    return {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security_context(),
+        "containers": [_container(work, pull_policy, mounts)],
+        "volumes": volumes,
+    } | _placement(work.system)
+
+
+def pod_security_context() -> dict[str, Any]:
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": USER,
+        "runAsGroup": USER,
+        "fsGroup": USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _container(work: Work, pull_policy: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": CONTAINER,
+        "image": work.image,
+        "imagePullPolicy": pull_policy,
+        "command": list(work.command),
+        "workingDir": pod_layout.WORK,
+        "env": _environment(work.system),
+        "ports": [{"name": "progress", "containerPort": pod_layout.PROGRESS_PORT, "protocol": "TCP"}],
+        "resources": work.resources,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": pod_layout.TERMINATION_MESSAGE,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": mounts,
+    }
+
+
+def _environment(system: System | None) -> list[dict[str, Any]]:
+    """Ours, then the system's: a system may move caches, but not change who the pod is."""
+    scratch = {
+        "HOME": f"{pod_layout.WORK}/home",
+        "TMPDIR": f"{pod_layout.WORK}/tmp",  # noqa: S108 - in the pod's own scratch
+        "HF_HOME": f"{pod_layout.WORK}/home/huggingface",
+    }
+    given = [v.to_wire() for v in system.env if not v.name.startswith(OWN_PREFIX)] if system else []
+    overridden = {variable["name"] for variable in given}
+    return [
+        _from_field(pod_layout.POD_UID_ENV, "metadata.uid"),
+        _from_field(POD_NAME_ENV, "metadata.name"),
+        *({"name": name, "value": value} for name, value in scratch.items() if name not in overridden),
+        *given,
+    ]
+
+
+def _from_field(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+
+
+def _placement(system: System | None) -> dict[str, Any]:
+    if system is None:
+        return {}
+    fields: dict[str, Any] = {
+        "nodeSelector": dict(system.node_selector),
+        "tolerations": [_without_empty(t.to_wire()) for t in system.tolerations],
+        "serviceAccountName": system.service_account_name,
+        "imagePullSecrets": [secret.to_wire() for secret in system.image_pull_secrets],
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    """An empty string means unset here, as in a Pod."""
+    return {name: value for name, value in fields.items() if value != ""}
+
+
+def _volumes(document: JobDocument, work: Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The pod's volumes and the container's mounts."""
+    pairs = [_job_file(document), _scratch(work.scratch_size)]
+    if work.shm_size:
+        pairs.append(_shared_memory(work.shm_size))
+    pairs += _referenced(document)
+    pairs += [_given(volume) for volume in (work.system.volumes if work.system else [])]
+    return [volume for volume, _ in pairs], [mount for _, mount in pairs]
+
+
+Mounted = tuple[dict[str, Any], dict[str, Any]]
+
+
+def _mounted(name: str, source: dict[str, Any], path: str, *, read_only: bool) -> Mounted:
+    return {"name": name} | source, {"name": name, "mountPath": path, "readOnly": read_only}
+
+
+def _job_file(document: JobDocument) -> Mounted:
+    folder, _, file = pod_layout.JOB_FILE.rpartition("/")
+    source = {"name": config_map_name(document.name, document.uid), "items": [{"key": JOB_KEY, "path": file}]}
+    return _mounted("job", {"configMap": source}, folder, read_only=True)
+
+
+def _scratch(size: str) -> Mounted:
+    return _mounted("work", {"emptyDir": {"sizeLimit": size}}, pod_layout.WORK, read_only=False)
+
+
+def _shared_memory(size: str) -> Mounted:
+    return _mounted("shm", {"emptyDir": {"medium": "Memory", "sizeLimit": size}}, "/dev/shm", read_only=False)  # noqa: S108
+
+
+def _referenced(document: JobDocument) -> list[Mounted]:
+    """Optional mounts: what is missing is an empty folder, which the runner can name; else the pod would hang."""
+    found = references(document.spec)
+    secrets = [
+        _mounted(
+            volume_name("secret", name),
+            {"secret": {"secretName": name, "optional": True}},
+            f"{pod_layout.SECRETS}/{name}",
+            read_only=True,
+        )
+        for name in found.secrets
+    ]
+    config_maps = [
+        _mounted(
+            volume_name("configmap", name),
+            {"configMap": {"name": name, "optional": True}},
+            f"{pod_layout.CONFIG_MAPS}/{name}",
+            read_only=True,
+        )
+        for name in found.config_maps
+    ]
+    claims = [
+        _mounted(
+            volume_name("claim", claim),
+            {"persistentVolumeClaim": {"claimName": claim}},
+            f"{pod_layout.VOLUMES}/{claim}",
+            read_only=not writable,
+        )
+        for claim, writable in found.claims
+    ]
+    return secrets + config_maps + claims
+
+
+def _given(volume: Volume) -> Mounted:
+    """A system's own volume; its name can't meet one of ours."""
+    wire = volume.to_wire()
+    source = {kind: value for kind, value in wire.items() if kind in VOLUME_KINDS}
+    return _mounted(volume_name("system", volume.name), source, volume.mount_path, read_only=volume.read_only)

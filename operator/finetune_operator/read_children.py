@@ -1,0 +1,93 @@
+"""From the API server's Jobs and Pods to Child and Pod. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from finetune_operator import labels
+from finetune_operator.observed import Child, Pod
+
+Wire = Mapping[str, Any]
+
+
+def controller_uid(wire: Wire) -> str:
+    """UID of the owner that controls an object; empty for one that nobody does."""
+    owners = wire["metadata"].get("ownerReferences") or []
+    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+
+
+def read_children(uid: str, jobs: Iterable[Wire], pods: Iterable[Wire]) -> tuple[tuple[Child, ...], tuple[str, ...]]:
+    """The Jobs that belong to the FineTuneJob of this UID, and the names of its pods that outlive their Job."""
+    own = [job for job in jobs if controller_uid(job) == uid and _marked(job)]
+    found = list(pods)
+    children = tuple(sorted((_child(job, found) for job in own), key=lambda child: child.name))
+    kept = {child.uid for child in children if not child.deleting}
+    strays = tuple(
+        sorted(pod.name for wire in found if controller_uid(wire) not in kept and (pod := read_pod(wire)).live)
+    )
+    return children, strays
+
+
+def _marked(job: Wire) -> bool:
+    marks = job["metadata"].get("labels") or {}
+    return marks.get(labels.KIND) in ("prepare", "stage") and str(marks.get(labels.ATTEMPT, "")).isdigit()
+
+
+def _child(job: Wire, pods: Iterable[Wire]) -> Child:
+    meta, status = job["metadata"], job.get("status") or {}
+    marks = meta["labels"]
+    finished, condition = _finish(status)
+    stage = marks.get(labels.STAGE)
+    return Child(
+        name=meta["name"],
+        uid=meta["uid"],
+        kind=marks[labels.KIND],
+        attempt=int(marks[labels.ATTEMPT]),
+        stage=None if stage is None else int(stage),
+        deleting="deletionTimestamp" in meta,
+        finished=finished,
+        reason=condition.get("reason", ""),
+        message=condition.get("message", ""),
+        start_time=status.get("startTime") or "",
+        pods=tuple(read_pod(pod) for pod in pods if controller_uid(pod) == meta["uid"]),
+    )
+
+
+def _finish(status: Wire) -> tuple[Literal["", "Complete", "Failed"], Wire]:
+    for condition in status.get("conditions") or []:
+        if condition.get("status") == "True":
+            if condition["type"] == "Complete":
+                return "Complete", condition
+            if condition["type"] == "Failed":
+                return "Failed", condition
+    return "", {}
+
+
+def read_pod(wire: Wire) -> Pod:
+    meta, status = wire["metadata"], wire.get("status") or {}
+    containers = status.get("containerStatuses") or [{}]
+    state = containers[0].get("state") or {}
+    ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
+    return Pod(
+        name=meta["name"],
+        uid=meta.get("uid", ""),
+        phase=status.get("phase") or "Pending",
+        ip=status.get("podIP") or "",
+        deleting="deletionTimestamp" in meta,
+        running="running" in state,
+        message=ended.get("message") or "",
+        exit_code=ended.get("exitCode"),
+        terminated_reason=ended.get("reason") or "",
+        finished_at=ended.get("finishedAt") or "",
+        waiting_reason=waiting.get("reason") or "",
+        waiting_message=waiting.get("message") or "",
+        reason=status.get("reason") or "",
+        reason_message=status.get("message") or "",
+        unschedulable=_unschedulable(status),
+    )
+
+
+def _unschedulable(status: Wire) -> str:
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return condition.get("message") or condition.get("reason") or "not scheduled"
+    return ""

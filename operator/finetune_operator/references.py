@@ -1,0 +1,62 @@
+"""Which Secrets, ConfigMaps and claims a job's pods need. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.locations import HuggingFaceRepository, S3Location, VolumeLocation
+
+Location = HuggingFaceRepository | S3Location | VolumeLocation
+
+
+@dataclass(frozen=True)
+class References:
+    secrets: tuple[str, ...]
+    config_maps: tuple[str, ...]
+    claims: tuple[tuple[str, bool], ...]
+    """(claim, writable), one entry a claim: writable when any use of it writes."""
+
+
+def references(spec: FineTuneJobSpec) -> References:
+    """All that the spec's sources, store and output refer to, sorted by name."""
+    read, written = list(_read(spec)), list(_written(spec))
+    return References(
+        secrets=_sorted(_secret_names([*read, *written])),
+        config_maps=_sorted(c.source.config_map.name for c in spec.data_configs if c.source.config_map),
+        claims=_claims(read, written),
+    )
+
+
+def _read(spec: FineTuneJobSpec) -> Iterator[Location]:
+    source = spec.input_model.source
+    yield from _given(source.hugging_face, source.s3, source.volume)
+    for config in spec.data_configs:
+        yield from _given(config.source.hugging_face, config.source.s3, config.source.volume)
+
+
+def _written(spec: FineTuneJobSpec) -> Iterator[Location]:
+    for place in (spec.store, spec.output):
+        if place:
+            yield from _given(place.s3, place.volume)
+
+
+def _given(*locations: Location | None) -> Iterator[Location]:
+    return (location for location in locations if location)
+
+
+def _secret_names(locations: Iterable[Location]) -> Iterator[str]:
+    for location in locations:
+        if isinstance(location, S3Location) and location.credentials_secret_ref:
+            yield location.credentials_secret_ref.name
+        if isinstance(location, HuggingFaceRepository) and location.token_secret_ref:
+            yield location.token_secret_ref.name
+
+
+def _claims(read: Iterable[Location], written: Iterable[Location]) -> tuple[tuple[str, bool], ...]:
+    writable = {place.claim_name for place in written if isinstance(place, VolumeLocation)}
+    readable = {place.claim_name for place in read if isinstance(place, VolumeLocation)}
+    return tuple((claim, claim in writable) for claim in sorted(writable | readable))
+
+
+def _sorted(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))

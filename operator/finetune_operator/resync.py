@@ -1,0 +1,28 @@
+"""From time to time every unfinished job is looked at again, should an event have been lost."""
+
+import asyncio
+import logging
+
+from finetune_operator.kube import Kube, KubeError
+from finetune_operator.observe import Key
+from finetune_operator.shell import is_terminal
+from finetune_operator.work_queue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+async def resync(kube: Kube, queue: WorkQueue[Key], namespaces: tuple[str, ...], seconds: float) -> None:
+    """For ever; a round that fails is made up for by the next."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await enqueue_unfinished(kube, queue, namespaces)
+        except KubeError as error:
+            logger.warning("resync: %s", error)
+
+
+async def enqueue_unfinished(kube: Kube, queue: WorkQueue[Key], namespaces: tuple[str, ...]) -> None:
+    for namespace in namespaces or (None,):
+        async for job in kube.list_fine_tune_jobs(namespace):
+            if not is_terminal(job):
+                queue.add((job["metadata"]["namespace"], job["metadata"]["name"]))

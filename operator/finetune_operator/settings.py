@@ -1,0 +1,100 @@
+"""The operator's settings, from its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from finetune_api.resource.job import Store
+
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingsError(ValueError):
+    """An environment variable that is missing or makes no sense; the text names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    operator_image: str
+    """Runs prepare."""
+    runner_image: str
+    """Runs the stages of systems that name no image; fixed for a job when it is accepted."""
+    image_pull_policy: str = "IfNotPresent"
+    watch_namespaces: tuple[str, ...] = ()
+    """Empty: all namespaces."""
+    default_store: Store | None = None
+    progress_interval_seconds: float = 5
+    resync_seconds: float = 60
+    workers: int = 8
+    """Jobs that are worked on at the same time."""
+    log_format: str = "text"
+    log_level: str = "info"
+    liveness_endpoint: str = "http://0.0.0.0:8081/healthz"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings in an environment.
+
+        Raises:
+            SettingsError: a variable is missing or makes no sense.
+        """
+        return cls(
+            operator_image=_required(environ, "FINETUNE_OPERATOR_IMAGE"),
+            runner_image=_required(environ, "FINETUNE_RUNNER_IMAGE"),
+            image_pull_policy=_choice(environ, "FINETUNE_IMAGE_PULL_POLICY", PULL_POLICIES, "IfNotPresent"),
+            watch_namespaces=_words(environ.get("FINETUNE_WATCH_NAMESPACES", "")),
+            default_store=_store(environ, "FINETUNE_DEFAULT_STORE"),
+            progress_interval_seconds=_seconds(environ, "FINETUNE_PROGRESS_INTERVAL_SECONDS", 5),
+            resync_seconds=_seconds(environ, "FINETUNE_RESYNC_SECONDS", 60),
+            workers=int(_seconds(environ, "FINETUNE_WORKERS", 8)),
+            log_format=_choice(environ, "FINETUNE_LOG_FORMAT", LOG_FORMATS, "text"),
+            log_level=_choice(environ, "FINETUNE_LOG_LEVEL", LOG_LEVELS, "info"),
+            liveness_endpoint=environ.get("FINETUNE_LIVENESS_ENDPOINT") or cls.liveness_endpoint,
+        )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    if value := environ.get(name, "").strip():
+        return value
+    msg = f"{name} is not set"
+    raise SettingsError(msg)
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
+    value = environ.get(name) or default
+    if value not in choices:
+        msg = f"{name} is {value!r}; use one of {', '.join(choices)}"
+        raise SettingsError(msg)
+    return value
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    """A number of at least 1, so that no loop spins."""
+    text = environ.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError as error:
+        msg = f"{name} is {text!r}, which is not a number"
+        raise SettingsError(msg) from error
+    if not 1 <= value <= 86400:  # noqa: PLR2004
+        msg = f"{name} is {text}; it must lie between 1 and 86400"
+        raise SettingsError(msg)
+    return value
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _store(environ: Mapping[str, str], name: str) -> Store | None:
+    text = environ.get(name, "").strip()
+    if text in ("", "{}", "null"):
+        return None
+    try:
+        return Store.model_validate_json(text)
+    except ValidationError as error:
+        msg = f"{name} is not a store as in spec.store: {error}"
+        raise SettingsError(msg) from error

@@ -1,0 +1,71 @@
+"""kopf as the shell: watch streams that put keys on the queue, and nothing else. No finalizers, no annotations."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import kopf
+
+from finetune_api import API_VERSION, KIND, PLURAL
+from finetune_api.resource.status import TERMINAL
+from finetune_operator import labels
+from finetune_operator.observe import Key
+from finetune_operator.settings import Settings
+
+SERVER_TIMEOUT_SECONDS = 300
+CONNECT_TIMEOUT_SECONDS = 10
+PAGE = 500
+
+
+def build_registry(add: Callable[[Key], None]) -> Any:
+    """The handlers: each event becomes the key of the FineTuneJob that it is about."""
+
+    async def on_fine_tune_job(body: Mapping[str, Any], **_: Any) -> None:
+        if not is_terminal(body):
+            add((body["metadata"]["namespace"], body["metadata"]["name"]))
+
+    async def on_child(body: Mapping[str, Any], **_: Any) -> None:
+        if key := key_of_child(body):
+            add(key)
+
+    async def login(**arguments: Any) -> Any:
+        return kopf.login_via_client(**arguments)
+
+    registry = kopf.OperatorRegistry()
+    group, version = API_VERSION.split("/")
+    kopf.on.login(registry=registry)(login)
+    kopf.on.event(group, version, PLURAL, registry=registry)(on_fine_tune_job)
+    kopf.on.event("batch", "v1", "jobs", registry=registry, id="job")(on_child)
+    kopf.on.event("", "v1", "pods", registry=registry, id="pod")(on_child)
+    return registry
+
+
+def build_settings(settings: Settings) -> Any:
+    """The settings of kopf: nothing written, streams that can't hang, children filtered by the server."""
+    shell = kopf.OperatorSettings()
+    shell.posting.enabled = False
+    shell.scanning.disabled = True
+    shell.watching.server_timeout = SERVER_TIMEOUT_SECONDS
+    shell.watching.connect_timeout = CONNECT_TIMEOUT_SECONDS
+    shell.watching.chunk_size = PAGE
+    shell.watching.label_selectors["batch", "v1", "jobs"] = labels.SELECTOR
+    shell.watching.label_selectors["", "v1", "pods"] = labels.SELECTOR
+    shell.networking.request_timeout = 30
+    shell.process.ultimate_exiting_timeout = None
+    logging.getLogger("kopf").setLevel(settings.log_level.upper() if settings.log_level != "info" else "WARNING")
+    return shell
+
+
+def is_terminal(body: Mapping[str, Any]) -> bool:
+    """Whether a job has ended; its children's events are enough to keep it so."""
+    conditions = (body.get("status") or {}).get("conditions") or []
+    return any(c.get("type") in TERMINAL and c.get("status") == "True" for c in conditions)
+
+
+def key_of_child(body: Mapping[str, Any]) -> Key | None:
+    """Key of the FineTuneJob that a Job or Pod belongs to."""
+    meta = body["metadata"]
+    owners = meta.get("ownerReferences") or []
+    owner = next((o["name"] for o in owners if o.get("controller") and o.get("kind") == KIND), "")
+    name = owner or labels.owner_name(meta.get("annotations"), meta.get("labels"))
+    return (meta["namespace"], name) if name else None

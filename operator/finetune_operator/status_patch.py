@@ -1,0 +1,22 @@
+"""The one status write of a round: an apply configuration that holds only on what was observed. Pure."""
+
+from typing import Any
+
+from finetune_api import API_VERSION, KIND
+from finetune_api.resource.status import FineTuneJobStatus
+from finetune_operator.observed import Observed
+
+
+def status_patch(observed: Observed, status: FineTuneJobStatus) -> dict[str, Any]:
+    """For server-side apply: the resourceVersion makes a stale decision a conflict, the UID one about another job."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "name": observed.name,
+            "namespace": observed.namespace,
+            "uid": observed.uid,
+            "resourceVersion": observed.resource_version,
+        },
+        "status": status.to_wire(),
+    }

@@ -1,0 +1,140 @@
+"""Reconcile: observe → decide → act → one status write."""
+
+import logging
+import socket
+
+from finetune_api.failures import Reason
+from finetune_api.resource.status import ConditionType, FailureStatus
+from finetune_operator.build_event import build_event
+from finetune_operator.conditions import clip, with_condition
+from finetune_operator.decide import decide, ended
+from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision
+from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, Refused
+from finetune_operator.observe import Key, observe
+from finetune_operator.observed import Observed, Pod
+from finetune_operator.progress import ProgressWatch
+from finetune_operator.settings import Settings
+from finetune_operator.status_patch import status_patch
+from finetune_operator.story import story
+from finetune_operator.work_queue import WorkQueue
+
+REFUSED_RETRY_SECONDS = 30
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    def __init__(self, kube: Kube, settings: Settings, queue: WorkQueue[Key], progress: ProgressWatch[Key]) -> None:
+        self._kube = kube
+        self._settings = settings
+        self._queue = queue
+        self._progress = progress
+        self._instance = socket.gethostname()
+
+    async def run(self) -> None:
+        """Takes key after key, for ever. What fails for one key is tried again later and stops no other."""
+        while True:
+            key = await self._queue.take()
+            try:
+                again_after = await self.reconcile(key)
+            except (Conflict, AlreadyExists):
+                self._queue.done(key, again_after=0)
+            except KubeError as error:
+                logger.warning("%s/%s: %s; again in %.1f s", *key, error, self._queue.failed(key))
+            except ValueError:
+                logger.exception("%s/%s: not understood; again in %.1f s", *key, self._queue.failed(key))
+            else:
+                self._queue.done(key, again_after)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One round for one job; in how many seconds to look again, or None.
+
+        Raises:
+            KubeError: the round must be repeated.
+        """
+        observed = await observe(self._kube, key, self._progress.readings(key))
+        if observed is None:
+            self._progress.watch(key, None)
+            return None
+        decision = decide(observed, self._settings)
+        decision = await self._act(observed, decision)
+        await self._tell(observed, decision)
+        await self._write_status(observed, decision)
+        self._progress.watch(key, running_stage_pod(observed))
+        return decision.requeue_seconds
+
+    async def _act(self, observed: Observed, decision: Decision) -> Decision:
+        """Carries the actions out; what the API server refuses changes the decision's status."""
+        for action in decision.actions:
+            try:
+                await self._carry_out(observed, action)
+            except Invalid as error:
+                return rejected(observed, decision, error)
+            except Refused as error:
+                return held_up(observed, decision, error)
+        return decision
+
+    async def _carry_out(self, observed: Observed, action: Action) -> None:
+        logger.info("%s/%s: %s", observed.namespace, observed.name, describe(action))
+        if isinstance(action, CreateConfigMap):
+            await self._kube.create_config_map(action.manifest)
+        elif isinstance(action, CreateJob):
+            await self._create_job(action)
+        else:
+            await self._kube.delete_job(observed.namespace, action.name, action.uid)
+
+    async def _create_job(self, action: CreateJob) -> None:
+        try:
+            await self._kube.create_job(action.manifest)
+        except AlreadyExists:
+            logger.info("Job %s is there already", action.name)
+
+    async def _tell(self, observed: Observed, decision: Decision) -> None:
+        """Events before the status: lost in between they are told again, and by their names only once."""
+        for chapter in story(observed.status, decision.status):
+            try:
+                await self._kube.create_event(build_event(observed, chapter, self._instance))
+            except AlreadyExists:
+                continue
+            except (Refused, Invalid) as error:
+                logger.warning("event %s of %s/%s: %s", chapter.reason, observed.namespace, observed.name, error)
+
+    async def _write_status(self, observed: Observed, decision: Decision) -> None:
+        if decision.status != observed.status:
+            await self._kube.apply_status(status_patch(observed, decision.status))
+
+
+def running_stage_pod(observed: Observed) -> Pod | None:
+    """The pod whose progress is to be read."""
+    if observed.status.terminal:
+        return None
+    return next((c.current_pod for c in observed.live_children if c.kind == "stage" and c.current_pod), None)
+
+
+def describe(action: Action) -> str:
+    if isinstance(action, CreateConfigMap):
+        return f"create ConfigMap {action.manifest['metadata']['name']}"
+    return f"{'create' if isinstance(action, CreateJob) else 'delete'} Job {action.name}"
+
+
+def rejected(observed: Observed, decision: Decision, error: Invalid) -> Decision:
+    """The API server takes a child for invalid: no later round can change that, so the job fails."""
+    failure = FailureStatus(
+        reason=Reason.INVALID_SPEC,
+        message=clip(f"the API server rejects what the spec asks for: {error.message}"),
+        remedy="correct the manifest and apply it as a new FineTuneJob",
+    )
+    return Decision(ended(observed, decision.status, failure))
+
+
+def held_up(observed: Observed, decision: Decision, error: Refused) -> Decision:
+    """Quota or admission refuses a child now: say so, keep what was, and try again."""
+    status = with_condition(
+        observed.status,
+        ConditionType.RECONCILING,
+        holds=True,
+        reason="Refused",
+        message=error.message,
+        now=observed.now,
+        generation=observed.generation,
+    )
+    return Decision(status.model_copy(update={"phase": decision.status.phase}), requeue_seconds=REFUSED_RETRY_SECONDS)
