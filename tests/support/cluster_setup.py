@@ -36,7 +36,7 @@ def hack(tool: str, *arguments: str, seconds: float = 1200) -> str:
 def bring_up() -> Cluster:
     """The tests' cluster, its node claiming four GPUs."""
     hack("cluster", "up", "--name", NAME, "--gpus", str(GPUS))
-    return Cluster(json.loads(hack("cluster", "env", "--name", NAME, "--json")))
+    return Cluster({**os.environ, **json.loads(hack("cluster", "env", "--name", NAME, "--json"))})
 
 
 def load_images() -> dict[str, str]:
