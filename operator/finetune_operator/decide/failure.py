@@ -6,7 +6,7 @@ from typing import Any
 from finetune_api.failures import Reason, reason_of_exit_code
 from finetune_api.messages import FailureMessage
 from finetune_api.plan import Stage
-from finetune_api.resource.status import FailureStatus
+from finetune_api.resource.status import FailureStatus, PassState
 from finetune_operator.conditions import clip
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.deadline import deadline_exceeded
@@ -35,8 +35,36 @@ UNKNOWN = ("the pod ended without saying why", "read logTail, and the pod's log:
 
 def fail(case: Case) -> Verdict | None:
     """Failed, as soon as a child Job has failed: its retries are used up, or retrying makes no sense."""
-    child = next((c for c in case.observed.children if c.finished == "Failed"), None)
-    return failed(case, failure_of(case, child)) if child else None
+    children = case.observed.children
+    if child := next((c for c in children if c.finished == "Failed"), None):
+        return failed(case, failure_of(case, child))
+    if child := next((c for c in children if _without_result(case, c)), None):
+        return failed(case, _silent(case, child))
+    return None
+
+
+def _without_result(case: Case, child: Child) -> bool:
+    """Whether a Job completed, its pod is there to be read, and yet it doesn't say what its work came to."""
+    if child.finished != "Complete" or child.ended_well is None or child.attempt != case.attempt:
+        return False
+    if child.kind == PREPARE:
+        return case.prepare.state is not PassState.SUCCEEDED
+    stage = _stage(case, child)
+    return stage is not None and not case.committed(stage)
+
+
+def _silent(case: Case, child: Child) -> FailureStatus:
+    pod = child.ended_well
+    name, message = (pod.name, pod.message) if pod else ("", "")
+    return _failure(
+        _where(case, child),
+        Reason.INTERNAL,
+        "the pod ended well, but without saying that its work is committed",
+        remedy=f"use a runner image that fits the operator, and read the pod's log: kubectl logs {name}",
+        pod=name,
+        exitCode=0,
+        logTail=clip(message),
+    )
 
 
 def failure_of(case: Case, child: Child) -> FailureStatus:

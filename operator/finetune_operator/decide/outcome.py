@@ -14,7 +14,7 @@ from finetune_api.resource.status import (
     PassStatus,
     PrepareStatus,
 )
-from finetune_operator.artifact_uri import pass_uri
+from finetune_operator.artifact_uri import pass_uri, published_uri
 from finetune_operator.conditions import timestamp
 from finetune_operator.decide.case import Case
 from finetune_operator.names import prepare_name
@@ -50,7 +50,7 @@ def decoded(pod: Pod) -> TerminationMessage | None:
     """A pod's last word; None when it is something else, such as the log's tail."""
     try:
         return TerminationMessage.decode(pod.message)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
 
 
@@ -72,7 +72,8 @@ def _prepared(case: Case, message: TerminationMessage) -> FineTuneJobStatus:
         for step, known in zip(case.plan.passes, case.status.passes, strict=True)
     ]
     prepare = case.prepare.model_copy(update={"state": PassState.SUCCEEDED})
-    return _published(case.status.model_copy(update={"passes": passes, "prepare": prepare}), message.published)
+    status = case.status.model_copy(update={"passes": passes, "prepare": prepare})
+    return _published(case.with_status(status), message.published)
 
 
 def _as_found(
@@ -110,7 +111,7 @@ def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:
         passes = list(_with_message(case.with_status(status), child, message))
         status = status.model_copy(update={"passes": passes})
         if child.finished == "Complete":
-            status = _published(status, message.published)
+            status = _published(case.with_status(status), message.published)
     return _counted(case, status, child)
 
 
@@ -141,17 +142,18 @@ def _counted(case: Case, status: FineTuneJobStatus, child: Child) -> FineTuneJob
     return status.model_copy(update={"passes": passes})
 
 
-def _published(status: FineTuneJobStatus, published: Published | None) -> FineTuneJobStatus:
-    if published is None:
-        return status
+def _published(case: Case, published: Published | None) -> FineTuneJobStatus:
+    if published is None or published.index >= len(case.plan.passes):
+        return case.status
+    key = case.status.passes[published.index].cache_key
     artifact = NamedArtifact(
         name="model",
-        uri=published.uri,
+        uri=published.uri or published_uri(case.document, key),
         digest=hex_digest(published.digest),
         size_bytes=published.size_bytes,
         format=published.format[:32],
     )
-    return status.model_copy(update={"artifacts": [artifact]})
+    return case.status.model_copy(update={"artifacts": [artifact]})
 
 
 def hex_digest(text: str) -> str:
