@@ -10,6 +10,8 @@ from finetune_api.failures import FineTuneError, Reason
 Row = dict[str, object]
 Wanted = Callable[[str], bool]
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+NAMED = 3
+"""Files named in a message."""
 
 
 def is_wanted(name: str) -> bool:
@@ -34,9 +36,11 @@ def read_rows(folder: Path, names: Iterable[str], declared: str, path: str) -> l
     Raises:
         FineTuneError: DatasetInvalid, naming file, line and what is wrong; also when there are no rows at all.
     """
-    rows = [row for name in sorted(names) for row in parse(name, (folder / name).read_bytes(), declared, path)]
+    ordered = sorted(names)
+    rows = [row for name in ordered for row in parse(name, (folder / name).read_bytes(), declared, path)]
     if not rows:
-        raise _invalid("the data set has no rows", "Put rows into it, or point to another file.", f"{path}.source")
+        message = f"the data set has no rows: {', '.join(ordered[:NAMED])} holds none"
+        raise _invalid(message, "Put rows into it, or point to another file.", f"{path}.source")
     return rows
 
 
