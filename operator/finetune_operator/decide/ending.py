@@ -1,5 +1,6 @@
 """The two ends of a job, as verdicts. What ended never starts again."""
 
+from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.status import (
     ConditionType,
     FailureStatus,
@@ -25,7 +26,6 @@ def failed_status(status: FineTuneJobStatus, observed: Observed, failure: Failur
         step.model_copy(update={"state": _state_at_failure(step.state, failed=step.name == failure.pass_)})
         for step in status.passes
     ]
-    text = f"{failure.path}: {failure.message}" if failure.path else failure.message
     changes = {
         "passes": passes,
         "prepare": _prepare_at_failure(status.prepare),
@@ -39,11 +39,17 @@ def failed_status(status: FineTuneJobStatus, observed: Observed, failure: Failur
             kind,
             holds=True,
             reason=failure.reason,
-            message=f"{text} {failure.remedy}".strip(),
+            message=sentence(failure),
             now=observed.now,
             generation=observed.generation,
         )
     return status
+
+
+def sentence(failure: FailureStatus) -> str:
+    """Place, cause and remedy, as an error says them."""
+    error = FineTuneError(Reason(failure.reason), failure.message, remedy=failure.remedy, path=failure.path)
+    return str(error)
 
 
 def _prepare_at_failure(prepare: PrepareStatus | None) -> PrepareStatus | None:
