@@ -1,42 +1,53 @@
-"""An events.k8s.io/v1 Event about a FineTuneJob. Pure."""
+"""A core/v1 Event about a FineTuneJob. Pure.
+
+Not events.k8s.io/v1, which lets no time be set that `kubectl describe` sorts by: the story would be out of order.
+"""
 
 import hashlib
-from datetime import UTC
 from typing import Any
 
 from finetune_api import API_VERSION, KIND
-from finetune_operator.conditions import clip
+from finetune_operator.conditions import timestamp
 from finetune_operator.labels import MANAGER
 from finetune_operator.observed import Observed
-from finetune_operator.story import Chapter
+from finetune_operator.story import ORDER, Chapter
 
 NOTE_LIMIT = 1000
 """The API takes 1024 bytes."""
 NAME_STEM = 200
 
 
-def build_event(observed: Observed, chapter: Chapter, instance: str) -> dict[str, Any]:
-    """Its name follows from what it tells, so that telling it again after a restart makes no second one."""
+def build_event(observed: Observed, chapter: Chapter) -> dict[str, Any]:
+    """Its name follows from what it tells, so that telling it again after a restart makes no second one.
+
+    Names sort as the story goes: kubectl shows what happened within one second in the order of names.
+    """
     told = f"{observed.uid}/{chapter.reason}/{chapter.which}"
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    place = ORDER.index(chapter.reason)
+    now = timestamp(observed.now)
     return {
-        "apiVersion": "events.k8s.io/v1",
+        "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{observed.name[:NAME_STEM]}.{digest}", "namespace": observed.namespace},
-        "eventTime": observed.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "type": chapter.kind,
-        "reason": chapter.reason,
-        "action": chapter.reason,
-        "note": _clipped(chapter.note),
-        "regarding": {
+        "metadata": {
+            "name": f"{observed.name[:NAME_STEM]}.{place:02}-{digest}",
+            "namespace": observed.namespace,
+        },
+        "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": KIND,
             "namespace": observed.namespace,
             "name": observed.name,
             "uid": observed.uid,
         },
-        "reportingController": f"{API_VERSION.partition('/')[0]}/{MANAGER}",
-        "reportingInstance": clip(instance, 128),
+        "type": chapter.kind,
+        "reason": chapter.reason,
+        "message": _clipped(chapter.note),
+        "source": {"component": MANAGER},
+        "reportingComponent": MANAGER,
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
     }
 
 

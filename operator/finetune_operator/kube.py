@@ -127,7 +127,7 @@ class Kube:
         await self._call("POST", f"/apis/batch/v1/namespaces/{_namespace(manifest)}/jobs", body=manifest)
 
     async def create_event(self, manifest: Wire) -> None:
-        await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{_namespace(manifest)}/events", body=manifest)
+        await self._call("POST", f"/api/v1/namespaces/{_namespace(manifest)}/events", body=manifest)
 
     async def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Deletes a Job and its pods; it stays, being deleted, until the pods are gone. Gone before is as good."""

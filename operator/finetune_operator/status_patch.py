@@ -18,5 +18,14 @@ def status_patch(observed: Observed, status: FineTuneJobStatus) -> dict[str, Any
             "uid": observed.uid,
             "resourceVersion": observed.resource_version,
         },
-        "status": status.to_wire(),
+        "status": without_empty(status.to_wire()),
     }
+
+
+def without_empty(value: Any) -> Any:
+    """Nothing that is empty: what there is not to say is not there."""
+    if isinstance(value, dict):
+        return {name: without_empty(item) for name, item in value.items() if item not in ("", [], {})}
+    if isinstance(value, list):
+        return [without_empty(item) for item in value]
+    return value

@@ -6,6 +6,20 @@ from typing import Literal
 
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus
 
+ORDER = (
+    "Accepted",
+    "PrepareStarted",
+    "Prepared",
+    "PassSucceeded",
+    "StageStarted",
+    "Suspended",
+    "Resumed",
+    "Published",
+    "Complete",
+    "Failed",
+)
+"""All reasons, as they follow each other when one look finds several."""
+
 
 @dataclass(frozen=True)
 class Chapter:

@@ -1,7 +1,6 @@
 """Reconcile: observe → decide → act → one status write."""
 
 import logging
-import socket
 
 from finetune_api.failures import Reason
 from finetune_api.resource.status import ConditionType, FailureStatus
@@ -28,7 +27,6 @@ class Worker:
         self._settings = settings
         self._queue = queue
         self._progress = progress
-        self._instance = socket.gethostname()
 
     async def run(self) -> None:
         """Takes key after key, for ever. What fails for one key is tried again later and stops no other."""
@@ -92,7 +90,7 @@ class Worker:
         """Events before the status: lost in between they are told again, and by their names only once."""
         for chapter in story(observed.status, decision.status):
             try:
-                await self._kube.create_event(build_event(observed, chapter, self._instance))
+                await self._kube.create_event(build_event(observed, chapter))
             except AlreadyExists:
                 continue
             except (Refused, Invalid) as error:
