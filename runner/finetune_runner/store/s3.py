@@ -76,11 +76,14 @@ class S3Store:
 
     def download(self, info: ObjectInfo, target: Path) -> bool:
         from botocore.exceptions import ClientError  # noqa: PLC0415
+        from s3transfer.exceptions import S3DownloadFailedError  # noqa: PLC0415
 
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._mapped(), self._transfers() as transfers:
             try:
                 transfers.download(self.bucket, self._full(info.key), str(target), subscribers=[_pinned(info)]).result()
+            except S3DownloadFailedError:  # the etag is another now
+                return False
             except ClientError as error:
                 if s3_errors.error_code(error) in s3_errors.CONDITION_FAILED | s3_errors.ABSENT:
                     return False

@@ -28,31 +28,31 @@ CREDENTIAL_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 
 def error_code(error: Exception) -> str:
-    """The code of a botocore ClientError (or of what boto3 wraps one in); empty for anything else."""
+    """The code of a botocore ClientError (or of what s3transfer wraps one in); empty for anything else."""
     response = getattr(error, "response", None) or getattr(error.__context__, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
 def mapped(path: str, bucket: str, secret: str) -> Iterator[None]:
-    """Turns what boto3 raises into failures; what is already one passes.
+    """Turns what botocore and s3transfer raise into failures; what is already one passes.
 
     Args:
         path: place in the spec of the location, such as spec.store.s3.
         bucket: its bucket.
         secret: name of its credentials secret, empty for the pod's own identity.
     """
-    from boto3.exceptions import Boto3Error  # noqa: PLC0415  keeps --help and tests without S3 fast
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  keeps --help fast
+    from s3transfer.exceptions import RetriesExceededError, S3UploadFailedError  # noqa: PLC0415
 
     try:
         yield
-    except (ClientError, BotoCoreError, Boto3Error) as error:
+    except (ClientError, BotoCoreError, RetriesExceededError, S3UploadFailedError) as error:
         raise failure(error, path, bucket, secret) from error
 
 
 def failure(error: Exception, path: str, bucket: str, secret: str) -> FineTuneError:
-    """The failure that a boto3 or botocore exception means."""
+    """The failure that an exception of botocore or s3transfer means."""
     code = error_code(error)
     if code == "NoSuchBucket":
         return FineTuneError(

@@ -1,0 +1,7 @@
+"""Fixtures that the runner's tests share; each is defined in tests/support."""
+
+from runner_place import place
+from s3_server import bucket, s3_server
+from tiny_models import tiny_gemma3, tiny_phi3
+
+__all__ = ["bucket", "place", "s3_server", "tiny_gemma3", "tiny_phi3"]
