@@ -37,7 +37,8 @@ WORKDIR /tmp
 USER 10001:10001
 
 
-# The dependencies, from the locks. They change rarely and so come before our code.
+# The dependencies, from the locks. They change rarely and so come before our code. Not
+# compiled: files such as py312_intrinsics.py, which only that or a later Python can read.
 FROM base AS installer
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 
@@ -46,14 +47,16 @@ COPY requirements/operator.txt /tmp/requirements.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --no-deps --only-binary :all: \
         --require-hashes --requirement /tmp/requirements.txt \
- && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && /opt/venv/bin/python -m compileall -q -j 0 -x '/py3[0-9]+_[^/]*$' \
+        --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM installer AS runner-packages
 COPY requirements/runner.txt /tmp/requirements.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --no-deps --only-binary :all: \
         --require-hashes --requirement /tmp/requirements.txt \
- && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+ && /opt/venv/bin/python -m compileall -q -j 0 -x '/py3[0-9]+_[^/]*$' \
+        --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM runtime AS operator-env
 COPY --from=operator-packages /opt/venv /opt/venv

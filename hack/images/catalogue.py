@@ -42,7 +42,7 @@ IMAGES = {
         ),
         Image(
             "runner", "finetune.local/runner", "runner", (*ALWAYS, "requirements/runner.txt", API, RUNNER),
-            free_gigabytes=30, expected="10 minutes", expected_load="5 minutes", versions_kept=1,
+            free_gigabytes=38, expected="6 to 10 minutes", expected_load="5 minutes", versions_kept=1,
         ),
     )
 }  # fmt: skip
