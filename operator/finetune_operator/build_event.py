@@ -24,13 +24,13 @@ def build_event(observed: Observed, chapter: Chapter) -> dict[str, Any]:
     """
     told = f"{observed.uid}/{chapter.reason}/{chapter.which}"
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-    place = ORDER.index(chapter.reason)
+    place = f"{ORDER.index(chapter.reason):02}{chapter.place:02}"
     now = timestamp(observed.now)
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{observed.name[:NAME_STEM]}.{place:02}-{digest}",
+            "name": f"{observed.name[:NAME_STEM]}.{place}-{digest}",
             "namespace": observed.namespace,
         },
         "involvedObject": {

@@ -30,6 +30,8 @@ class Chapter:
     which: str = ""
     """Tells it from others of the same reason; the same work always gives the same."""
     kind: Literal["Normal", "Warning"] = "Normal"
+    place: int = 0
+    """Among others of the same reason told at the same moment."""
 
 
 def story(before: FineTuneJobStatus, after: FineTuneJobStatus) -> list[Chapter]:
@@ -64,12 +66,12 @@ def _preparation(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterato
 
 def _passes(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:
     old = {step.name: step.state for step in before.passes}
-    for step in after.passes:
+    for place, step in enumerate(after.passes):
         made = step.state is PassState.SUCCEEDED and not step.cache_hit
         if made and old.get(step.name) is not PassState.SUCCEEDED:
             figures = "".join(f", {metric.name} {metric.value}" for metric in step.metrics)
             size = f", {step.artifact.size_bytes} bytes" if step.artifact else ""
-            yield Chapter("PassSucceeded", f"{step.name}{figures}{size}", step.name)
+            yield Chapter("PassSucceeded", f"{step.name}{figures}{size}", step.name, place=place)
 
 
 def _stages(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:

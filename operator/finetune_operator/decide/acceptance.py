@@ -16,6 +16,9 @@ from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 
 
+REMEDY = "correct the manifest and apply it as a new FineTuneJob"
+
+
 @dataclass(frozen=True)
 class Accepted:
     document: JobDocument
@@ -58,11 +61,12 @@ def _filled(spec: FineTuneJobSpec, settings: Settings, image: str) -> FineTuneJo
 
 
 def _invalid(problems: list[Problem]) -> FailureStatus:
-    first = problems[0]
-    alone = len(problems) == 1
-    return FailureStatus(
-        reason=Reason.INVALID_SPEC,
-        path=first.path,
-        message=clip(first.message if alone else "; ".join(str(problem) for problem in problems)),
-        remedy=clip(first.remedy or "correct the manifest and apply it as a new FineTuneJob"),
-    )
+    """All problems at once, so that a manifest is corrected once; the path is the first one's."""
+    first, *others = problems
+    message = "; ".join([_unplaced(first), *(str(problem) for problem in others)]) if others else first.message
+    remedy = REMEDY if others or not first.remedy else first.remedy
+    return FailureStatus(reason=Reason.INVALID_SPEC, path=first.path, message=clip(message), remedy=clip(remedy))
+
+
+def _unplaced(problem: Problem) -> str:
+    return str(problem).removeprefix(f"{problem.path}: ")
