@@ -1,0 +1,33 @@
+"""What evaluation asks of a model, whatever runs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from finetune_runner.data.tokens import Encoded
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Negative log-likelihood in nats, summed over the tokens that count."""
+
+    total: float
+    tokens: int
+
+
+class ModelUnderTest(Protocol):
+    """A loaded model. Both methods take one batch."""
+
+    def loss(self, batch: Sequence[Encoded]) -> Loss:
+        """Loss of the tokens that count, each predicted from the right ones before it."""
+        ...
+
+    def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
+        """Greedily generated tokens after each prompt, without the prompt and without an end-of-sequence token."""
+        ...
+
+
+def up_to_stop(tokens: Sequence[int], stop: frozenset[int]) -> list[int]:
+    """The tokens before the first that ends a sequence."""
+    end = next((index for index, token in enumerate(tokens) if token in stop), len(tokens))
+    return list(tokens[:end])

@@ -1,0 +1,62 @@
+"""An ONNX model under test, run by onnxruntime-genai as its users run it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime_genai as og
+
+from finetune_runner.data.tokens import Encoded
+from finetune_runner.passes.evaluation.model_under_test import Loss
+
+
+class OnnxModel:
+    """A loaded model; a batch's rows go one after the other, as onnxruntime-genai knows no mask of its own."""
+
+    def __init__(self, directory: Path, stop: frozenset[int]) -> None:
+        config = json.loads((directory / "genai_config.json").read_text(encoding="utf-8"))["model"]
+        window = config["decoder"].get("sliding_window") or {}
+        self.model = og.Model(str(directory))
+        self.stop = stop
+        self.context_length = int(config["context_length"])
+        self.least_length = int(window.get("window_size") or 0)
+        """The key-value cache must hold a sliding window, however short the text."""
+
+    def loss(self, batch: Sequence[Encoded]) -> Loss:
+        losses = [self._loss(encoded) for encoded in batch]
+        return Loss(total=sum(one.total for one in losses), tokens=sum(one.tokens for one in losses))
+
+    def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
+        return [self._generate(prompt, max_new_tokens) for prompt in prompts]
+
+    def _loss(self, encoded: Encoded) -> Loss:
+        generator = self._generator(encoded.ids, 1)
+        logits = generator.get_output("logits")[0].astype(np.float64)
+        chosen = logits[encoded.loss_start - 1 : len(encoded.ids) - 1]
+        targets = np.array(encoded.ids[encoded.loss_start :])
+        peak = chosen.max(axis=-1)
+        normaliser = peak + np.log(np.exp(chosen - peak[:, None]).sum(axis=-1))
+        likelihoods = chosen[np.arange(len(targets)), targets] - normaliser
+        return Loss(total=-float(likelihoods.sum()), tokens=len(targets))
+
+    def _generate(self, prompt: list[int], max_new_tokens: int) -> list[int]:
+        generator = self._generator(prompt, max_new_tokens)
+        tokens: list[int] = []
+        while len(tokens) < max_new_tokens and not generator.is_done():
+            generator.generate_next_token()
+            token = int(generator.get_next_tokens()[0])
+            if token in self.stop:
+                break
+            tokens.append(token)
+        return tokens
+
+    def _generator(self, tokens: list[int], room: int) -> Any:
+        """A generator that has read the tokens."""
+        length = min(max(len(tokens) + room, self.least_length), self.context_length)
+        parameters = og.GeneratorParams(self.model)
+        parameters.set_search_options(do_sample=False, max_length=length, min_length=0)
+        generator = og.Generator(self.model, parameters)
+        generator.append_tokens(np.array(tokens, dtype=np.int32))
+        return generator

@@ -1,0 +1,69 @@
+"""A transformers model under test, with or without an adapter."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from finetune_runner.data.tokens import Encoded
+from finetune_runner.passes.devices import device_for, dtype_for
+from finetune_runner.passes.evaluation.model_under_test import Loss, up_to_stop
+from finetune_runner.passes.loading import load_model
+from finetune_runner.training.batches import PadToLongest, items
+from finetune_runner.training.loss import token_losses
+
+
+class PyTorchModel:
+    """A model on its device."""
+
+    def __init__(self, model: Any, stop: frozenset[int], pad: int) -> None:
+        self.model = model.eval()
+        self.model.generation_config = GenerationConfig()  # a model's own may sample
+        self.stop = stop
+        self.pad = pad
+
+    @torch.no_grad()
+    def loss(self, batch: Sequence[Encoded]) -> Loss:
+        tensors = PadToLongest(self.pad)(items(batch))
+        losses = token_losses(self.model, **{name: t.to(self.model.device) for name, t in tensors.items()})
+        return Loss(total=losses.sum().item(), tokens=losses.numel())
+
+    @torch.no_grad()
+    def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
+        """Padded on the left, so that every prompt ends where generation begins."""
+        longest = max(len(prompt) for prompt in prompts)
+        gaps = [longest - len(prompt) for prompt in prompts]
+        ids = torch.tensor([[self.pad] * gap + prompt for gap, prompt in zip(gaps, prompts, strict=True)])
+        mask = torch.tensor([[0] * gap + [1] * (longest - gap) for gap in gaps])
+        settings = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=sorted(self.stop),
+            pad_token_id=self.pad,
+        )
+        device = self.model.device
+        output = self.model.generate(
+            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings
+        )
+        return [up_to_stop(row, self.stop) for row in output[:, longest:].tolist()]
+
+
+def load_pytorch(
+    directory: Path,
+    adapter: Path | None,
+    *,
+    stop: frozenset[int],
+    pad: int,
+    accelerator: bool,
+    trust_remote_code: bool,
+) -> PyTorchModel:
+    """The model in a directory, beside it the adapter in another."""
+    device = device_for(accelerator=accelerator)
+    model = load_model(directory, dtype=dtype_for("auto", device), device=device, trust_remote_code=trust_remote_code)
+    if adapter:
+        from peft import PeftModel  # noqa: PLC0415
+
+        model = PeftModel.from_pretrained(model, adapter)
+    return PyTorchModel(model, stop, pad)

@@ -1,0 +1,78 @@
+"""Models and tokenizers from a directory, with errors that say what to do."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from finetune_api.failures import FineTuneError, Reason
+
+SOURCE_PATH = "spec.inputModel.source"
+
+
+def load_model(
+    directory: Path, *, dtype: torch.dtype | str, device: str, trust_remote_code: bool, quantization: Any = None
+) -> Any:
+    """A causal language model.
+
+    Args:
+        directory: a transformers directory with safetensors.
+        dtype: torch type of the weights, or "auto" for the type they are stored in.
+        device: cpu or cuda.
+        trust_remote_code: run Python code that lies in the directory.
+        quantization: a BitsAndBytesConfig to quantise the linear layers by, or None.
+
+    Raises:
+        FineTuneError: ModelUnsupported or ArtifactCorrupt.
+    """
+    logging.disable_progress_bar()
+    with _loading_errors():
+        return AutoModelForCausalLM.from_pretrained(
+            directory,
+            dtype=dtype,
+            device_map={"": device},
+            quantization_config=quantization,
+            trust_remote_code=trust_remote_code,
+            use_safetensors=True,
+            local_files_only=True,
+        )
+
+
+def load_tokenizer(directory: Path, *, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    """The directory's tokenizer.
+
+    Raises:
+        FineTuneError: ModelUnsupported.
+    """
+    with _loading_errors():
+        return AutoTokenizer.from_pretrained(directory, trust_remote_code=trust_remote_code, local_files_only=True)
+
+
+@contextlib.contextmanager
+def _loading_errors() -> Iterator[None]:
+    try:
+        yield
+    except SafetensorError as error:
+        message = f"the model's weights cannot be read: {error}"
+        raise FineTuneError(
+            Reason.ARTIFACT_CORRUPT, message, remedy="Upload the model again.", path=SOURCE_PATH
+        ) from error
+    except (ValueError, OSError, ImportError, KeyError) as error:
+        raise FineTuneError(
+            Reason.MODEL_UNSUPPORTED, _first_line(error), remedy=_remedy(error), path=SOURCE_PATH
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return f"the model cannot be loaded: {str(error).strip().splitlines()[0] if str(error).strip() else repr(error)}"
+
+
+def _remedy(error: Exception) -> str:
+    if "trust_remote_code" in str(error):
+        return "The model brings its own Python code: set spec.inputModel.trustRemoteCode if you trust its source."
+    return "Use a causal language model that transformers knows, as config.json, tokenizer files and safetensors."

@@ -1,0 +1,118 @@
+"""modelBuilder: a model becomes an ONNX model for onnxruntime-genai.
+
+The output: model.onnx with its data, genai_config.json, the tokenizer, prompt.json.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.passes import ModelBuilder
+from finetune_runner.data.prompt_file import carry_prompt
+from finetune_runner.passes.child_process import ChildFailedError, run_logged
+from finetune_runner.passes.contract import PassInputs, PassResult, Report
+from finetune_runner.passes.model_files import carry_notices
+
+BUILDER_PROVIDERS = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
+EXPECTED = ("model.onnx", "genai_config.json")
+CHILD = "finetune_runner.passes.onnx_export"
+OFFLINE = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+KILLED = -9
+SHOWN_LINES = 3
+LAYER = re.compile(r"Reading layer (\d+)")
+QUANTISED = re.compile(r"Progress: \[[# ]*\] ([\d.]+)%")
+READ_SHARE = 10
+"""Percent of the work that reading the layers is; rounding them takes far longer."""
+
+
+def run(config: ModelBuilder, inputs: PassInputs, report: Report) -> PassResult:
+    """Exports the model in `inputs.source`.
+
+    Raises:
+        FineTuneError: ExportFailed, or OutOfHostMemory when the builder was killed.
+    """
+    layers = _layer_count(inputs.source)
+    with tempfile.TemporaryDirectory() as cache:
+        request = _request(config, inputs, cache)
+        try:
+            run_logged([sys.executable, "-m", CHILD, json.dumps(request)], OFFLINE, _progress(layers, report))
+        except ChildFailedError as error:
+            raise _failure(error, inputs.path) from error
+    _check(inputs)
+    carry_prompt(inputs.source, inputs.output)
+    carry_notices(inputs.source, inputs.output)
+    return PassResult({"sizeMB": f"{_size(inputs.output) / 1e6:.1f}"})
+
+
+def builder_options(config: ModelBuilder, *, trust_remote_code: bool) -> list[str]:
+    """The builder's extra options. Those of int4 rounding are given only with int4: others would not have a use."""
+    options = [f"hf_remote={str(trust_remote_code).lower()}", "hf_token=false"]
+    if config.precision != "int4":
+        return options
+    return [
+        *options,
+        f"algo_config={config.algorithm}",
+        f"block_size={config.block_size}",
+        f"is_symmetric={str(config.is_symmetric).lower()}",
+        f"accuracy_level={config.accuracy_level}",
+    ]
+
+
+def _request(config: ModelBuilder, inputs: PassInputs, cache: str) -> dict[str, object]:
+    return {
+        "model": str(inputs.source),
+        "output": str(inputs.output),
+        "cache": cache,
+        "precision": config.precision,
+        "provider": BUILDER_PROVIDERS[config.execution_provider or inputs.execution_provider],
+        "options": builder_options(config, trust_remote_code=inputs.trust_remote_code),
+    }
+
+
+def _layer_count(model: Path) -> int:
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    return int(config.get("num_hidden_layers") or 1)
+
+
+def _progress(layers: int, report: Report) -> Callable[[str], None]:
+    """Reads percent of the work from the builder's lines."""
+
+    def on_line(line: str) -> None:
+        if layer := LAYER.search(line):
+            report(step=min(READ_SHARE * (int(layer[1]) + 1) // layers, READ_SHARE), total_steps=100)
+        elif share := QUANTISED.search(line):
+            report(step=READ_SHARE + int(float(share[1]) * (100 - READ_SHARE) / 100), total_steps=100)
+
+    return on_line
+
+
+def _failure(error: ChildFailedError, path: str) -> FineTuneError:
+    """Killed outright is what happens when the pod's memory runs out; all else is the builder's own failure."""
+    if error.status == KILLED:
+        return FineTuneError(
+            Reason.OUT_OF_HOST_MEMORY,
+            "onnxruntime-genai's builder was killed, most likely for its memory",
+            remedy="The builder needs 20 bytes a parameter and more: raise the system's resources: memory.",
+            path=path,
+        )
+    return FineTuneError(
+        Reason.EXPORT_FAILED,
+        f"onnxruntime-genai's builder {error}: {' | '.join(error.tail[-SHOWN_LINES:])}",
+        remedy="See the pod's log with engine.logLevel: debug; another precision or algorithm may work.",
+        path=path,
+    )
+
+
+def _check(inputs: PassInputs) -> None:
+    missing = [name for name in EXPECTED if not (inputs.output / name).is_file()]
+    if missing:
+        message = f"onnxruntime-genai's builder ended without writing {' and '.join(missing)}"
+        raise FineTuneError(Reason.EXPORT_FAILED, message, path=inputs.path)
+
+
+def _size(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())

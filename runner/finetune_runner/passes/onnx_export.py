@@ -1,0 +1,55 @@
+"""Runs onnxruntime-genai's builder; the main module of the child process that model_builder starts.
+
+A process of its own, since the builder can abort the process it runs in.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+GEMMA3_ARCHITECTURES = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
+
+
+def main() -> None:
+    """Exports as the only argument says: JSON with model, output, cache, precision, provider and options."""
+    request = json.loads(sys.argv[1])
+    export(**request)
+
+
+def export(*, model: str, output: str, cache: str, precision: str, provider: str, options: list[str]) -> None:
+    """One export.
+
+    Args:
+        model: the transformers directory.
+        output: where model.onnx, genai_config.json and the tokenizer go.
+        cache: scratch.
+        precision: int4, fp16 or fp32.
+        provider: the builder's name of an execution provider: cpu or cuda.
+        options: the builder's extra options, as key=value.
+    """
+    # Importing it takes seconds and changes sys.path.
+    from onnxruntime_genai.models import builder  # noqa: PLC0415
+
+    parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
+    flatten_rotary_settings(parsed["hf_details"]["hf_config"])
+    builder.create_model("", model, output, precision, provider, cache, **parsed)
+
+
+def flatten_rotary_settings(config: Any) -> None:
+    """Hands the builder Gemma 3's rotary settings as it reads them.
+
+    transformers 5 keeps them per type of layer; the builder reads flat ones for the global layers and
+    rope_local_base_freq for the sliding ones. Were only what it misses filled in, it would use the default theta.
+    """
+    per_type = getattr(config, "rope_parameters", None)
+    is_gemma3 = any(name in GEMMA3_ARCHITECTURES for name in config.architectures or [])
+    if not is_gemma3 or not isinstance(per_type, Mapping) or "full_attention" not in per_type:
+        return
+    config.rope_local_base_freq = per_type["sliding_attention"]["rope_theta"]
+    config.rope_theta = per_type["full_attention"]["rope_theta"]
+    config.rope_parameters = dict(per_type["full_attention"])
+
+
+if __name__ == "__main__":
+    main()

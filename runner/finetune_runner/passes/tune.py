@@ -1,0 +1,140 @@
+"""lora and qlora: a model and rows become an adapter.
+
+The output: adapter_config.json, adapter_model.safetensors, the tokenizer, prompt.json, training.json.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import BitsAndBytesConfig, set_seed
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.passes import Lora, QLora
+from finetune_runner.data.examples import Example, build_examples, split_held_out
+from finetune_runner.data.prompt_file import write_prompt
+from finetune_runner.data.tokens import Encoder
+from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult, Report
+from finetune_runner.passes.devices import device_for, dtype_for
+from finetune_runner.passes.loading import load_model, load_tokenizer
+from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
+from finetune_runner.training.adapter import save_adapter, with_adapter
+from finetune_runner.training.arguments import training_arguments
+from finetune_runner.training.batches import Item, items
+from finetune_runner.training.trainer import AdapterTrainer
+
+TIMINGS = ("runtime", "per_second", "flos")
+"""Parts of names that Trainer gives to figures of speed. They differ from run to run, and the output must not."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    train: list[Item]
+    held_out: list[Item]
+
+
+def run(config: Lora, inputs: PassInputs, report: Report) -> PassResult:
+    """Trains an adapter of `inputs.source` into `inputs.output`.
+
+    Raises:
+        FineTuneError: DatasetInvalid, InvalidSpec, ModelUnsupported, AcceleratorUnavailable, NaNLoss.
+    """
+    device = device_for(accelerator=inputs.accelerator)
+    dtype = dtype_for(config.training.dtype, device)
+    tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
+    rows = _rows(config, inputs, tokenizer)
+    set_seed(config.training.seed)
+    base = load_model(
+        inputs.source,
+        dtype=dtype,
+        device=device,
+        trust_remote_code=inputs.trust_remote_code,
+        quantization=quantization(config, dtype),
+    )
+    model = with_adapter(base, config, inputs.path)
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = AdapterTrainer(
+            model,
+            training_arguments(config.training, scratch=Path(scratch), device=device, dtype=dtype),
+            train=rows.train,
+            held_out=rows.held_out,
+            pad=_pad(tokenizer),
+            report=report,
+            path=f"{inputs.path}.training",
+        )
+        trained = trainer.train()
+    figures = _figures(trainer, trained.training_loss)
+    _save(model, inputs, trainer.state.log_history, figures)
+    return PassResult(figures | {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"})
+
+
+def quantization(config: Lora, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+    """How qlora keeps the base; None for lora."""
+    if not isinstance(config, QLora):
+        return None
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=config.quant_type,
+        bnb_4bit_use_double_quant=config.double_quant,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def _rows(config: Lora, inputs: PassInputs, tokenizer: Any) -> _Rows:
+    """Training and held-out rows as tokens. A split leaves no duplicates; rows of evalData are taken as they are."""
+    data = inputs.data[TRAIN_DATA]
+    examples = _examples(data)
+    if not examples:
+        message = f"data config {data.config.name!r} has no rows"
+        raise FineTuneError(Reason.DATASET_INVALID, message, path=f"{inputs.path}.trainData")
+    try:
+        train, held_out = split_held_out(examples, config.eval_fraction, config.training.seed)
+    except ValueError as error:
+        raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{inputs.path}.evalFraction") from error
+    if EVAL_DATA in inputs.data:
+        held_out = _examples(inputs.data[EVAL_DATA])
+    return _Rows(_encoded(train, data, tokenizer), _encoded(held_out, inputs.data.get(EVAL_DATA, data), tokenizer))
+
+
+def _examples(data: DataSet) -> list[Example]:
+    return build_examples(data.rows, data.config.preprocess, f"spec.dataConfigs[{data.config.name}].preprocess")
+
+
+def _encoded(examples: list[Example], data: DataSet, tokenizer: Any) -> list[Item]:
+    preprocess = data.config.preprocess
+    encoder = Encoder.of(tokenizer, preprocess.max_seq_len, preprocess.loss)
+    return items([encoder.encode(example) for example in examples])
+
+
+def _pad(tokenizer: Any) -> int:
+    """Any token does: padding is masked and never counts."""
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
+
+def _figures(trainer: AdapterTrainer, training_loss: float) -> dict[str, str]:
+    """Headline figures: mean loss over training, and the held-out loss at its end."""
+    figures = {"trainLoss": f"{trainer.finite(training_loss):.4f}"}
+    if trainer.eval_dataset:
+        figures["evalLoss"] = f"{trainer.finite(trainer.evaluate()['eval_loss']):.4f}"
+    return figures
+
+
+def _save(model: Any, inputs: PassInputs, log: list[dict[str, Any]], figures: dict[str, str]) -> None:
+    _check_weights(model, inputs.path)
+    save_adapter(model, inputs.output)
+    carry_tokenizer(inputs.source, inputs.output)
+    carry_notices(inputs.source, inputs.output)
+    write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
+    lines = [{k: v for k, v in line.items() if not any(part in k for part in TIMINGS)} for line in log]
+    report = {"figures": figures, "log": [line for line in lines if len(line) > len(("step", "epoch"))]}
+    (inputs.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_weights(model: Any, path: str) -> None:
+    """A last step can ruin the weights without a loss to tell of it."""
+    if not all(bool(torch.isfinite(p).all()) for p in model.parameters() if p.requires_grad):
+        remedy = "Lower training.learningRate or set training.maxGradNorm."
+        raise FineTuneError(Reason.NAN_LOSS, "the adapter's weights are not finite", remedy=remedy, path=path)

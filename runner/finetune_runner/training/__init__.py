@@ -1,0 +1,1 @@
+"""Training an adapter: batches, loss, loop, progress."""

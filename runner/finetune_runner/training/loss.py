@@ -1,0 +1,52 @@
+"""The loss on the tokens that count, with logits computed only for those.
+
+A vocabulary of 262,144 makes the logits of a whole batch larger than everything else; a short answer needs few.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from finetune_runner.data.tokens import IGNORED
+
+
+def token_losses(
+    model: Any, *, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Negative log-likelihood in nats of each token that counts, in reading order.
+
+    Args:
+        model: a causal language model of transformers, with or without an adapter.
+        input_ids: [batch, length].
+        attention_mask: [batch, length], 0 at padding.
+        labels: [batch, length], unshifted, IGNORED where a token does not count.
+
+    Returns:
+        float32 [tokens that count].
+    """
+    targets = labels[:, 1:]
+    counts = functional.pad(targets != IGNORED, (0, 1), value=False)
+    with _logits_only_where(model, counts):
+        logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits[0]
+    return functional.cross_entropy(logits.float(), targets[counts[:, :-1]], reduction="none")
+
+
+@contextlib.contextmanager
+def _logits_only_where(model: Any, chosen: torch.Tensor) -> Iterator[None]:
+    """Hands the output head the chosen positions only: logits come out as [1, chosen, vocabulary].
+
+    At the head and not behind the base model, so that what a model does to its logits afterwards, such as Gemma's
+    soft cap or Granite's scale, is still the model's own code.
+    """
+
+    def choose(module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:  # noqa: ARG001
+        return (inputs[0][chosen].unsqueeze(0), *inputs[1:])
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(choose)
+    try:
+        yield
+    finally:
+        handle.remove()
