@@ -1,0 +1,35 @@
+"""Tiny models, made once a session."""
+
+from pathlib import Path
+
+import pytest
+
+from passes import export
+from tiny_gemma3 import make_tiny_gemma3
+from tiny_phi3 import make_tiny_phi3
+
+
+@pytest.fixture(scope="session")
+def tiny_phi3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_phi3(tmp_path_factory.mktemp("models") / "phi3")
+
+
+@pytest.fixture(scope="session")
+def tiny_gemma3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_gemma3(tmp_path_factory.mktemp("models") / "gemma3")
+
+
+@pytest.fixture(scope="session")
+def tiny_phi3_onnx(tiny_phi3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _exported(tiny_phi3, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tiny_gemma3_onnx(tiny_gemma3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _exported(tiny_gemma3, tmp_path_factory)
+
+
+def _exported(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("exported") / "onnx"
+    export(model, output, precision="fp32")
+    return output
