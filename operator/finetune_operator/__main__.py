@@ -11,7 +11,7 @@ from typing import Any
 import kopf
 
 from finetune_api import API_VERSION, KIND
-from finetune_operator.kube import Kube
+from finetune_operator.kube import Kube, KubeError
 from finetune_operator.logs import configure_logging
 from finetune_operator.observe import Key
 from finetune_operator.progress import ProgressWatch
@@ -34,7 +34,10 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"finetune-operator: {error}")
     configure_logging(settings.log_level, settings.log_format)
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(serve(settings))
+    except KubeError as error:
+        sys.exit(f"finetune-operator: the API server does not answer as it should: {error}")
 
 
 async def serve(settings: Settings) -> None:

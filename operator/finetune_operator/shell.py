@@ -1,7 +1,8 @@
 """kopf as the shell: watch streams that put keys on the queue, and nothing else. No finalizers, no annotations."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
@@ -15,6 +16,13 @@ from finetune_operator.settings import Settings
 SERVER_TIMEOUT_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 10
 PAGE = 500
+
+
+class Patience:
+    """Delays between tries of a request, in seconds, without end: an operator waits for its API server."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((1, 1, 2, 3, 5, 8), repeat(10))
 
 
 def build_registry(add: Callable[[Key], None]) -> Any:
@@ -51,6 +59,7 @@ def build_settings(settings: Settings) -> Any:
     shell.watching.label_selectors["batch", "v1", "jobs"] = labels.SELECTOR
     shell.watching.label_selectors["", "v1", "pods"] = labels.SELECTOR
     shell.networking.request_timeout = 30
+    shell.networking.error_backoffs = Patience()
     shell.process.ultimate_exiting_timeout = None
     logging.getLogger("kopf").setLevel(settings.log_level.upper() if settings.log_level != "info" else "WARNING")
     return shell

@@ -38,8 +38,8 @@ class Worker:
                 self._queue.done(key, again_after=0)
             except KubeError as error:
                 logger.warning("%s/%s: %s; again in %.1f s", *key, error, self._queue.failed(key))
-            except ValueError:
-                logger.exception("%s/%s: not understood; again in %.1f s", *key, self._queue.failed(key))
+            except Exception:  # the boundary between jobs: a fault in one, told and retried, stops no other
+                logger.exception("%s/%s: a fault; again in %.1f s", *key, self._queue.failed(key))
             else:
                 self._queue.done(key, again_after)
 

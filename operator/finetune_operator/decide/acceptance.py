@@ -15,7 +15,6 @@ from finetune_operator.decision import CreateConfigMap
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 
-
 REMEDY = "correct the manifest and apply it as a new FineTuneJob"
 
 
