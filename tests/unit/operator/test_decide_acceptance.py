@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+
+from api_specs import wire_spec
+from finetune_api.resource.job import Store
+from operator_world import SETTINGS, World
+
+DEFAULT_STORE = Store.model_validate({"volume": {"claimName": "models"}})
+
+
+def without_store() -> dict:
+    return {name: part for name, part in wire_spec().items() if name != "store"}
+
+
+def test_a_valid_spec_is_accepted_and_prepared_at_once() -> None:
+    world = World()
+    world.round()
+    assert world.status.holds("Accepted")
+    assert world.status.phase == "Preparing"
+    assert world.status.start_time == "2026-11-24T12:00:00Z"
+    assert [child.kind for child in world.live] == ["prepare"]
+
+
+def test_a_spec_with_problems_fails_and_nothing_is_made() -> None:
+    world = World(spec=wire_spec([("tune", "tpu", "lora")]))
+    decision = world.round()
+    assert decision.actions == ()
+    assert not world.status.holds("Accepted")
+    assert world.status.holds("Failed")
+    assert world.status.holds("Stalled")
+    assert world.status.phase == "Failed"
+    assert world.status.failure.reason == "InvalidSpec"
+    assert world.status.failure.path == "spec.passes[0].system"
+    assert "tpu" in world.status.failure.message
+
+
+def test_all_problems_of_a_spec_are_told_at_once() -> None:
+    world = World(spec=wire_spec([("tune", "tpu", "lora"), ("int4", "npu", "build")]))
+    world.round()
+    assert "tpu" in world.status.failure.message
+    assert "spec.passes[1].system: no system is named 'npu'" in world.status.failure.message
+
+
+def test_a_job_without_a_store_uses_the_operators_default() -> None:
+    world = World(spec=without_store(), settings=replace(SETTINGS, default_store=DEFAULT_STORE))
+    world.round()
+    assert world.observe().document.spec.store == DEFAULT_STORE
+
+
+def test_a_job_without_a_store_fails_where_the_operator_has_no_default() -> None:
+    world = World(spec=without_store())
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.path) == ("InvalidSpec", "spec.store")
+
+
+def test_systems_without_an_image_get_the_operators_runner_image_and_others_keep_theirs() -> None:
+    systems = [{"name": "gpu", "image": "registry.test/own:2"}, {"name": "cpu"}]
+    world = World(spec=wire_spec(systems=systems))
+    world.round()
+    images = [system.image for system in world.observe().document.spec.systems]
+    assert images == ["registry.test/own:2", "registry.test/runner:1"]
+    assert world.status.runner_image == "registry.test/runner:1"
+
+
+def test_an_upgrade_of_the_operator_does_not_change_a_running_job() -> None:
+    world = World().prepared()
+    world.restart_with(replace(SETTINGS, runner_image="registry.test/runner:2"))
+    world.succeed()
+    world.round()
+    (job,) = [world.jobs[child.name] for child in world.live]
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.test/runner:1"
+    assert world.status.runner_image == "registry.test/runner:1"
+
+
+def test_a_config_map_that_was_deleted_is_made_anew_with_the_same_document() -> None:
+    world = World().prepared()
+    before = world.config_map
+    world.config_map = None
+    world.restart_with(replace(SETTINGS, runner_image="registry.test/runner:2"))
+    world.round()
+    assert world.config_map == before
+
+
+def test_a_config_map_that_is_not_ours_says_nothing() -> None:
+    world = World()
+    world.round()
+    world.config_map["metadata"]["ownerReferences"][0]["uid"] = "another"
+    assert world.observe().document is None
+
+
+@pytest.mark.parametrize("suspended", [True, False])
+def test_the_document_does_not_depend_on_suspend(suspended: bool) -> None:
+    world = World(spec=wire_spec(suspend=suspended))
+    world.round()
+    assert world.observe().document.spec.suspend is False

@@ -1,0 +1,188 @@
+import pytest
+
+from api_specs import wire_spec
+from finetune_api.failures import Reason
+from operator_world import World, failure, message
+
+
+def deleted(world: World) -> list[str]:
+    return [name for name, job in world.jobs.items() if "deletionTimestamp" in job["metadata"]]
+
+
+def test_a_failed_prepare_fails_the_job_with_what_its_pod_said() -> None:
+    world = World()
+    world.round()
+    child = world.only
+    world.fail_job(13, message("prepare", set(), 3, failure=failure(Reason.DATASET_INVALID, "no rows")))
+    world.round()
+    told = world.status.failure
+    assert (told.reason, told.pass_, told.exit_code) == ("DatasetInvalid", "prepare", 13)
+    assert (told.message, told.remedy, told.path) == ("no rows", "mend it", "spec.passes[0]")
+    assert told.pod.startswith(child.name)
+    assert world.status.condition("Failed").reason == "DatasetInvalid"
+    assert world.status.condition("Failed").message == "spec.passes[0]: no rows. mend it"
+    assert world.status.prepare.state == "Failed"
+    assert world.stage_jobs() == []
+
+
+def test_a_failed_stage_names_the_pass_that_failed() -> None:
+    world = World(committed={0})
+    world.round()
+    world.succeed()
+    world.round()
+    world.fail_job(17, message("stage", {0, 1}, 3, failure=failure(Reason.EXPORT_FAILED, index=2)))
+    world.round()
+    assert world.status.failure.pass_ == "int4"
+    assert [step.state for step in world.status.passes] == ["Succeeded", "Succeeded", "Failed"]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "container_reason", "reason"),
+    [
+        (137, "OOMKilled", "OutOfHostMemory"),
+        (137, "Error", "Interrupted"),
+        (143, "Error", "Interrupted"),
+        (1, "Error", "Internal"),
+        (15, "Error", "AcceleratorUnavailable"),
+    ],
+)
+def test_a_pod_that_could_not_speak_is_judged_by_how_it_ended(
+    exit_code: int, container_reason: str, reason: str
+) -> None:
+    world = World().prepared()
+    world.fail_job(exit_code, "Traceback: boom", container_reason)
+    world.round()
+    assert world.status.failure.reason == reason
+    assert world.status.failure.exit_code == exit_code
+    assert world.status.failure.log_tail == "Traceback: boom"
+    assert world.status.failure.pass_ == "tune"
+
+
+def test_memory_that_ran_out_points_at_the_system() -> None:
+    world = World().prepared()
+    world.fail_job(137, "", "OOMKilled")
+    world.round()
+    assert world.status.failure.path == "spec.systems[0]"
+    assert "memory" in world.status.failure.remedy
+
+
+def test_a_pod_evicted_for_its_scratch_space_is_out_of_disk() -> None:
+    world = World().prepared()
+    child = world.only
+    pod = world.start_pod(child)
+    text = 'Usage of EmptyDir volume "work" exceeds the limit "50Gi".'
+    world.pods[pod]["status"] = {"phase": "Failed", "reason": "Evicted", "message": text}
+    world.end_job(child, "Failed", "BackoffLimitExceeded")
+    world.round()
+    assert world.status.failure.reason == "OutOfDisk"
+    assert text in world.status.failure.message
+
+
+def test_a_failed_job_whose_pods_are_gone_is_judged_by_its_condition() -> None:
+    world = World().prepared()
+    child = world.only
+    text = "Container runner for pod team/tone-gpu-0-x failed with exit code 18 matching FailJob rule at index 0"
+    world.end_job(child, "Failed", "PodFailurePolicy", text)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.exit_code) == ("OutOfAcceleratorMemory", 18)
+
+
+def test_the_newest_failed_pod_is_the_witness() -> None:
+    world = World().prepared()
+    child = world.only
+    world.end_pod(world.start_pod(child), 51, message("stage", set(), 3, failure=failure(Reason.STORE_UNAVAILABLE)))
+    world.later(30)
+    world.end_pod(world.start_pod(child), 52, message("stage", set(), 3, failure=failure(Reason.HUB_UNAVAILABLE)))
+    world.end_job(child, "Failed", "BackoffLimitExceeded")
+    world.round()
+    assert world.status.failure.reason == "HubUnavailable"
+
+
+def test_a_pod_that_ends_well_without_a_word_is_a_failure_with_its_log() -> None:
+    world = World()
+    world.round()
+    child = world.only
+    world.end_pod(world.start_pod(child), 0, "usage: something else")
+    world.end_job(child)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.log_tail) == ("Internal", "usage: something else")
+
+
+def test_a_stage_that_ends_well_without_committing_its_passes_is_a_failure() -> None:
+    world = World().prepared()
+    child = world.only
+    world.end_pod(world.start_pod(child), 0, message("stage", set(), 3))
+    world.end_job(child)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.pass_) == ("Internal", "tune")
+
+
+def test_the_deadline_fails_the_job_and_stops_what_runs() -> None:
+    world = World(spec=wire_spec(activeDeadlineSeconds=100)).prepared()
+    child = world.only
+    world.start_pod(child)
+    world.round()
+    world.later(99)
+    assert world.round().requeue_seconds == 1
+    assert not world.status.terminal
+    world.later(1)
+    world.round()
+    assert world.status.failure.reason == "DeadlineExceeded"
+    assert world.status.failure.pass_ == "tune"
+    assert deleted(world) == [child.name]
+
+
+def test_a_child_may_run_as_long_as_the_job_still_may() -> None:
+    world = World(spec=wire_spec(activeDeadlineSeconds=100))
+    world.round()
+    world.later(40)
+    world.succeed()
+    world.round()
+    deadlines = [job["spec"]["activeDeadlineSeconds"] for job in world.jobs.values()]
+    assert sorted(deadlines) == [60, 100]
+
+
+def test_a_child_stopped_by_its_own_deadline_is_told_as_the_jobs_deadline() -> None:
+    world = World(spec=wire_spec(activeDeadlineSeconds=100)).prepared()
+    world.end_job(world.only, "Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.path) == (
+        "DeadlineExceeded",
+        "spec.activeDeadlineSeconds",
+    )
+
+
+def test_a_finished_job_stays_finished_whatever_happens_to_its_children() -> None:
+    world = World().completed()
+    before = world.status
+    world.jobs.clear()
+    world.pods.clear()
+    world.config_map = None
+    world.suspend(True)
+    world.later(1e6)
+    decision = world.round()
+    assert decision.actions == ()
+    assert decision.status == before
+
+
+def test_a_live_child_of_a_failed_job_is_stopped() -> None:
+    world = World().prepared()
+    jobs = dict(world.jobs)
+    world.fail_job(18)
+    world.round()
+    assert world.status.phase == "Failed"
+    stage = next(name for name in jobs if "-prepare-" not in name)
+    world.jobs[stage]["status"] = {}
+    world.round()
+    assert deleted(world) == [stage]
+
+
+def test_a_job_that_is_being_deleted_is_left_alone() -> None:
+    world = World().prepared()
+    seen = world.observe()
+    from dataclasses import replace
+
+    from finetune_operator.decide import decide
+
+    decision = decide(replace(seen, deleting=True), world.settings)
+    assert (decision.actions, decision.status) == ((), seen.status)

@@ -1,0 +1,161 @@
+from api_specs import wire_spec
+from finetune_api.resource.status import PassState, Progress
+from finetune_operator.observed import Reading
+from operator_world import ZEROS, World, labels_of, states
+
+S, P, R = PassState.SUCCEEDED, PassState.PENDING, PassState.RUNNING
+
+
+def test_a_job_runs_prepare_then_each_stage_then_is_complete() -> None:
+    world = World().completed()
+    assert [labels_of(world.jobs[name]) for name in world.created] == [
+        ("prepare", "1", None),
+        ("stage", "1", "0"),
+        ("stage", "1", "1"),
+    ]
+    assert world.status.phase == "Complete"
+    assert states(world) == [S, S, S]
+
+
+def test_the_published_artifact_and_the_passes_outputs_stand_in_status() -> None:
+    world = World().completed()
+    (artifact,) = world.status.artifacts
+    assert (artifact.name, artifact.uri, artifact.digest, artifact.format) == (
+        "model",
+        "s3://models/out",
+        ZEROS,
+        "onnx",
+    )
+    tune = world.pass_named("tune")
+    assert tune.artifact.uri == "s3://models/finetune/team/cache/" + "0" * 32
+    assert [(metric.name, metric.value) for metric in tune.metrics] == [("loss", "0.5")]
+    assert not tune.cache_hit
+    assert tune.attempts == 1
+
+
+def test_a_complete_job_shows_all_of_its_progress_and_has_stopped_reconciling() -> None:
+    world = World().completed()
+    assert world.status.progress.percent == 100
+    assert world.status.current_pass == ""
+    assert not world.status.holds("Reconciling")
+    assert world.status.completion_time
+
+
+def test_while_prepare_runs_no_stage_has_a_job() -> None:
+    world = World().rounds(3)
+    assert [child.kind for child in world.live] == ["prepare"]
+    assert states(world) == [P, P, P]
+
+
+def test_the_second_stage_waits_for_the_first() -> None:
+    world = World().prepared()
+    world.start_pod(world.only)
+    world.rounds(3)
+    assert [child.stage for child in world.live] == [0]
+    assert world.status.current_pass == "tune"
+    assert states(world) == [R, P, P]
+
+
+def test_consecutive_passes_on_one_system_share_a_job() -> None:
+    world = World().prepared()
+    world.succeed()
+    world.round()
+    assert world.pass_named("merge").job_name == world.pass_named("int4").job_name == world.only.name
+
+
+def test_when_everything_is_cached_no_stage_gets_a_job_and_the_job_is_complete() -> None:
+    world = World(committed={0, 1, 2})
+    world.round()
+    world.succeed()
+    world.round()
+    assert world.status.phase == "Complete"
+    assert world.stage_jobs() == []
+    assert [step.cache_hit for step in world.status.passes] == [True, True, True]
+
+
+def test_a_stage_whose_passes_are_all_cached_gets_no_job() -> None:
+    world = World(committed={0})
+    world.round()
+    world.succeed()
+    world.round()
+    assert [child.stage for child in world.live] == [1]
+    assert world.pass_named("tune").cache_hit
+
+
+def test_a_pass_committed_before_its_pod_failed_counts_while_the_job_retries() -> None:
+    world = World(committed={0})
+    world.round()
+    world.succeed()
+    world.round()
+    world.committed.add(1)
+    world.end_pod(world.start_pod(world.only), 51, world.report("stage"))
+    world.start_pod(world.only)
+    world.round()
+    assert states(world) == [S, S, R]
+    assert world.pass_named("int4").attempts == 2
+
+
+def test_a_job_of_evaluations_only_is_complete_without_an_artifact() -> None:
+    world = World(spec=wire_spec([("measure", "cpu", "evaluate")]))
+    world.prepared()
+    world.succeed(publishes=False)
+    world.round()
+    assert world.status.phase == "Complete"
+    assert world.status.artifacts == []
+
+
+def test_passes_committed_but_not_published_are_published_by_another_prepare() -> None:
+    world = World().prepared()
+    for _ in range(2):
+        world.succeed(publishes=False)
+        world.round()
+    assert (world.only.kind, world.only.attempt) == ("prepare", 2)
+    world.succeed()
+    world.round()
+    assert world.status.phase == "Complete"
+    assert [step.cache_hit for step in world.status.passes] == [False, False, False]
+
+
+def test_progress_of_the_running_pod_is_shown_and_names_the_current_pass() -> None:
+    world = World(committed={0})
+    world.round()
+    world.succeed()
+    world.round()
+    pod = world.start_pod(world.only)
+    said = Progress.model_validate({"pass": "int4", "percent": 40, "step": 4, "totalSteps": 10})
+    world.readings = (Reading(f"uid-of-{pod}", said),)
+    world.round()
+    assert world.status.progress == said
+    assert world.status.current_pass == "int4"
+    assert states(world) == [S, R, R]
+
+
+def test_progress_about_a_pass_of_another_stage_is_not_believed() -> None:
+    world = World().prepared()
+    pod = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{pod}", Progress.model_validate({"pass": "int4", "percent": 40})),)
+    world.round()
+    assert world.status.progress is None
+
+
+def test_unreachable_progress_is_a_condition_and_not_an_outcome() -> None:
+    world = World().prepared()
+    pod = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{pod}", None, "connection refused"),)
+    world.round()
+    assert world.status.holds("ProgressUnreachable")
+    assert world.status.phase == "Running"
+    world.succeed()
+    world.round()
+    assert not world.status.holds("ProgressUnreachable")
+
+
+def test_nothing_changes_when_nothing_happens() -> None:
+    world = World().prepared()
+    world.start_pod(world.only)
+    world.round()
+    before = world.status
+    world.later(600)
+    decision = world.round()
+    assert decision.actions == ()
+    assert world.status == before
