@@ -96,7 +96,7 @@ def _failure(error: ChildFailedError, path: str) -> FineTuneError:
         return FineTuneError(
             Reason.OUT_OF_HOST_MEMORY,
             "onnxruntime-genai's builder was killed, most likely for its memory",
-            remedy="The builder needs 20 bytes a parameter and more: raise the system's resources: memory.",
+            remedy="It needs about 17 bytes a parameter: raise the system's resources: memory.",
             path=path,
         )
     return FineTuneError(

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from finetune_runner.passes.block_rounding import save_memory
+
 GEMMA3_ARCHITECTURES = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
 
 
@@ -31,6 +33,7 @@ def export(*, model: str, output: str, cache: str, precision: str, provider: str
     # Importing it takes seconds and changes sys.path.
     from onnxruntime_genai.models import builder  # noqa: PLC0415
 
+    save_memory()
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
     builder.create_model("", model, output, precision, provider, cache, **parsed)

@@ -33,8 +33,8 @@ class OnnxModel:
 
     def _loss(self, encoded: Encoded) -> Loss:
         generator = self._generator(encoded.ids, 1)
-        logits = generator.get_output("logits")[0].astype(np.float64)
-        chosen = logits[encoded.loss_start - 1 : len(encoded.ids) - 1]
+        logits = generator.get_output("logits")[0]
+        chosen = logits[encoded.loss_start - 1 : len(encoded.ids) - 1].astype(np.float64)
         targets = np.array(encoded.ids[encoded.loss_start :])
         peak = chosen.max(axis=-1)
         normaliser = peak + np.log(np.exp(chosen - peak[:, None]).sum(axis=-1))
