@@ -1,0 +1,48 @@
+import pytest
+
+from finetune_operator.settings import Settings, SettingsError
+
+LEAST = {"FINETUNE_OPERATOR_IMAGE": "operator:1", "FINETUNE_RUNNER_IMAGE": "runner:1"}
+
+
+def test_the_two_images_are_enough() -> None:
+    settings = Settings.from_environment(LEAST)
+    assert (settings.operator_image, settings.runner_image) == ("operator:1", "runner:1")
+    assert settings.watch_namespaces == ()
+    assert settings.default_store is None
+    assert settings.resync_seconds == 60
+
+
+def test_empty_variables_as_a_chart_writes_them_mean_the_default() -> None:
+    empty = {"FINETUNE_WATCH_NAMESPACES": "", "FINETUNE_DEFAULT_STORE": "", "FINETUNE_RESYNC_SECONDS": ""}
+    assert Settings.from_environment(LEAST | empty) == Settings.from_environment(LEAST)
+
+
+def test_namespaces_are_separated_by_commas() -> None:
+    settings = Settings.from_environment(LEAST | {"FINETUNE_WATCH_NAMESPACES": "a, b,"})
+    assert settings.watch_namespaces == ("a", "b")
+
+
+def test_the_default_store_is_written_as_in_the_spec() -> None:
+    text = '{"s3": {"uri": "s3://models/cache", "credentialsSecretRef": {"name": "s3"}}}'
+    store = Settings.from_environment(LEAST | {"FINETUNE_DEFAULT_STORE": text}).default_store
+    assert store.s3.credentials_secret_ref.name == "s3"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FINETUNE_OPERATOR_IMAGE", ""),
+        ("FINETUNE_RUNNER_IMAGE", " "),
+        ("FINETUNE_IMAGE_PULL_POLICY", "Sometimes"),
+        ("FINETUNE_DEFAULT_STORE", '{"s3": {}}'),
+        ("FINETUNE_DEFAULT_STORE", "not JSON"),
+        ("FINETUNE_RESYNC_SECONDS", "soon"),
+        ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "0"),
+        ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "nan"),
+        ("FINETUNE_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment(LEAST | {name: value})

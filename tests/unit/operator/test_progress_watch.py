@@ -1,0 +1,116 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from finetune_operator.observed import Pod
+from finetune_operator.progress import PATIENCE, ProgressUnreadable, ProgressWatch, progress_url, read_progress
+
+GOOD = '{"pass": "tune", "step": 3, "totalSteps": 10, "percent": 30}'
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[tuple[aiohttp.ClientSession, int]]:
+    """A runner's port, answered by the handler, and a session as the operator uses it."""
+    app = web.Application()
+    app.router.add_get("/progress", handler)
+    app.router.add_get("/elsewhere", answer(GOOD))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.5)) as session:
+        yield session, port
+    await runner.cleanup()
+
+
+def answer(text: str, status: int = 200) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=text, status=status)
+
+    return handler
+
+
+async def never(_: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def redirect(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/elsewhere")
+
+
+async def read(handler: Handler) -> object:
+    async with serving(handler) as (session, port):
+        return await read_progress(session, progress_url("127.0.0.1", port))
+
+
+def test_progress_is_read_as_the_runner_serves_it() -> None:
+    progress = asyncio.run(read(answer(GOOD)))
+    assert (progress.pass_, progress.step, progress.percent) == ("tune", 3, 30)
+
+
+def test_a_runner_that_has_not_begun_says_nothing_yet() -> None:
+    assert asyncio.run(read(answer("", 204))) is None
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        answer("oops", 500),
+        answer("not JSON"),
+        answer('{"pass": "tune", "percent": 900}'),
+        answer('{"pass": "tune", "loss": "' + "9" * 20000 + '"}'),
+        never,
+        redirect,
+    ],
+    ids=["error", "not JSON", "out of bounds", "too long", "too slow", "redirect"],
+)
+def test_any_other_answer_is_unreadable(handler: Handler) -> None:
+    with pytest.raises(ProgressUnreadable):
+        asyncio.run(read(handler))
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    assert progress_url("fd00::7") == "http://[fd00::7]:8080/progress"
+
+
+def test_a_reading_is_news_once() -> None:
+    async def scene() -> list[str]:
+        news: list[str] = []
+        async with serving(answer(GOOD)) as (session, port):
+            watch: ProgressWatch[str] = ProgressWatch(5, news.append, port)
+            watch.watch("job", Pod(name="p", uid="u", ip="127.0.0.1", running=True))
+            await watch.read_all(session)
+            await watch.read_all(session)
+            (reading,) = watch.readings("job")
+            assert reading.progress.step == 3
+        return news
+
+    assert asyncio.run(scene()) == ["job"]
+
+
+def test_only_after_some_patience_a_pod_is_called_unreachable() -> None:
+    async def scene() -> None:
+        async with serving(answer("", 500)) as (session, port):
+            watch: ProgressWatch[str] = ProgressWatch(5, lambda _: None, port)
+            watch.watch("job", Pod(name="p", uid="u", ip="127.0.0.1", running=True))
+            for _ in range(PATIENCE - 1):
+                await watch.read_all(session)
+            assert watch.readings("job")[0].unreachable == ""
+            await watch.read_all(session)
+            assert "500" in watch.readings("job")[0].unreachable
+
+    asyncio.run(scene())
+
+
+def test_a_pod_that_does_not_run_is_not_watched() -> None:
+    watch: ProgressWatch[str] = ProgressWatch(5, lambda _: None)
+    watch.watch("job", Pod(name="p", uid="u", ip="127.0.0.1", running=True))
+    watch.watch("job", Pod(name="p", uid="u", ip="127.0.0.1"))
+    assert watch.readings("job") == ()
