@@ -1,0 +1,174 @@
+"""Publication: files first, the manifest last, and nothing replaced that isn't meant to be."""
+
+import json
+
+import pytest
+from finished_passes import finish_passes
+from runner_place import TONES, jsonl
+from s3_server import ACCESS_KEY, SECRET_KEY
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.committed import find_committed
+from finetune_runner.outcome import Outcome
+from finetune_runner.prepare import prepare
+from finetune_runner.prepared import required
+from finetune_runner.publish import publish
+from finetune_runner.report import report_of
+from finetune_runner.store.s3 import S3Store
+
+CHAIN = ["tune", "merge", "int4"]
+
+
+def finished(place, spec=None, text="content"):
+    """A job whose passes are committed, and nothing published yet."""
+    prepare(place.job(spec), Outcome(kind="prepare"))
+    finish_passes(place, CHAIN, spec=spec, text=text)
+    return place
+
+
+def published(place, spec=None):
+    job = place.job(spec)
+    pinned = required(job)
+    committed = find_committed(job, pinned)
+    return publish(job, pinned, committed, report_of(job, pinned, committed))
+
+
+def at_output(place, name):
+    return place.bucket.get(f"out/{name}").decode()
+
+
+def overwriting(place):
+    return place.spec(output={"s3": place.bucket.location("out"), "overwrite": True})
+
+
+def other_job(place):
+    """Another job for the same output, with other rows."""
+    place.bucket.put("tones.jsonl", jsonl(TONES[:2]))
+    return finished(place.another(), overwriting(place), text="newer")
+
+
+def test_the_artifact_lies_there_with_manifest_and_report(place):
+    published(finished(place))
+
+    names = {"manifest.json", "report.json", "genai_config.json", "model.onnx", "deep/model.onnx.data"}
+    assert set(place.bucket.object_keys("out/")) == {f"out/{name}" for name in names}
+    assert at_output(place, "model.onnx") == "model.onnx: content"
+    assert json.loads(at_output(place, "report.json"))["uid"] == place.uid
+
+
+def test_the_manifest_is_the_last_thing_written(place, monkeypatch):
+    finished(place)
+    monkeypatch.setattr(S3Store, "put_if_absent", _dies)
+
+    with pytest.raises(ConnectionError):
+        published(place)
+
+    assert "out/model.onnx" in place.bucket.object_keys("out/")
+    assert "out/manifest.json" not in place.bucket.object_keys("out/")
+
+
+def test_a_publication_that_was_cut_off_is_completed(place, monkeypatch):
+    finished(place)
+    with monkeypatch.context() as cut:
+        cut.setattr(S3Store, "put_if_absent", _dies)
+        with pytest.raises(ConnectionError):
+            published(place)
+
+    assert published(place).uri == f"s3://{place.bucket.name}/out"
+    assert "out/manifest.json" in place.bucket.object_keys("out/")
+
+
+def test_publishing_the_same_again_writes_nothing(place, monkeypatch):
+    first = published(finished(place))
+    for method in ("put", "upload", "copy_from", "put_if_absent", "delete"):
+        monkeypatch.setattr(S3Store, method, _dies)
+    assert published(place) == first
+
+
+def test_another_artifact_is_not_replaced_unasked(place):
+    first = finished(place)
+    published(first)
+    place.bucket.put("tones.jsonl", jsonl(TONES[:2]))
+    second = place.another()
+    with pytest.raises(FineTuneError, match="another artifact is already at"):
+        prepare(second.job(), Outcome(kind="prepare"))
+    assert at_output(place, "model.onnx") == "model.onnx: content"
+
+
+def test_another_artifact_is_replaced_when_told_to(place):
+    published(finished(place))
+    second = other_job(place)
+
+    published(second, overwriting(place))
+
+    assert at_output(place, "model.onnx") == "model.onnx: newer"
+    assert json.loads(at_output(place, "report.json"))["uid"] == second.uid
+
+
+def test_while_an_artifact_is_being_replaced_there_is_none(place, monkeypatch):
+    published(finished(place))
+    second = other_job(place)
+    monkeypatch.setattr(S3Store, "copy_from", _dies)
+
+    with pytest.raises(ConnectionError):
+        published(second, overwriting(place))
+
+    assert "out/manifest.json" not in place.bucket.object_keys("out/")
+
+
+def test_files_that_only_the_older_artifact_had_are_removed(place):
+    published(finished(place))
+    manifest = json.loads(at_output(place, "manifest.json"))
+    manifest["files"].append({"path": "old.bin", "sha256": "0" * 64, "size": 3})
+    place.bucket.put("out/manifest.json", json.dumps(manifest))
+    place.bucket.put("out/old.bin", "old")
+    place.bucket.put("out/notes.txt", "somebody's own")
+
+    published(other_job(place), overwriting(place))
+
+    assert "out/old.bin" not in place.bucket.object_keys("out/")
+    assert "out/notes.txt" in place.bucket.object_keys("out/")
+
+
+@pytest.mark.parametrize("same_account", [True, False])
+def test_a_file_that_changed_in_the_store_is_never_published(place, same_account):
+    place.secret("other", AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
+    reference = {"credentialsSecretRef": {"name": "s3" if same_account else "other"}}
+    spec = place.spec(output={"s3": place.bucket.location("out", **reference)})
+    finished(place, spec)
+    name = next(key for key in place.bucket.object_keys("store/team/cache/") if key.endswith("/model.onnx"))
+    place.bucket.put(name, "model.onnx: tampere")
+
+    with pytest.raises(FineTuneError, match=r"model\.onnx is not what was committed") as caught:
+        published(place, spec)
+
+    assert caught.value.reason is Reason.ARTIFACT_CORRUPT
+    assert "out/manifest.json" not in place.bucket.object_keys("out/")
+    assert "int4" not in find_committed(place.job(spec), required(place.job(spec)))  # a retry makes it anew
+
+
+def test_an_output_of_another_account_is_published_through_the_pod(place):
+    place.secret("other", AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
+    spec = place.spec(output={"s3": place.bucket.location("out", credentialsSecretRef={"name": "other"})})
+    published(finished(place, spec), spec)
+    assert at_output(place, "model.onnx") == "model.onnx: content"
+
+
+def test_without_an_output_the_artifact_stays_in_the_store(place):
+    spec = place.spec()
+    del spec["output"]
+    uri = published(finished(place, spec), spec).uri
+    assert uri.startswith(f"s3://{place.bucket.name}/store/team/cache/")
+    assert place.bucket.get(f"{uri.removeprefix(f's3://{place.bucket.name}/')}/model.onnx")
+
+
+def test_a_foreign_manifest_at_the_output_is_not_touched(place):
+    finished(place)
+    place.bucket.put("out/manifest.json", '{"somebody": "else"}')
+    with pytest.raises(FineTuneError, match="is not one of ours"):
+        published(place)
+    assert at_output(place, "manifest.json") == '{"somebody": "else"}'
+
+
+def _dies(*_, **__):
+    raise ConnectionError
