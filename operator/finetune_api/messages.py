@@ -5,6 +5,7 @@ at most 4096 bytes (https://kubernetes.io/docs/tasks/debug/debug-application/det
 report lies in the store. Progress is resource.status.Progress.
 """
 
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Literal
 
@@ -142,8 +143,19 @@ def _shortened(failure: FailureMessage | None) -> FailureMessage | None:
 
 
 def _clip(text: str, limit: int) -> str:
-    raw = text.encode()
-    return text if len(raw) <= limit else raw[: limit - 3].decode(errors="ignore") + "…"
+    """The text in at most `limit` bytes of JSON, where a quote takes two and a control character six."""
+    text = text.encode(errors="replace").decode()
+    if _json_bytes(text) <= limit:
+        return text
+    clipped = text[:limit]
+    while _json_bytes(clipped + "…") > limit:
+        clipped = clipped[:-1]
+    return clipped + "…"
+
+
+def _json_bytes(text: str) -> int:
+    """Bytes of a text between JSON's quotes."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 def _with_less(message: TerminationMessage) -> TerminationMessage:

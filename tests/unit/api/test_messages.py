@@ -36,6 +36,12 @@ def test_a_message_filled_at_every_maximum_fits(committed):
     assert len(fullest(committed).encode().encode()) <= LIMIT_BYTES
 
 
+def test_texts_that_json_must_escape_fit_too():
+    texts = {"message": '"\\\n' * 4000, "remedy": "\x01" * 4000, "path": "\ud800" * 4000}
+    message = fullest().model_copy(update={"failure": FailureMessage(reason=Reason.INTERNAL, **texts)})
+    assert len(message.encode().encode()) <= LIMIT_BYTES
+
+
 def test_a_full_message_keeps_digests_failure_and_publication():
     decoded = TerminationMessage.decode(fullest().encode())
 
