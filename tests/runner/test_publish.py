@@ -3,9 +3,6 @@
 import json
 
 import pytest
-from finished_passes import finish_passes
-from runner_place import TONES, jsonl
-from s3_server import ACCESS_KEY, SECRET_KEY
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.committed import find_committed
@@ -15,6 +12,9 @@ from finetune_runner.prepared import required
 from finetune_runner.publish import publish
 from finetune_runner.report import report_of
 from finetune_runner.store.s3 import S3Store
+from finished_passes import finish_passes
+from runner_place import TONES, jsonl
+from s3_server import ACCESS_KEY, SECRET_KEY
 
 CHAIN = ["tune", "merge", "int4"]
 

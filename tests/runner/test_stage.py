@@ -9,8 +9,6 @@ import urllib.error
 import urllib.request
 
 import pytest
-from finished_passes import finish_passes
-from runner_place import TONES, environment, jsonl
 
 from finetune_api.failures import EXIT_CODES, FineTuneError, Reason
 from finetune_runner.committed import find_committed
@@ -19,6 +17,8 @@ from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
 from finetune_runner.progress.state import ProgressState
 from finetune_runner.stage import run_stage
+from finished_passes import finish_passes
+from runner_place import TONES, environment, jsonl
 
 TUNE = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 2}}}
 MERGE = {"name": "merge", "mergeAdapterWeights": {}}

@@ -15,6 +15,8 @@ from finetune_runner.progress.state import ProgressState
 log = logging.getLogger(__name__)
 
 JSON_TYPE = "application/json"
+POLL_SECONDS = 0.1
+"""How long the end of the block may have to wait for the server."""
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -55,7 +57,7 @@ def serving(state: ProgressState, port: int) -> Iterator[ProgressServer | None]:
         log.warning("progress is not served on port %d: %s", port, error)
         yield None
         return
-    threading.Thread(target=server.serve_forever, name="progress", daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[POLL_SECONDS], name="progress", daemon=True).start()
     try:
         yield server
     finally:

@@ -1,0 +1,51 @@
+"""Every way to end is one of the closed set of reasons."""
+
+import errno
+
+import pytest
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.exceptions import as_failure
+from finetune_runner.interruption import Interrupted
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch's: told by its module and name."""
+
+
+OutOfMemoryError.__module__ = "torch"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "code"),
+    [
+        (FineTuneError(Reason.NAN_LOSS, "nan"), Reason.NAN_LOSS, 16),
+        (Interrupted(), Reason.INTERRUPTED, 143),
+        (KeyboardInterrupt(), Reason.INTERRUPTED, 143),
+        (MemoryError(), Reason.OUT_OF_HOST_MEMORY, 137),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: …"), Reason.OUT_OF_HOST_MEMORY, 137),
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), Reason.OUT_OF_ACCELERATOR_MEMORY, 18),
+        (OSError(errno.ENOSPC, "No space left on device"), Reason.OUT_OF_DISK, 19),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), Reason.OUT_OF_DISK, 19),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), Reason.OUT_OF_DISK, 19),
+        (ValueError("first line\nsecond line"), Reason.INTERNAL, 1),
+    ],
+)
+def test_an_exception_has_a_reason_and_an_exit_code(error, reason, code):
+    failure = as_failure(error)
+    assert failure.reason is reason
+    assert failure.exit_code == code
+
+
+def test_a_full_disk_behind_another_exception_is_found():
+    error = ValueError("could not save")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert as_failure(error).reason is Reason.OUT_OF_DISK
+
+
+def test_an_unknown_exception_is_told_in_a_sentence():
+    assert as_failure(ValueError("first line\nsecond line")).message == "ValueError: first line"
+
+
+def test_an_interruption_is_not_caught_by_what_handles_failures():
+    assert not issubclass(Interrupted, Exception)

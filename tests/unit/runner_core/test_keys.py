@@ -1,0 +1,100 @@
+"""Cache keys: what decides an output changes its key, and nothing else does."""
+
+from api_specs import spec_of, wire_pass, wire_spec
+from finetune_api.plan import plan
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_runner.keys import pass_keys
+
+CHAIN = [("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "build"), ("check", "cpu", "evaluate")]
+
+
+def keys(spec, base="base-digest", rows="rows-digest"):
+    names = [config.name for config in spec.data_configs]
+    return pass_keys(spec, plan(spec), base, dict.fromkeys(names, rows))
+
+
+def changed(first, second):
+    """Names of the passes whose key differs."""
+    return {name for name in first if first[name] != second.get(name)}
+
+
+def with_pass(index, **fields):
+    """The chain, with fields of one pass's config set."""
+    spec = wire_spec(CHAIN)
+    step = spec["passes"][index]
+    kind = next(key for key in step if key not in ("name", "system", "input"))
+    step[kind] = step[kind] | fields
+    return FineTuneJobSpec.model_validate(spec)
+
+
+def test_every_pass_has_a_key_of_its_own():
+    assert len(set(keys(spec_of(CHAIN)).values())) == 4
+
+
+def test_another_base_changes_all_keys():
+    assert changed(keys(spec_of(CHAIN)), keys(spec_of(CHAIN), base="other")) == {"tune", "merge", "int4", "check"}
+
+
+def test_a_changed_pass_changes_its_own_key_and_those_downstream():
+    assert changed(keys(spec_of(CHAIN)), keys(with_pass(0, r=8))) == {"tune", "merge", "int4", "check"}
+    assert changed(keys(spec_of(CHAIN)), keys(with_pass(2, blockSize=64))) == {"int4", "check"}
+
+
+def test_names_of_passes_systems_data_and_evaluators_do_not_matter():
+    renamed = wire_spec([("a", "c", "lora"), ("b", "d", "merge"), ("e", "d", "build"), ("f", "d", "evaluate")])
+    renamed["systems"] = [{"name": "c", "accelerator": {}}, {"name": "d"}]
+    renamed["dataConfigs"][0]["name"] = renamed["passes"][0]["lora"]["trainData"] = "rows"
+    renamed["passes"][3]["evaluate"] = {"evaluator": "figures", "data": "rows"}
+    renamed["evaluators"][0]["name"] = "figures"
+
+    assert list(keys(FineTuneJobSpec.model_validate(renamed)).values()) == list(keys(spec_of(CHAIN)).values())
+
+
+def test_an_evaluation_in_between_does_not_change_what_follows():
+    between = [*CHAIN[:2], ("look", "cpu", "evaluate"), CHAIN[2]]
+    first, second = keys(spec_of(CHAIN)), keys(spec_of(between))
+    assert second["int4"] == first["int4"]
+
+
+def test_where_the_rows_lie_does_not_matter_but_what_they_say_does():
+    moved = wire_spec(CHAIN)
+    moved["dataConfigs"][0]["source"] = {"configMap": {"name": "tones", "key": "tones.jsonl"}}
+    spec = FineTuneJobSpec.model_validate(moved)
+
+    assert keys(spec) == keys(spec_of(CHAIN))
+    assert changed(keys(spec), keys(spec, rows="other")) == {"tune", "merge", "int4", "check"}
+
+
+def test_the_template_decides_what_is_trained():
+    other = wire_spec(CHAIN)
+    other["dataConfigs"][0]["preprocess"] = {"textTemplate": "{phrase} is {tone}"}
+    assert "tune" in changed(keys(spec_of(CHAIN)), keys(FineTuneJobSpec.model_validate(other)))
+
+
+def test_training_with_and_without_an_accelerator_differ_but_merging_does_not():
+    on_cpu = [("tune", "cpu", "lora"), *CHAIN[1:]]
+    merge_of_base_adapter = keys(spec_of(CHAIN))["merge"]
+    assert keys(spec_of(on_cpu))["tune"] != keys(spec_of(CHAIN))["tune"]
+    moved = [CHAIN[0], ("merge", "gpu", "merge"), *CHAIN[2:]]
+    assert keys(spec_of(moved))["merge"] == merge_of_base_adapter
+
+
+def test_the_default_execution_provider_and_the_same_one_named_are_the_same():
+    assert keys(with_pass(2, executionProvider="CPUExecutionProvider")) == keys(spec_of(CHAIN))
+
+
+def test_the_engines_execution_provider_decides_an_export_that_names_none():
+    cuda = spec_of(CHAIN, engine={"target": {"executionProvider": "CUDAExecutionProvider"}})
+    assert changed(keys(spec_of(CHAIN)), keys(cuda)) == {"int4", "check"}
+
+
+def test_metrics_decide_an_evaluation_alone():
+    evaluators = [{"name": "tone-accuracy", "metrics": [{"name": "loss", "loss": {}}]}]
+    assert changed(keys(spec_of(CHAIN)), keys(spec_of(CHAIN, evaluators=evaluators))) == {"check"}
+
+
+def test_an_evaluation_of_the_base_has_the_base_for_its_input():
+    spec = wire_spec(CHAIN)
+    spec["passes"].append(wire_pass("before", "cpu", "evaluate", input="base"))
+    found = keys(FineTuneJobSpec.model_validate(spec))
+    assert found["before"] != found["check"]

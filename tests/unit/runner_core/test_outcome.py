@@ -1,0 +1,64 @@
+"""What is known of a job becomes a message that fits its limits."""
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.messages import LIMIT_BYTES, TerminationMessage
+from finetune_runner.outcome import Outcome, headlines, short_value
+from finetune_runner.store.manifest import manifest_of
+
+KEY = "0" * 32
+
+
+def manifest(**metrics):
+    return manifest_of(files=[], kind="lora", pass_version=1, attempt="a", inputs={}, metrics=metrics, libraries={})
+
+
+def test_a_long_number_is_rounded_and_not_cut():
+    assert short_value("0.00001234567890123") == "1.2346e-05"
+    assert short_value("0.9500") == "0.9500"
+    assert len(short_value("-123456789.123456789e-200")) <= 12
+
+
+def test_a_long_text_is_cut():
+    assert short_value("twenty characters ok") == "twenty chara"
+
+
+def test_figures_whose_names_are_the_same_after_shortening_are_told_once():
+    long = "a-name-of-twenty-chars-and-more"
+    lines = headlines(0, {long: "1", f"{long}-too": "2", "loss": "3"})
+    assert [(line.name, line.value) for line in lines] == [(long[:20], "1"), ("loss", "3")]
+
+
+def test_figures_of_evaluations_come_before_those_of_other_passes():
+    outcome = Outcome(kind="stage")
+    outcome.committed(0, KEY, manifest(loss="1"))
+    outcome.committed(1, KEY, manifest(accuracy="0.9"))
+    message = outcome.message(None, first=frozenset({1}))
+    assert [line.name for line in message.headlines] == ["accuracy", "loss"]
+
+
+def test_a_pass_that_is_committed_no_more_loses_digest_and_figures():
+    outcome = Outcome(kind="stage")
+    outcome.committed(0, KEY, manifest(loss="1"))
+    outcome.know(0, KEY)
+    message = outcome.message(None, first=frozenset())
+    assert message.passes[0].digest == ""
+    assert message.headlines == []
+
+
+def test_a_failure_is_told_with_the_pass_that_was_running():
+    outcome = Outcome(kind="stage", current=3)
+    message = outcome.message(FineTuneError(Reason.NAN_LOSS, "the loss is not a number"), first=frozenset())
+    assert message.failure.index == 3
+
+
+def test_the_fullest_outcome_of_a_job_fits_a_termination_message():
+    outcome = Outcome(kind="stage", current=31)
+    for index in range(32):
+        outcome.committed(
+            index, "f" * 32, manifest(**{f"{n:02}-a-long-name-of-a-figure": "0.123456789" for n in range(9)})
+        )
+    failure = FineTuneError(Reason.INTERNAL, '"\\\n' * 4000, remedy='"' * 4000, path="\x01" * 4000)
+    text = outcome.message(failure, first=frozenset()).encode()
+
+    assert len(text.encode()) <= LIMIT_BYTES
+    assert len(TerminationMessage.decode(text).passes) == 32

@@ -1,0 +1,119 @@
+"""Progress: what the passes report, and what is served of it."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from finetune_runner.progress.server import serving
+from finetune_runner.progress.state import ProgressState
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def state(clock):
+    state = ProgressState(clock)
+    state.start("tune")
+    return state
+
+
+def fetched(server, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def test_before_a_pass_starts_there_is_no_progress():
+    assert ProgressState().snapshot() is None
+
+
+def test_a_report_gives_percent_and_figures_as_text(state):
+    state.report(step=30, total_steps=120, loss=1.8349, tokens_per_second=5120.4)
+    progress = state.snapshot()
+    assert (progress.pass_, progress.step, progress.percent) == ("tune", 30, 25)
+    assert (progress.loss, progress.tokens_per_second) == ("1.8349", "5120")
+
+
+def test_figures_that_are_not_reported_keep_their_last_value(state):
+    state.report(step=1, total_steps=4, loss=2.0)
+    state.report(step=2, total_steps=4)
+    assert state.snapshot().loss == "2.0000"
+
+
+def test_the_rest_is_estimated_from_the_pace_since_the_first_report(state, clock):
+    clock.now = 500.0  # loading the model says nothing about the pace
+    state.report(step=0, total_steps=100)
+    assert state.snapshot().eta_seconds is None
+    clock.now = 520.0
+    state.report(step=10, total_steps=100)
+    assert state.snapshot().eta_seconds == 180
+
+
+def test_without_a_known_end_there_is_no_estimate(state, clock):
+    state.report(step=0, total_steps=0)
+    clock.now = 5.0
+    state.report(step=10, total_steps=0)
+    assert state.snapshot().eta_seconds is None
+    assert state.snapshot().percent == 0
+
+
+def test_the_next_pass_begins_with_nothing_of_the_last(state):
+    state.report(step=4, total_steps=4, loss=2.0)
+    state.start("merge")
+    progress = state.snapshot()
+    assert (progress.pass_, progress.step, progress.loss) == ("merge", 0, "")
+
+
+def test_progress_is_served_as_the_resource_has_it(state):
+    state.report(step=2, total_steps=4, loss=1.5)
+    with serving(state, 0) as server:
+        kind, body = fetched(server, "/progress")
+    assert kind == "application/json"
+    assert json.loads(body) | {"lastUpdateTime": ""} == {
+        "pass": "tune",
+        "step": 2,
+        "totalSteps": 4,
+        "percent": 50,
+        "loss": "1.5000",
+        "tokensPerSecond": "",
+        "lastUpdateTime": "",
+    }
+
+
+def test_metrics_are_served_as_prometheus_reads_them(state):
+    state.report(step=2, total_steps=4, loss=1.5)
+    with serving(state, 0) as server:
+        kind, body = fetched(server, "/metrics")
+    assert kind.startswith("text/plain")
+    assert 'finetune_step{pass="tune"} 2.0' in body
+    assert 'finetune_training_loss{pass="tune"} 1.5' in body
+    assert "finetune_eta_seconds" not in body
+
+
+def test_health_is_served_even_before_a_pass_starts():
+    with serving(ProgressState(), 0) as server:
+        assert fetched(server, "/healthz")[1] == "ok\n"
+        assert fetched(server, "/progress")[1] == "{}"
+
+
+def test_anything_else_is_not_found(state):
+    with serving(state, 0) as server, pytest.raises(urllib.error.HTTPError, match="404"):
+        fetched(server, "/etc/passwd")
+
+
+def test_a_port_in_use_does_not_stop_the_work(state):
+    with serving(state, 0) as first, serving(state, first.port) as second:
+        assert second is None
+        assert fetched(first, "/healthz")[1] == "ok\n"
