@@ -1,7 +1,8 @@
 """Fixtures that the runner's tests share; each is defined in tests/support."""
 
+from hub_server import hub
 from runner_place import place
 from s3_server import bucket, s3_server
 from tiny_models import tiny_gemma3, tiny_gemma3_onnx, tiny_phi3, tiny_phi3_onnx
 
-__all__ = ["bucket", "place", "s3_server", "tiny_gemma3", "tiny_gemma3_onnx", "tiny_phi3", "tiny_phi3_onnx"]
+__all__ = ["bucket", "hub", "place", "s3_server", "tiny_gemma3", "tiny_gemma3_onnx", "tiny_phi3", "tiny_phi3_onnx"]

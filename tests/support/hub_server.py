@@ -1,0 +1,128 @@
+"""A small Hugging Face hub on a free port: the few answers that reading a repository takes.
+
+Stands in for the hub, which the machine may not reach; the client library in front of it is the real one.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+TOKEN = "hf_good"
+
+
+@dataclass
+class Repository:
+    """Files of each commit; branches point to commits."""
+
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+    private: bool = False
+    gated: bool = False
+
+    def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
+        sha = hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
+        self.commits[sha] = files
+        self.branches[branch] = sha
+        return sha
+
+
+class Hub(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.repositories: dict[str, Repository] = {}
+        self.broken = False
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def repository(self, name: str, kind: str = "model", **flags: bool) -> Repository:
+        return self.repositories.setdefault(f"{kind}s/{name}", Repository(**flags))
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub()
+    threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def _answer(self) -> None:
+        parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
+        if self.server.broken:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "")
+        elif parts[0] == "api":
+            self._info(parts[1], "/".join(parts[2:4]), parts[5] if len(parts) > 5 else "main")
+        else:
+            kind = parts.pop(0) if parts[0] == "datasets" else "models"
+            self._file(kind, "/".join(parts[:2]), parts[3], "/".join(parts[4:]))
+
+    def _info(self, kind: str, name: str, revision: str) -> None:
+        repository = self._allowed(kind, name)
+        if repository is None:
+            return
+        sha = repository.branches.get(revision, revision)
+        if sha not in repository.commits:
+            self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound")
+            return
+        files = repository.commits[sha]
+        siblings = [{"rfilename": path, "size": len(data), "blobId": "0" * 40} for path, data in files.items()]
+        self._send(HTTPStatus.OK, json.dumps({"id": name, "sha": sha, "siblings": siblings}).encode())
+
+    def _file(self, kind: str, name: str, sha: str, path: str) -> None:
+        repository = self._allowed(kind, name)
+        if repository is None:
+            return
+        if repository.gated:
+            self._refuse(HTTPStatus.FORBIDDEN, "GatedRepo")
+            return
+        data = repository.commits[sha][path]
+        etag = hashlib.sha1(data).hexdigest()
+        self._send(HTTPStatus.OK, data, {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
+
+    def _allowed(self, kind: str, name: str) -> Repository | None:
+        """The repository, if it exists for who asks; else the answer has been given."""
+        repository = self.server.repositories.get(f"{kind}/{name}")
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if given not in ("", TOKEN):
+            self._refuse(HTTPStatus.UNAUTHORIZED, "")
+        elif repository is None or (repository.private and given != TOKEN):
+            self._refuse(HTTPStatus.UNAUTHORIZED if not given else HTTPStatus.NOT_FOUND, "RepoNotFound")
+        else:
+            return repository
+        return None
+
+    def _refuse(self, status: HTTPStatus, code: str) -> None:
+        self._send(status, b"{}", {"X-Error-Code": code} if code else {})
+
+    def _send(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
