@@ -1,12 +1,14 @@
 """What both stores promise: a bucket on a real S3 server, and a folder of a volume."""
 
+import subprocess
+
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import S3Location, VolumeLocation
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.opening import open_s3, open_volume
-from s3_server import ACCESS_KEY
+from s3_server import ACCESS_KEY, running
 from stores import in_parallel, open_store
 
 
@@ -168,6 +170,34 @@ def test_an_unreachable_service_is_worth_a_retry(place, monkeypatch):
 
     assert error.reason is Reason.STORE_UNAVAILABLE
     assert error.path == "spec.store.s3"
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory):
+    """A server with a certificate that nobody knows, and that certificate (PEM)."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files]
+    subprocess.run(make, check=True, capture_output=True)
+    with running(folder, f"--cert={certificate}", f"--key={key}", scheme="https") as server:
+        (server.folder / "private").mkdir()
+        yield server.endpoint, certificate.read_text()
+
+
+def test_a_certificate_is_trusted_when_the_location_brings_it(place, encrypted):
+    endpoint, certificate = encrypted
+    store = open_with(place, uri="s3://private/kept", endpoint=endpoint, caBundle=certificate)
+    store.put("key", b"one")
+    assert store.get("key").data == b"one"
+
+
+def test_a_certificate_that_nobody_knows_is_not_trusted(place, encrypted, monkeypatch):
+    monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 1)
+    error = refusal(open_with(place, uri="s3://private/kept", endpoint=encrypted[0]))
+    assert error.reason is Reason.STORE_UNAVAILABLE
+    assert "caBundle" in error.remedy
 
 
 def test_an_unmounted_volume_is_the_specs_fault(place):

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -69,19 +70,25 @@ class Bucket:
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    folder = tmp_path_factory.mktemp("s3")
-    (folder / "buckets").mkdir()
-    (folder / "iam").mkdir()
+    with running(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@contextmanager
+def running(folder: Path, *options: str, scheme: str = "http") -> Iterator[S3Server]:
+    """A server with its state below a folder, until the end of the block."""
+    for name in ("buckets", "iam"):
+        (folder / name).mkdir()
     port = _free_port()
-    command = [binary(), f"--port=127.0.0.1:{port}", "--quiet", f"--iam-dir={folder / 'iam'}", "posix"]
+    command = [binary(), f"--port=127.0.0.1:{port}", "--quiet", f"--iam-dir={folder / 'iam'}", *options]
     keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, str(folder / "buckets")], env={**os.environ, **keys}, stdout=log, stderr=log
+            [*command, "posix", str(folder / "buckets")], env={**os.environ, **keys}, stdout=log, stderr=log
         )
         try:
             _wait_until_it_listens(process, port, folder / "log")
-            yield S3Server(endpoint=f"http://127.0.0.1:{port}", folder=folder / "buckets")
+            yield S3Server(endpoint=f"{scheme}://127.0.0.1:{port}", folder=folder / "buckets")
         finally:
             process.terminate()
             process.wait(timeout=30)

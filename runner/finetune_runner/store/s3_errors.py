@@ -65,12 +65,11 @@ def failure(error: Exception, path: str, bucket: str, secret: str) -> FineTuneEr
         return _denied(WRONG_CREDENTIALS[code], path, bucket, secret)
     if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
         return _denied("there are no credentials", path, bucket, secret)
-    return FineTuneError(
-        Reason.STORE_UNAVAILABLE,
-        f"bucket {bucket!r} can't be used: {_first_line(error)}",
-        remedy="Check that endpoint is right and reachable from the pods.",
-        path=path,
-    )
+    remedy = "Check that endpoint is right and reachable from the pods."
+    if type(error).__name__ == "SSLError":
+        remedy = "Set caBundle to the certificate of the authority that signed the endpoint's."
+    message = f"bucket {bucket!r} can't be used: {_first_line(error)}"
+    return FineTuneError(Reason.STORE_UNAVAILABLE, message, remedy=remedy, path=path)
 
 
 def _denied(why: str, path: str, bucket: str, secret: str) -> FineTuneError:
