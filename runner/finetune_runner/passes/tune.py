@@ -118,8 +118,16 @@ def _figures(trainer: AdapterTrainer, training_loss: float) -> dict[str, str]:
     """Headline figures: mean loss over training, and the held-out loss at its end."""
     figures = {"trainLoss": f"{trainer.finite(training_loss):.4f}"}
     if trainer.eval_dataset:
-        figures["evalLoss"] = f"{trainer.finite(trainer.evaluate()['eval_loss']):.4f}"
+        figures["evalLoss"] = f"{trainer.finite(_held_out_loss(trainer)):.4f}"
     return figures
+
+
+def _held_out_loss(trainer: AdapterTrainer) -> float:
+    """The loss after the last step, which evaluation during training may have found already."""
+    end = trainer.state.global_step
+    known = (line["eval_loss"] for line in trainer.state.log_history if "eval_loss" in line and line["step"] == end)
+    found = next(known, None)
+    return float(trainer.evaluate()["eval_loss"] if found is None else found)
 
 
 def _save(model: Any, inputs: PassInputs, log: list[dict[str, Any]], figures: dict[str, str]) -> None:
