@@ -58,8 +58,9 @@ format: venv ## Let ruff rewrite what it can.
 	$(BIN)/ruff format $(CHECKED)
 
 .PHONY: generate
-generate: venv ## Write the CRD from the models.
+generate: venv ## Write the CRD, and the schema for editors, from the models.
 	$(BIN)/python -m finetune_api.crd $(CRDS)
+	$(BIN)/python -m finetune_api.editor_schema crds/finetunejob.schema.json
 
 .PHONY: lock
 lock: venv ## Pin all dependencies anew, with hashes.

@@ -29,7 +29,7 @@ class Problem:
 def parse(spec: Any) -> tuple[FineTuneJobSpec | None, list[Problem]]:
     """A spec as the API server stores it, and all that is wrong with it; None when it does not fit the schema."""
     try:
-        parsed = FineTuneJobSpec.model_validate(spec)
+        parsed = FineTuneJobSpec.model_validate(spec, strict=True)  # "8" is no number, "yes" no boolean
     except ValidationError as error:
         return None, [schema_problem(item) for item in error.errors()]
     return parsed, list(problems(parsed))

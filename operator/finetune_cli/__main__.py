@@ -1,0 +1,59 @@
+"""The program's entry. The only place where a process's end is decided; no input leads to a traceback."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from finetune_api.failures import SIGTERM_EXIT, FineTuneError
+from finetune_cli.app import finetune
+
+DEBUG_ENV = "FINETUNE_DEBUG"
+BUG_EXIT = 70
+"""EX_SOFTWARE of sysexits.h: the fault is ours."""
+INTERRUPTED_EXIT = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code: 0 good, 1 found wanting, 2 misused, a failure's own where it has one."""
+    try:
+        code = finetune.main(args=arguments, prog_name=_name(), standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED_EXIT
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except FineTuneError as error:
+        click.echo(f"{error.reason}: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone; nothing more to say
+        return SIGTERM_EXIT
+    except Exception as error:  # noqa: BLE001  the process ends with it
+        return _bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _name() -> str:
+    """As kubectl's users call it, where kubectl called it."""
+    return "kubectl finetune" if os.path.basename(sys.argv[0]) == "kubectl-finetune" else "finetune"  # noqa: PTH119
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get(DEBUG_ENV):
+        traceback.print_exception(error)
+    first = next(iter(str(error).splitlines()), "")
+    click.echo(f"Internal: {type(error).__name__}: {first}", err=True)
+    click.echo(f"This is a bug; {DEBUG_ENV}=1 shows where. Please report it.", err=True)
+    return BUG_EXIT
+
+
+def run() -> None:
+    """For the installed scripts."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()
