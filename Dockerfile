@@ -15,6 +15,11 @@
 
 ARG BASE_IMAGE=python:3.12-slim
 
+# What our code is put on: the stages below, or an image made from one of them before. A builder
+# that keeps no layers of its own then rebuilds after a code change without the install.
+ARG OPERATOR_ENV=operator-env
+ARG RUNNER_ENV=runner-env
+
 
 # What every container of ours has in common.
 FROM ${BASE_IMAGE} AS base
@@ -80,7 +85,7 @@ COPY runner/finetune_runner /src/runner/finetune_runner
 RUN python3 /src/install_tree.py /src /opt/finetune
 
 
-FROM operator-env AS operator
+FROM ${OPERATOR_ENV} AS operator
 ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="finetune-operator" \
       org.opencontainers.image.description="Runs the FineTuneJob operator and the prepare step" \
@@ -90,7 +95,7 @@ COPY --from=operator-code /opt/finetune /opt/finetune
 CMD ["finetune-operator"]
 
 
-FROM runner-env AS runner
+FROM ${RUNNER_ENV} AS runner
 ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="finetune-runner" \
       org.opencontainers.image.description="Runs the stages of a FineTuneJob" \

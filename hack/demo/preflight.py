@@ -3,7 +3,7 @@
 import shutil
 import sys
 
-from images import storage
+from images import building
 from images.catalogue import IMAGES
 
 from demo.commands import DemoError, hack
@@ -11,7 +11,7 @@ from demo.commands import DemoError, hack
 COLD_GIB = 45
 """What programs, images and the cluster need at their largest, when nothing is there."""
 WARM_GIB = 16
-"""What another run needs when the programs are built and the runner's image is there."""
+"""What another run needs when the programs are built and the runner's dependencies are there."""
 
 
 def main() -> int:
@@ -39,5 +39,4 @@ def _wanted() -> int:
 
 def _runner_is_built() -> bool:
     """Whether the runner image's heavy layers are in the build storage; our code on top takes seconds."""
-    target = IMAGES["runner"].packages_target
-    return bool(shutil.which("buildah")) and storage.exists(f"localhost/{target}:latest")
+    return bool(shutil.which("buildah")) and building.dependencies_are_built(IMAGES["runner"])

@@ -9,8 +9,23 @@ RUNNER = "runner/finetune_runner"
 
 
 @dataclass(frozen=True)
+class Dependencies:
+    """The stage that our code is put on, kept as an image of its own.
+
+    ``argument`` is the build argument that names what to put our code on.
+    """
+
+    repository: str
+    target: str
+    argument: str
+    lock: str
+    free_gigabytes: int
+    expected: str
+
+
+@dataclass(frozen=True)
 class Image:
-    """One image; ``packages_target`` is a stage worth keeping for the next build.
+    """One image; disk and time are what it takes with its dependencies there.
 
     ``versions_kept`` is how many a cluster keeps, the newest first.
     """
@@ -23,7 +38,7 @@ class Image:
     expected: str
     expected_load: str
     versions_kept: int
-    packages_target: str = ""
+    dependencies: Dependencies | None = None
 
 
 IMAGES = {
@@ -32,9 +47,12 @@ IMAGES = {
         Image(
             "operator", "finetune.local/operator", "operator",
             (*ALWAYS, "requirements/operator.txt", API, OPERATOR, RUNNER),
-            free_gigabytes=2, expected="a minute, seconds when only our code changed",
+            free_gigabytes=1, expected="seconds",
             expected_load="10 s", versions_kept=4,
-            packages_target="operator-packages",
+            dependencies=Dependencies(
+                "localhost/finetune-operator-env", "operator-env", "OPERATOR_ENV", "requirements/operator.txt",
+                free_gigabytes=2, expected="a minute",
+            ),
         ),
         Image(
             "thin-runner", "finetune.local/runner-thin", "runner-thin", (*ALWAYS, API, RUNNER),
@@ -42,7 +60,12 @@ IMAGES = {
         ),
         Image(
             "runner", "finetune.local/runner", "runner", (*ALWAYS, "requirements/runner.txt", API, RUNNER),
-            free_gigabytes=38, expected="6 to 10 minutes", expected_load="5 minutes", versions_kept=1,
+            free_gigabytes=1, expected="seconds",
+            expected_load="5 minutes, seconds when only our code changed", versions_kept=1,
+            dependencies=Dependencies(
+                "localhost/finetune-runner-env", "runner-env", "RUNNER_ENV", "requirements/runner.txt",
+                free_gigabytes=38, expected="6 to 10 minutes",
+            ),
         ),
     )
 }  # fmt: skip

@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     command("base", make_base, "make the base image from Debian packages; print its reference")
     command("operator", build, "build the operator's image; print its reference")
     command("thin-runner", build, "build the runner without its environment; print its reference")
-    command("runner", build, "build the full runner (6 to 10 minutes, 38 GB free while it runs); print its reference")
+    command("runner", build, "build the full runner (the first time 6 to 10 minutes, 39 GB free); print its reference")
     command("ml-env", make_environment, "make the environment for thin-runner; print its folder")
     with_namespace = command("ml-env-volume", print_volume, "print the environment's volume and claim as YAML")
     with_namespace.add_argument("--namespace", required=True)

@@ -1,5 +1,7 @@
 """Put an image into a cluster's containerd, and take its oldest versions away.
 
+Of an image whose layers are there but for our code, only that layer is moved.
+
 A few versions stay, because a pod that another test or a Job's retry is about to start
 may name the one before; they share all layers but the one with our code.
 """
@@ -7,9 +9,11 @@ may name the one before; they share all layers but the one with our code.
 import json
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from images import locking, places, storage
 from images.catalogue import Image
@@ -20,6 +24,8 @@ from images.talk import say, step
 # The kubelet removes unused images when the disk fills up; nothing could pull these again.
 PINNED = "io.cri-containerd.pinned=pinned"
 LOADED = "finetune-operator.dev/loaded"
+# More than this is piped rather than laid aside and compressed.
+ASIDE_BYTES = 64 * 10**6
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,15 @@ class Containerd:
     address: str
     namespace: str
 
+    def ctr(self, *arguments: str) -> list[str]:
+        return [self.client, "--address", self.address, "--namespace", self.namespace, *arguments]
+
     def images(self, *arguments: str) -> list[str]:
-        return [self.client, "--address", self.address, "--namespace", self.namespace, "images", *arguments]
+        return self.ctr("images", *arguments)
+
+    def blobs(self) -> set[str]:
+        """Digests of the layers, manifests and configurations it has."""
+        return set(run(self.ctr("content", "list", "--quiet")).split())
 
     def entries(self) -> dict[str, Entry]:
         rows = [line.split() for line in run(self.images("list")).splitlines()[1:]]
@@ -80,6 +93,36 @@ def load(image: Image, reference: str, containerd: Containerd) -> None:
 
 
 def transfer(reference: str, containerd: Containerd) -> None:
+    layers = storage.layers(reference)
+    blobs = containerd.blobs()
+    present = {digest: size for digest, size in layers.items() if digest in blobs}
+    if sum(layers.values()) - sum(present.values()) <= ASIDE_BYTES:
+        transfer_rest(reference, present, containerd)
+    else:
+        transfer_whole(reference, containerd)
+
+
+def transfer_rest(reference: str, present: dict[str, int], containerd: Containerd) -> None:
+    """Import an archive without the layers that containerd has: it only misses what it lacks.
+
+    buildah leaves alone what a folder holds by name, so an empty file of its size stands in
+    for such a layer while buildah writes the others, and is gone before the import.
+    """
+    with tempfile.TemporaryDirectory(prefix="finetune-layers-") as folder:
+        blobs = Path(folder, "blobs/sha256")
+        blobs.mkdir(parents=True)
+        stand_ins = {blobs / digest.removeprefix("sha256:"): size for digest, size in present.items()}
+        for path, size in stand_ins.items():
+            with path.open("wb") as file:
+                file.truncate(size)
+        storage.buildah("push", "--quiet", reference, f"oci:{folder}:{reference}")
+        for path in stand_ins:
+            path.unlink()
+        members = ("oci-layout", "index.json", "blobs")
+        pipe(["tar", "--create", "--directory", folder, *members], containerd.images("import", "-"))
+
+
+def transfer_whole(reference: str, containerd: Containerd) -> None:
     """Through a pipe, so that no archive lies on the disk."""
     push = storage.command("push", "--quiet", reference, f"docker-archive:/dev/stdout:{reference}")
     pipe(push, containerd.images("import", "-"), env=storage.environment())

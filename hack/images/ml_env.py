@@ -1,8 +1,8 @@
 """The machine-learning environment as a folder of this machine, for pods to mount at /opt/venv.
 
 It comes from the same lock as the runner's image and fits the base image: same interpreter
-path, same minor version. Importing it into a cluster as an image layer takes minutes and
-twelve gigabytes; mounting it takes nothing.
+path, same minor version. Importing it into a cluster as an image layer takes minutes the
+first time, and twelve gigabytes; mounting it takes nothing.
 """
 
 import hashlib

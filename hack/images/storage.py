@@ -34,6 +34,12 @@ def exists(reference: str) -> bool:
     return succeeds(command("inspect", "--type", "image", reference), env=environment())
 
 
+def layers(reference: str) -> dict[str, int]:
+    """Bytes of each layer of an image by its digest."""
+    inspected = json.loads(buildah("inspect", "--type", "image", reference))
+    return {layer["digest"]: layer["size"] for layer in json.loads(inspected["Manifest"])["layers"]}
+
+
 def tags(repository: str) -> list[str]:
     """Every tagged reference of a repository in the storage."""
     listed = json.loads(buildah("images", "--json") or "null") or []
