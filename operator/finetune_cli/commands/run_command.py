@@ -1,0 +1,126 @@
+"""finetune run."""
+
+import base64
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finetune_api.failures import SIGTERM_EXIT
+from finetune_api.messages import JobDocument
+from finetune_cli import manifest
+
+if TYPE_CHECKING:
+    from finetune_cli.local.chain import Result
+
+
+class NamedFolder(click.ParamType[tuple[str, Path]]):
+    """name=folder; the folder exists."""
+
+    name = "NAME=FOLDER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, folder = str(value).partition("=")
+        if not (name and equals and folder):
+            self.fail(f"{value!r} is not NAME=FOLDER", param, ctx)
+        if not Path(folder).is_dir():
+            self.fail(f"there is no folder {folder!r}", param, ctx)
+        return name, Path(folder)
+
+
+NAMED = NamedFolder()
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--name", default="", help="Which job, where the file holds several.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".finetune"),
+    show_default=True,
+    help="Holds store, output, logs and scratch space.",
+)
+@click.option("--mount", "mounts", type=NAMED, multiple=True, help="Folder that stands for a claim.")
+@click.option("--secret", "secrets", type=NAMED, multiple=True, help="Folder that stands for a secret, one file a key.")
+@click.option("--config-map", "config_maps", type=NAMED, multiple=True, help="Folder that stands for a config map.")
+@click.option("--as-written", is_flag=True, help="Use spec.store and spec.output instead of the folder.")
+@click.option("--no-accelerator", is_flag=True, help="Compute every pass on the CPU.")
+def command(
+    *,
+    file: Any,
+    name: str,
+    folder: Path,
+    mounts: tuple[tuple[str, Path], ...],
+    secrets: tuple[tuple[str, Path], ...],
+    config_maps: tuple[tuple[str, Path], ...],
+    as_written: bool,
+    no_accelerator: bool,
+) -> int:
+    """Run a job on this machine, without a cluster: the same chain, committed passes reused.
+
+    What a pass makes is kept in FOLDER/store, the artifact is published at FOLDER/output/NAME. Secrets without a
+    folder are taken from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, HF_TOKEN. Images, placement and
+    volumes of systems have no meaning here.
+    """
+    from finetune_cli.local.local_spec import CLAIM, local_spec  # noqa: PLC0415
+    from finetune_cli.local.pod_root import Mapped  # noqa: PLC0415
+    from finetune_runner.interruption import Interrupted, raise_on_sigterm  # noqa: PLC0415
+
+    job = _chosen(manifest.read(file, file.name), file.name, name)
+    assert job.spec is not None  # noqa: S101  it is valid
+    _tell_what_is_left_out(job)
+    spec = local_spec(job.spec, job.name, as_written=as_written, accelerator=not no_accelerator)
+    folder.mkdir(parents=True, exist_ok=True)
+    mapped = Mapped({**dict(mounts), CLAIM: folder.resolve()}, dict(secrets), dict(config_maps))
+    raise_on_sigterm()
+    try:
+        return _run(job, spec, folder.resolve(), mapped)
+    except Interrupted:
+        return SIGTERM_EXIT
+
+
+def _chosen(found: manifest.Found, file: str, name: str) -> manifest.Manifest:
+    jobs = [job for job in found.jobs if not name or job.name == name]
+    if len(jobs) != 1:
+        there_is = ", ".join(job.name for job in found.jobs)
+        raise click.UsageError(f"{file} holds {there_is}; say which by --name")
+    if not jobs[0].valid:
+        raise click.ClickException("\n".join(f"{file}: {problem}" for problem in jobs[0].problems))
+    return jobs[0]
+
+
+def _tell_what_is_left_out(job: manifest.Manifest) -> None:
+    for index, system in enumerate(job.spec.systems if job.spec else []):
+        for number, volume in enumerate(system.volumes):
+            place = f"spec.systems[{index}].volumes[{number}]"
+            click.echo(f"note: {place}: nothing is mounted at {volume.mount_path} on this machine", err=True)
+
+
+def _run(job: manifest.Manifest, spec: Any, folder: Path, mapped: Any) -> int:
+    from finetune_cli.local.chain import new_uid, run_chain  # noqa: PLC0415
+    from finetune_cli.local.display import Bars, Lines  # noqa: PLC0415
+
+    document = JobDocument(namespace=job.namespace, name=job.name, uid=new_uid(), spec=spec)
+    with Bars() if sys.stderr.isatty() else Lines() as watcher:
+        result = run_chain(document, folder, mapped, watcher)
+    _tell(document, result, mapped.claims)
+    return 0
+
+
+def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -> None:
+    from finetune_cli.local.pod_root import actual_path  # noqa: PLC0415
+
+    for index, step in enumerate(document.spec.passes):
+        figures = "  ".join(f"{h.name} {h.value}" for h in result.message.headlines if h.index == index)
+        state = "reused" if index in result.reused else "made"
+        click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
+    if artifact := result.message.published:
+        digest = base64.urlsafe_b64decode(artifact.digest + "=").hex()
+        click.echo(f"artifact  {actual_path(artifact.uri, claims)}")
+        click.echo(f"          {artifact.format}, {artifact.size_bytes} bytes, sha256:{digest}")
+    click.echo(f"report    {actual_path(result.report, claims)}")
