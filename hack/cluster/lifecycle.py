@@ -39,7 +39,9 @@ def up(cluster: Cluster) -> bool:
     _check_built()
     with _lock(cluster):
         ran = is_up(cluster)
-        if not ran:
+        if ran:
+            images.load_own(cluster)
+        else:
             _start(cluster)
         _apply_options(cluster)
     return not ran
