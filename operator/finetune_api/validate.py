@@ -13,7 +13,11 @@ from pydantic import ValidationError
 from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provider, input_name, system_name
 from finetune_api.resource.data import DataConfig, Preprocess
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lora, Pass
+from finetune_api.resource.passes import Lora, ModelBuilder, Pass
+from finetune_api.resource.systems import System
+
+OWN_ENV_PREFIX = "FINETUNE_"
+"""Environment variables that the operator gives the pods."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     yield from _duplicate_names(spec)
     for index, config in enumerate(spec.data_configs):
         yield from _preprocess_problems(f"spec.dataConfigs[{index}].preprocess", config.preprocess)
+    for index, system in enumerate(spec.systems):
+        yield from _env_problems(f"spec.systems[{index}].env", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)
     yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
     for index in range(len(spec.passes)):
@@ -124,6 +130,15 @@ def _column_problems(path: str, preprocess: Preprocess, columns: list[str]) -> I
         )
 
 
+def _env_problems(path: str, system: System) -> Iterator[Problem]:
+    for index, variable in enumerate(system.env):
+        if variable.name.startswith(OWN_ENV_PREFIX):
+            remedy = "choose another name"
+            yield Problem(f"{path}[{index}].name", f"{OWN_ENV_PREFIX}… is the operator's own", remedy)
+        if variable.value is not None and variable.value_from is not None:
+            yield Problem(f"{path}[{index}]", "value and valueFrom are both set", "keep one of the two")
+
+
 def _system_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:
     known = [system.name for system in spec.systems]
     if name and name not in known:
@@ -181,7 +196,15 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
     if step.evaluate:
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
         yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
-    if step.model_builder and step.model_builder.precision == "fp16":
+    if step.model_builder:
+        yield from _builder_problems(spec, step, step.model_builder, path)
+
+
+def _builder_problems(spec: FineTuneJobSpec, step: Pass, config: ModelBuilder, path: str) -> Iterator[Problem]:
+    if config.algorithm == "k_quant" and config.is_symmetric:
+        remedy = "leave it out, or use algorithm: rtn"
+        yield Problem(f"{path}.isSymmetric", "k_quant always rounds with zero points", remedy)
+    if config.precision == "fp16":
         provider = execution_provider(spec, step)
         if provider == "CPUExecutionProvider":
             yield Problem(f"{path}.precision", f"fp16 does not run on {provider}", "use int4 or fp32")

@@ -6,6 +6,7 @@ from typing import Any
 from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
 from finetune_api.resource.systems import System, Volume
+from finetune_api.validate import OWN_ENV_PREFIX
 from finetune_operator.build_config_map import JOB_KEY
 from finetune_operator.names import config_map_name, volume_name
 from finetune_operator.references import references
@@ -17,8 +18,6 @@ GRACE_SECONDS = 60
 """Time for a checkpoint after SIGTERM."""
 POD_NAME_ENV = "FINETUNE_POD_NAME"
 VOLUME_KINDS = ("persistentVolumeClaim", "configMap", "secret")
-OWN_PREFIX = "FINETUNE_"
-"""Environment variables that a system can't override."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def _environment(system: System | None) -> list[dict[str, Any]]:
         "TMPDIR": f"{pod_layout.WORK}/tmp",  # noqa: S108 - in the pod's own scratch
         "HF_HOME": f"{pod_layout.WORK}/home/huggingface",
     }
-    given = [v.to_wire() for v in system.env if not v.name.startswith(OWN_PREFIX)] if system else []
+    given = [v.to_wire() for v in system.env if not v.name.startswith(OWN_ENV_PREFIX)] if system else []
     overridden = {variable["name"] for variable in given}
     return [
         _from_field(pod_layout.POD_UID_ENV, "metadata.uid"),

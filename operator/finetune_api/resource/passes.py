@@ -65,7 +65,10 @@ class ModelBuilder(Model):
         description="int4 rounding: rtn (round to nearest, fast) or k_quant (slower, loses less).",
     )
     block_size: Literal[16, 32, 64, 128, 256] = Field(default=32, description="Weights that share a scale in int4.")
-    is_symmetric: bool = Field(default=True, description="int4 without zero points.")
+    is_symmetric: bool | None = Field(
+        default=None,
+        description="int4 without zero points. Unset: true with rtn; k_quant always has zero points.",
+    )
     accuracy_level: int = Field(
         default=4,
         ge=0,

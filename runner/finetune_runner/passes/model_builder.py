@@ -57,7 +57,7 @@ def builder_options(config: ModelBuilder, *, trust_remote_code: bool) -> list[st
         *options,
         f"algo_config={config.algorithm}",
         f"block_size={config.block_size}",
-        f"is_symmetric={str(config.is_symmetric).lower()}",
+        f"is_symmetric={str(config.is_symmetric is not False).lower()}",
         f"accuracy_level={config.accuracy_level}",
     ]
 

@@ -134,3 +134,27 @@ def test_a_templates_columns_come_in_order_and_once():
 def test_a_placeholder_is_a_columns_name_and_nothing_else(template):
     with pytest.raises(ValueError):
         template_columns(template)
+
+
+def test_a_variable_of_the_operators_own_is_refused():
+    spec = wire_spec()
+    spec["systems"][1]["env"] = [{"name": "FINETUNE_POD_UID", "value": "x"}]
+
+    assert "spec.systems[1].env[0].name: FINETUNE_… is the operator's own (choose another name)" in findings(spec)
+
+
+def test_a_variable_with_two_values_is_refused():
+    spec = wire_spec()
+    spec["systems"][1]["env"] = [{"name": "A", "value": "x", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+
+    assert "spec.systems[1].env[0]: value and valueFrom are both set (keep one of the two)" in findings(spec)
+
+
+def test_k_quant_without_zero_points_is_refused():
+    spec = wire_spec()
+    spec["passes"][2]["modelBuilder"] = {"isSymmetric": True}
+
+    assert findings(spec) == [
+        "spec.passes[2].modelBuilder.isSymmetric: k_quant always rounds with zero points"
+        " (leave it out, or use algorithm: rtn)"
+    ]
