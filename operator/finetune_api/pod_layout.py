@@ -22,7 +22,8 @@ WORK = "/work"
 TERMINATION_MESSAGE = "/dev/termination-log"
 
 PROGRESS_PORT = 8080
-"""GET /progress: Progress as JSON; GET /metrics: Prometheus text; GET /healthz."""
+"""GET /progress: Progress as JSON; GET /outcome: what the last word would be now, a TerminationMessage (both 204 before
+there is anything to say); GET /metrics: Prometheus text; GET /healthz."""
 
 POD_UID_ENV = "FINETUNE_POD_UID"
 """The pod's UID (downward API): names the attempt in the store."""

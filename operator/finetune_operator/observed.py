@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from finetune_api.messages import JobDocument
+from finetune_api.messages import JobDocument, TerminationMessage
 from finetune_api.resource.status import FineTuneJobStatus, Progress
 
 PHASES_AT_END = ("Succeeded", "Failed")
@@ -79,12 +79,14 @@ class Child:
 
 @dataclass(frozen=True)
 class Reading:
-    """The last look at a pod's /progress."""
+    """The last look at a pod's /progress and /outcome."""
 
     pod_uid: str
     progress: Progress | None = None
     unreachable: str = ""
     """Why it could not be read, for some time now."""
+    outcome: TerminationMessage | None = None
+    """What it has committed so far."""
 
 
 @dataclass(frozen=True)

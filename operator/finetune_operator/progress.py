@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import aiohttp
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from finetune_api.messages import TerminationMessage
 from finetune_api.pod_layout import PROGRESS_PORT
 from finetune_api.resource.status import Progress
 from finetune_operator.observed import Pod, Reading
@@ -20,6 +21,7 @@ PATIENCE = 3
 CONCURRENCY = 32
 
 K = TypeVar("K")
+M = TypeVar("M", bound=BaseModel)
 logger = logging.getLogger(__name__)
 
 
@@ -27,15 +29,16 @@ class ProgressUnreadable(Exception):  # noqa: N818
     """A pod's /progress could not be read."""
 
 
-def progress_url(ip: str, port: int = PROGRESS_PORT) -> str:
-    return f"http://[{ip}]:{port}/progress" if ":" in ip else f"http://{ip}:{port}/progress"
+def pod_url(ip: str, page: str, port: int = PROGRESS_PORT) -> str:
+    host = f"[{ip}]" if ":" in ip else ip
+    return f"http://{host}:{port}/{page}"
 
 
-async def read_progress(session: aiohttp.ClientSession, url: str) -> Progress | None:
-    """What a pod says of itself; None before its first pass begins (204).
+async def read(session: aiohttp.ClientSession, url: str, kind: type[M]) -> M | None:
+    """What a pod says of itself; None before it has anything to say (204).
 
     Raises:
-        ProgressUnreadable: no answer in time, too long an answer, or another one than Progress.
+        ProgressUnreadable: no answer in time, too long an answer, or one that is not of this kind.
     """
     try:
         async with session.get(url, allow_redirects=False) as response:
@@ -44,11 +47,11 @@ async def read_progress(session: aiohttp.ClientSession, url: str) -> Progress | 
             if response.status != 200:  # noqa: PLR2004
                 msg = f"answered {response.status}"
                 raise ProgressUnreadable(msg)
-            return Progress.model_validate_json(await _bounded(response))
+            return kind.model_validate_json(await _bounded(response))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise ProgressUnreadable(str(error) or type(error).__name__) from error
     except ValidationError as error:
-        msg = f"answered something else than progress: {error.errors()[0]['msg']}"
+        msg = f"answered something else than {kind.__name__}: {error.errors()[0]['msg']}"
         raise ProgressUnreadable(msg) from error
 
 
@@ -104,13 +107,21 @@ class ProgressWatch(Generic[K]):
     async def _read(self, session: aiohttp.ClientSession, key: K, watched: _Watched) -> None:
         before = watched.reading
         try:
-            progress = await read_progress(session, progress_url(watched.pod.ip, self._port))
+            watched.reading = await self._look(session, watched)
             watched.failures = 0
-            watched.reading = Reading(watched.pod.uid, progress)
         except ProgressUnreadable as error:
             watched.failures += 1
             logger.debug("progress of pod %s: %s", watched.pod.name, error)
             if watched.failures >= PATIENCE:
-                watched.reading = Reading(watched.pod.uid, before.progress, f"pod {watched.pod.name}: {error}")
+                watched.reading = replace(before, unreachable=f"pod {watched.pod.name}: {error}")
         if watched.reading != before:
             self._on_news(key)
+
+    async def _look(self, session: aiohttp.ClientSession, watched: _Watched) -> Reading:
+        """Another pass than before means that something was committed: only then the outcome is read."""
+        ip, before = watched.pod.ip, watched.reading
+        progress = await read(session, pod_url(ip, "progress", self._port), Progress)
+        outcome = before.outcome
+        if progress and (before.progress is None or progress.pass_ != before.progress.pass_):
+            outcome = await read(session, pod_url(ip, "outcome", self._port), TerminationMessage)
+        return Reading(watched.pod.uid, progress, outcome=outcome)

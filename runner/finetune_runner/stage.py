@@ -94,6 +94,7 @@ class _StageRun:
                 self.outcome.committed(step.index, key, manifest)
             else:
                 self.outcome.know(step.index, key)
+        self.progress.tell(self.outcome.message(None, first=frozenset(step.index for step in self.stage.passes)))
         return committed
 
     def _make(self, step: PlannedPass, committed: Committed) -> Manifest:

@@ -205,7 +205,7 @@ def _progress_of_a_running_pass(process, port):
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/progress", timeout=5) as answer:
-                progress = json.load(answer)
+                progress = json.loads(answer.read() or b"{}")
         except urllib.error.URLError:
             progress = {}
         if progress.get("step"):

@@ -104,15 +104,21 @@ def _committed(
 
 def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:
     status = case.status
-    for pod in child.pods:
-        message = decoded(pod) if not pod.live else None
-        if message is None:
-            continue
+    for message in _said(case, child):
         passes = list(_with_message(case.with_status(status), child, message))
         status = status.model_copy(update={"passes": passes})
         if child.finished == "Complete":
             status = _published(case.with_status(status), message.published)
     return _counted(case, status, child)
+
+
+def _said(case: Case, child: Child) -> Iterator[TerminationMessage]:
+    """Last words of the child's ended pods, and what its running pod has committed so far."""
+    for pod in child.pods:
+        reading = case.observed.reading(pod)
+        message = (reading.outcome if reading else None) if pod.live else decoded(pod)
+        if message:
+            yield message
 
 
 def _with_message(case: Case, child: Child, message: TerminationMessage) -> Iterator[PassStatus]:

@@ -1,4 +1,4 @@
-"""Serves the progress over HTTP: GET /progress (JSON), /metrics (Prometheus), /healthz."""
+"""Serves the progress over HTTP: GET /progress and /outcome (JSON), /metrics (Prometheus), /healthz."""
 
 import json
 import logging
@@ -74,7 +74,10 @@ class _Handler(BaseHTTPRequestHandler):
         match self.path.partition("?")[0]:
             case "/progress":
                 progress = self.server.state.snapshot()
-                self._answer(JSON_TYPE, json.dumps(progress.to_wire() if progress else {}).encode())
+                self._answer(JSON_TYPE, json.dumps(progress.to_wire()).encode() if progress else b"")
+            case "/outcome":
+                outcome = self.server.state.outcome()
+                self._answer(JSON_TYPE, outcome.encode().encode() if outcome else b"")
             case "/metrics":
                 self._answer(TEXT_TYPE, render(self.server.registry))
             case "/healthz":
@@ -86,7 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug(format, *args)
 
     def _answer(self, kind: str, body: bytes) -> None:
-        self.send_response(HTTPStatus.OK)
+        """Nothing to say yet is 204, not an empty answer."""
+        self.send_response(HTTPStatus.OK if body else HTTPStatus.NO_CONTENT)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

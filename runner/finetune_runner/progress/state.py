@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from finetune_api.messages import TerminationMessage
 from finetune_api.resource.status import Progress
 
 
@@ -21,11 +22,22 @@ class ProgressState:
         self._progress: Progress | None = None
         self._begun: tuple[int, float] | None = None
         """Step and time of the pass's first report: loading before it says nothing about the pace."""
+        self._outcome: TerminationMessage | None = None
 
     def snapshot(self) -> Progress | None:
         """The progress now; None before the first pass has started."""
         with self._lock:
             return self._progress
+
+    def outcome(self) -> TerminationMessage | None:
+        """What the pod's last word would be now; None before anything is known."""
+        with self._lock:
+            return self._outcome
+
+    def tell(self, outcome: TerminationMessage) -> None:
+        """A pass is committed, or more is known of what was."""
+        with self._lock:
+            self._outcome = outcome
 
     def start(self, name: str) -> None:
         """A pass begins."""

@@ -1,7 +1,8 @@
 from api_specs import wire_spec
+from finetune_api.messages import TerminationMessage
 from finetune_api.resource.status import PassState, Progress
 from finetune_operator.observed import Reading
-from operator_world import ZEROS, World, labels_of, states
+from operator_world import ZEROS, World, labels_of, message, states
 
 S, P, R = PassState.SUCCEEDED, PassState.PENDING, PassState.RUNNING
 
@@ -128,6 +129,20 @@ def test_progress_of_the_running_pod_is_shown_and_names_the_current_pass() -> No
     assert world.status.progress == said
     assert world.status.current_pass == "int4"
     assert states(world) == [S, R, R]
+
+
+def test_a_pass_that_its_running_pod_has_committed_has_succeeded_at_once() -> None:
+    world = World(committed={0})
+    world.round()
+    world.succeed()
+    world.round()
+    pod = world.start_pod(world.only)
+    said = Progress.model_validate({"pass": "int4"})
+    so_far = TerminationMessage.decode(message("stage", {0, 1}, 3))
+    world.readings = (Reading(f"uid-of-{pod}", said, outcome=so_far),)
+    world.rounds(2)
+    assert states(world) == [S, S, R]
+    assert [chapter.reason for chapter in world.chapters].count("PassSucceeded") == 1
 
 
 def test_progress_about_a_pass_of_another_stage_is_not_believed() -> None:

@@ -6,10 +6,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from finetune_api.resource.status import Progress
 from finetune_operator.observed import Pod
-from finetune_operator.progress import PATIENCE, ProgressUnreadable, ProgressWatch, progress_url, read_progress
+from finetune_operator.progress import PATIENCE, ProgressUnreadable, ProgressWatch, pod_url, read
 
 GOOD = '{"pass": "tune", "step": 3, "totalSteps": 10, "percent": 30}'
+SO_FAR = '{"kind": "stage", "passes": [[0, "AAAAAAAAAAAAAAAAAAAAAA", "digest", 7]]}'
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -18,6 +20,7 @@ async def serving(handler: Handler) -> AsyncIterator[tuple[aiohttp.ClientSession
     """A runner's port, answered by the handler, and a session as the operator uses it."""
     app = web.Application()
     app.router.add_get("/progress", handler)
+    app.router.add_get("/outcome", answer(SO_FAR))
     app.router.add_get("/elsewhere", answer(GOOD))
     runner = web.AppRunner(app)
     await runner.setup()
@@ -45,18 +48,18 @@ async def redirect(_: web.Request) -> web.StreamResponse:
     raise web.HTTPFound("/elsewhere")
 
 
-async def read(handler: Handler) -> object:
+async def seen(handler: Handler) -> object:
     async with serving(handler) as (session, port):
-        return await read_progress(session, progress_url("127.0.0.1", port))
+        return await read(session, pod_url("127.0.0.1", "progress", port), Progress)
 
 
 def test_progress_is_read_as_the_runner_serves_it() -> None:
-    progress = asyncio.run(read(answer(GOOD)))
+    progress = asyncio.run(seen(answer(GOOD)))
     assert (progress.pass_, progress.step, progress.percent) == ("tune", 3, 30)
 
 
 def test_a_runner_that_has_not_begun_says_nothing_yet() -> None:
-    assert asyncio.run(read(answer("", 204))) is None
+    assert asyncio.run(seen(answer("", 204))) is None
 
 
 @pytest.mark.parametrize(
@@ -73,11 +76,11 @@ def test_a_runner_that_has_not_begun_says_nothing_yet() -> None:
 )
 def test_any_other_answer_is_unreadable(handler: Handler) -> None:
     with pytest.raises(ProgressUnreadable):
-        asyncio.run(read(handler))
+        asyncio.run(seen(handler))
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:
-    assert progress_url("fd00::7") == "http://[fd00::7]:8080/progress"
+    assert pod_url("fd00::7", "progress") == "http://[fd00::7]:8080/progress"
 
 
 def test_a_reading_is_news_once() -> None:
@@ -90,6 +93,7 @@ def test_a_reading_is_news_once() -> None:
             await watch.read_all(session)
             (reading,) = watch.readings("job")
             assert reading.progress.step == 3
+            assert [outcome.size_bytes for outcome in reading.outcome.passes] == [7]
         return news
 
     assert asyncio.run(scene()) == ["job"]

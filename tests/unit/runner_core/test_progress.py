@@ -6,6 +6,7 @@ import urllib.request
 
 import pytest
 
+from finetune_api.messages import PassOutcome, TerminationMessage
 from finetune_runner.progress.server import serving
 from finetune_runner.progress.state import ProgressState
 
@@ -105,7 +106,15 @@ def test_metrics_are_served_as_prometheus_reads_them(state):
 def test_health_is_served_even_before_a_pass_starts():
     with serving(ProgressState(), 0) as server:
         assert fetched(server, "/healthz")[1] == "ok\n"
-        assert fetched(server, "/progress")[1] == "{}"
+        assert fetched(server, "/progress")[1] == ""
+        assert fetched(server, "/outcome")[1] == ""
+
+
+def test_what_is_committed_so_far_is_served_before_the_last_word(state):
+    so_far = TerminationMessage(kind="stage", passes=[PassOutcome(index=0, key="0" * 32, digest="d", size_bytes=3)])
+    state.tell(so_far)
+    with serving(state, 0) as server:
+        assert TerminationMessage.decode(fetched(server, "/outcome")[1]) == so_far
 
 
 def test_anything_else_is_not_found(state):
