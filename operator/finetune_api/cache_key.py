@@ -13,6 +13,10 @@ from finetune_api.messages import CACHE_KEY_CHARS
 PASS_VERSIONS: dict[str, int] = {
     "lora": 1,
     "qlora": 1,
+    "dora": 1,
+    "loftq": 1,
+    "loha": 1,
+    "lokr": 1,
     "merge_adapter_weights": 1,
     "model_builder": 1,
     "evaluate": 1,

@@ -24,17 +24,18 @@ class Product(StrEnum):
     """metrics.json; no model."""
 
 
+TUNING = ("lora", "qlora", "dora", "loftq", "loha", "lokr")
+"""The passes that train an adapter."""
+
 PRODUCES: dict[str, Product] = {
-    "lora": Product.ADAPTER,
-    "qlora": Product.ADAPTER,
+    **dict.fromkeys(TUNING, Product.ADAPTER),
     "merge_adapter_weights": Product.MODEL,
     "model_builder": Product.ONNX,
     "evaluate": Product.FIGURES,
 }
 
 ACCEPTS: dict[str, frozenset[Product]] = {
-    "lora": frozenset({Product.MODEL}),
-    "qlora": frozenset({Product.MODEL}),
+    **dict.fromkeys(TUNING, frozenset({Product.MODEL})),
     "merge_adapter_weights": frozenset({Product.ADAPTER}),
     "model_builder": frozenset({Product.MODEL}),
     "evaluate": frozenset({Product.MODEL, Product.ADAPTER, Product.ONNX}),

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provider, input_name, system_name
 from finetune_api.resource.data import DataConfig, Preprocess
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lora, ModelBuilder, Pass
+from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
 from finetune_api.resource.systems import System
 
 OWN_ENV_PREFIX = "FINETUNE_"
@@ -183,15 +183,15 @@ def _article(noun: str) -> str:
 
 def _input_remedy(step: Pass) -> str:
     if step.merge_adapter_weights:
-        return "put a lora or qlora pass before it, or name one by input"
-    if step.model_builder or isinstance(step.config, Lora):
+        return "put a tuning pass (lora, qlora…) before it, or name one by input"
+    if step.model_builder or isinstance(step.config, Tuning):
         return "put a mergeAdapterWeights pass before it, or name a model by input"
     return "name a pass that makes a model by input"
 
 
 def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:
     config = step.config
-    if isinstance(config, Lora):
+    if isinstance(config, Tuning):
         yield from _tune_problems(spec, config, path)
     if step.evaluate:
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
@@ -216,10 +216,12 @@ def _data_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Pro
         yield _unknown(path, "data config", name, known)
 
 
-def _tune_problems(spec: FineTuneJobSpec, config: Lora, path: str) -> Iterator[Problem]:
+def _tune_problems(spec: FineTuneJobSpec, config: Tuning, path: str) -> Iterator[Problem]:
     yield from _data_reference(f"{path}.trainData", config.train_data, spec)
     if config.eval_data:
         yield from _data_reference(f"{path}.evalData", config.eval_data, spec)
+    if isinstance(config, Lycoris) and config.layers_pattern and not config.layers_to_transform:
+        yield Problem(f"{path}.layersPattern", "has no meaning without layersToTransform", "set layersToTransform")
     if config.eval_data and config.eval_fraction:
         yield Problem(f"{path}.evalFraction", "set together with evalData", "choose one of the two")
     evaluates = config.training.eval_strategy != "no"

@@ -3,14 +3,14 @@
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Evaluate, Lora, Pass
+from finetune_api.resource.passes import Evaluate, Pass, Tuning
 from finetune_runner.passes.contract import DATA, EVAL_DATA, TRAIN_DATA
 
 
 def data_names(step: Pass) -> dict[str, str]:
     """Role to the data config's name."""
     config = step.config
-    if isinstance(config, Lora):
+    if isinstance(config, Tuning):
         named = {TRAIN_DATA: config.train_data, EVAL_DATA: config.eval_data}
         return {role: name for role, name in named.items() if name}
     return {DATA: config.data} if isinstance(config, Evaluate) else {}

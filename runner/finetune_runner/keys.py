@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from finetune_api.cache_key import pass_key
-from finetune_api.plan import BASE, Plan, PlannedPass, execution_provider
+from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_runner.data_roles import data_configs, data_names, evaluator_of
 from finetune_runner.library_versions import deciding
@@ -15,7 +15,7 @@ from finetune_runner.lineage import origins, resolved
 
 REFERENCES = ("trainData", "evalData", "data", "evaluator")
 """Fields of a pass that are names of something else."""
-DEVICE_DECIDES = frozenset({"lora", "qlora", "evaluate"})
+DEVICE_DECIDES = frozenset({*TUNING, "evaluate"})
 """Kinds of pass whose floating-point type follows the device."""
 
 

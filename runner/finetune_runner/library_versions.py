@@ -18,6 +18,10 @@ PINNED: dict[str, str] = {
 DECIDING: dict[str, tuple[str, ...]] = {
     "lora": ("torch", "transformers", "peft"),
     "qlora": ("torch", "transformers", "peft", "bitsandbytes"),
+    "dora": ("torch", "transformers", "peft"),
+    "loftq": ("torch", "transformers", "peft", "bitsandbytes"),
+    "loha": ("torch", "transformers", "peft"),
+    "lokr": ("torch", "transformers", "peft"),
     "merge_adapter_weights": ("torch", "transformers", "peft"),
     "model_builder": ("torch", "transformers", "onnxruntime-genai", "onnxruntime"),
     "evaluate": ("torch", "transformers", "peft", "onnxruntime-genai", "onnxruntime"),

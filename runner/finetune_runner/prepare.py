@@ -7,7 +7,7 @@ store and reports.
 import logging
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.passes import Lora
+from finetune_api.resource.passes import Tuning
 from finetune_runner import datasets, prepared, report
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
@@ -61,7 +61,7 @@ def _check_held_out(job: Job, data: list[PreparedData]) -> None:
     distinct = {found.name: found.distinct for found in data}
     for index, step in enumerate(job.spec.passes):
         config = step.config
-        if isinstance(config, Lora) and config.eval_fraction and distinct[config.train_data] < 2:  # noqa: PLR2004
+        if isinstance(config, Tuning) and config.eval_fraction and distinct[config.train_data] < 2:  # noqa: PLR2004
             raise FineTuneError(
                 Reason.DATASET_INVALID,
                 f"{config.train_data!r} has one distinct row, so none can be held out",

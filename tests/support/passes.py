@@ -7,7 +7,18 @@ from typing import Any
 from finetune_api.plan import Product
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
-from finetune_api.resource.passes import Evaluate, Lora, MergeAdapterWeights, ModelBuilder, QLora
+from finetune_api.resource.passes import (
+    Dora,
+    Evaluate,
+    LoftQ,
+    LoHa,
+    LoKr,
+    Lora,
+    MergeAdapterWeights,
+    ModelBuilder,
+    QLora,
+    Tuning,
+)
 from finetune_runner.passes.contract import DATA, EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
 
@@ -36,6 +47,26 @@ def lora(**fields: Any) -> Lora:
 
 def qlora(**fields: Any) -> QLora:
     return QLora.model_validate(_tuning(fields))
+
+
+def dora(**fields: Any) -> Dora:
+    return Dora.model_validate(_tuning(fields))
+
+
+def loftq(**fields: Any) -> LoftQ:
+    return LoftQ.model_validate(_tuning(fields))
+
+
+def loha(**fields: Any) -> LoHa:
+    return LoHa.model_validate(_without_dropout(fields))
+
+
+def lokr(**fields: Any) -> LoKr:
+    return LoKr.model_validate(_without_dropout(fields))
+
+
+def _without_dropout(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in _tuning(fields).items() if name != "dropout"}
 
 
 def _tuning(fields: dict[str, Any]) -> dict[str, Any]:
@@ -69,13 +100,13 @@ def inputs(source: Path, output: Path, **fields: Any) -> PassInputs:
     return PassInputs(source=source, output=output, **defaults | fields)
 
 
-def tune(source: Path, output: Path, config: Lora | None = None, **fields: Any) -> PassResult:
+def tune(source: Path, output: Path, config: Tuning | None = None, **fields: Any) -> PassResult:
     """Trains an adapter of `source` into `output`."""
     config = config or lora()
     data = {TRAIN_DATA: fields.pop("train", None) or data_set()}
     if held_out := fields.pop("held_out", None):
         data[EVAL_DATA] = held_out
-    variant = "qlora" if isinstance(config, QLora) else "lora"
+    variant = type(config).__name__.lower()
     report = fields.pop("report", Reported())
     given = inputs(source, output, data=data, path=f"spec.passes[0].{variant}", **fields)
     return run_pass(variant, config, given, report)

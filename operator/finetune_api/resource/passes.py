@@ -8,14 +8,17 @@ from finetune_api.resource.base import Model, Name, OneOf
 from finetune_api.resource.training import Training
 
 ModuleName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+LayerPattern = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+LayerIndex = Annotated[int, Field(ge=0, le=4095)]
+Rank = Annotated[int, Field(ge=1, le=1024)]
+Alpha = Annotated[int, Field(ge=1, le=8192)]
 
 
-class Lora(Model):
-    """LoRA: low-rank adapters beside the frozen linear layers (Hu et al. 2021, arXiv:2106.09685)."""
+class Tuning(Model):
+    """What all tuning passes say: which layers get an adapter, from which rows, and how it is trained."""
 
     r: int = Field(default=64, ge=1, le=1024, description="Rank of the adapter.")
     alpha: int = Field(default=16, ge=1, le=8192, description="Scaling: the adapter's output counts alpha / r.")
-    dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the adapter's input.")
     target_modules: list[ModuleName] = Field(
         default_factory=list,
         max_length=64,
@@ -41,11 +44,77 @@ class Lora(Model):
     training: Training = Field(default_factory=Training, description="How the adapter is trained.")
 
 
+class Lora(Tuning):
+    """LoRA: low-rank adapters beside the frozen linear layers (Hu et al. 2021, arXiv:2106.09685)."""
+
+    dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the adapter's input.")
+    use_rslora: bool = Field(
+        default=False,
+        description="Rank-stabilised scaling: the adapter's output counts alpha / √r (arXiv:2312.03732).",
+    )
+
+
+class Dora(Lora):
+    """DoRA: LoRA for the direction of each weight, and a trained magnitude (Liu et al. 2024, arXiv:2402.09353)."""
+
+
 class QLora(Lora):
     """QLoRA: LoRA beside 4-bit base weights (Dettmers et al. 2023, arXiv:2305.14314)."""
 
     quant_type: Literal["nf4", "fp4"] = Field(default="nf4", description="4-bit data type of the frozen weights.")
     double_quant: bool = Field(default=False, description="Quantise the quantisation constants too.")
+
+
+class LoftQ(Lora):
+    """LoftQ: QLoRA whose adapter starts from what the 4-bit weights (nf4) miss (Li et al. 2023, arXiv:2310.08659).
+
+    The saved adapter holds what training changed, at rank 2r, so that it belongs to the full-precision base as every
+    other adapter does.
+    """
+
+    loftq_iter: int = Field(
+        default=1, ge=1, le=64, description="Rounds of quantising the weights and fitting the adapter to the rest."
+    )
+
+
+class Lycoris(Tuning):
+    """What LoHa and LoKr say beyond all tuning passes; names and defaults as in peft and Olive."""
+
+    rank_dropout: float = Field(default=0, ge=0, lt=1, description="Share of output rows dropped while training.")
+    module_dropout: float = Field(
+        default=0, ge=0, lt=1, description="Probability that a layer's adapter is left out of a training step."
+    )
+    exclude_modules: list[ModuleName] = Field(
+        default_factory=list, max_length=64, description="Linear layers that get none, by the end of their name."
+    )
+    init_weights: bool = Field(default=True, description="Start from no change; false: from random weights.")
+    layers_to_transform: list[LayerIndex] = Field(
+        default_factory=list, max_length=256, description="Indices of the blocks that get adapters. Empty: all."
+    )
+    layers_pattern: Annotated[str, StringConstraints(max_length=256)] = Field(
+        default="",
+        description="What the list of blocks is called (layers, h), with layersToTransform. Empty: as in known models.",
+    )
+    rank_pattern: Annotated[dict[LayerPattern, Rank], Field(max_length=64)] = Field(
+        default_factory=dict, description="Layer's name (its end, or a regular expression) to its own rank."
+    )
+    alpha_pattern: Annotated[dict[LayerPattern, Alpha], Field(max_length=64)] = Field(
+        default_factory=dict, description="Layer's name (its end, or a regular expression) to its own alpha."
+    )
+
+
+class LoHa(Lycoris):
+    """LoHa: the change of a weight is the Hadamard product of two low-rank ones (arXiv:2108.06098)."""
+
+
+class LoKr(Lycoris):
+    """LoKr: the change of a weight is a Kronecker product, of which one factor is low-rank (arXiv:2212.10650)."""
+
+    decompose_both: bool = Field(default=False, description="Make both factors low-rank.")
+    decompose_factor: int = Field(
+        default=-1, ge=-1, le=65536, description="Largest size of the smaller factor; -1: as near to square as can be."
+    )
+    rank_dropout_scale: bool = Field(default=False, description="Scale up what rankDropout leaves.")
 
 
 class MergeAdapterWeights(Model):
@@ -87,7 +156,17 @@ class Evaluate(Model):
 class Pass(OneOf):
     """One step of the chain."""
 
-    variants: ClassVar[tuple[str, ...]] = ("lora", "qlora", "merge_adapter_weights", "model_builder", "evaluate")
+    variants: ClassVar[tuple[str, ...]] = (
+        "lora",
+        "qlora",
+        "dora",
+        "loftq",
+        "loha",
+        "lokr",
+        "merge_adapter_weights",
+        "model_builder",
+        "evaluate",
+    )
 
     name: Name = Field(description="Name of the pass; other passes refer to it by `input`.")
     system: Annotated[str, StringConstraints(max_length=63)] = Field(
@@ -100,6 +179,12 @@ class Pass(OneOf):
     )
     lora: Lora | None = Field(default=None, description="Tune a LoRA adapter.")
     qlora: QLora | None = Field(default=None, description="Tune a LoRA adapter beside a 4-bit base.")
+    dora: Dora | None = Field(default=None, description="Tune a DoRA adapter.")
+    loftq: LoftQ | None = Field(
+        default=None, description="Tune a LoRA adapter beside a 4-bit base, started from what 4 bits miss."
+    )
+    loha: LoHa | None = Field(default=None, description="Tune a LoHa adapter.")
+    lokr: LoKr | None = Field(default=None, description="Tune a LoKr adapter.")
     merge_adapter_weights: MergeAdapterWeights | None = Field(
         default=None, description="Merge an adapter into its base."
     )
@@ -107,7 +192,7 @@ class Pass(OneOf):
     evaluate: Evaluate | None = Field(default=None, description="Measure a model.")
 
     @property
-    def config(self) -> Lora | QLora | MergeAdapterWeights | ModelBuilder | Evaluate:
+    def config(self) -> Tuning | MergeAdapterWeights | ModelBuilder | Evaluate:
         """The member that is set."""
         return getattr(self, self.variant)  # type: ignore[no-any-return]
 

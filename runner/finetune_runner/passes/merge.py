@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.tuners.lora import LoraLayer
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 from finetune_api.resource.passes import MergeAdapterWeights
 from finetune_runner.data.prompt_file import carry_prompt
@@ -23,7 +23,8 @@ STORED = "auto"
 def run(config: MergeAdapterWeights, inputs: PassInputs, report: Report) -> PassResult:  # noqa: ARG001
     """Merges the adapter in `inputs.source` into the model in `inputs.base`, on the CPU.
 
-    A qlora adapter goes into the full-precision base as well, not into the 4-bit weights it was trained beside.
+    A qlora or loftq adapter goes into the full-precision base as well, not into the 4-bit weights that it was
+    trained beside.
 
     Raises:
         FineTuneError: ModelUnsupported or ArtifactCorrupt.
@@ -42,12 +43,12 @@ def run(config: MergeAdapterWeights, inputs: PassInputs, report: Report) -> Pass
 
 
 def merged_model(model: Any, report: Report) -> Any:
-    """The model with W + B·A·alpha/r in place of W and its adapter.
+    """The model with the weights as the adapter changes them (LoRA: W + B·A·alpha/r) and no adapter.
 
     Raises:
         ValueError: a merged weight is not finite.
     """
-    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     with torch.no_grad():
         for number, layer in enumerate(layers, start=1):
             _merge_layer(layer)

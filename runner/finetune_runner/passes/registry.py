@@ -2,12 +2,12 @@
 
 import importlib
 
+from finetune_api.plan import TUNING
 from finetune_api.resource.base import Model
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
 
 MODULES = {
-    "lora": "finetune_runner.passes.tune",
-    "qlora": "finetune_runner.passes.tune",
+    **dict.fromkeys(TUNING, "finetune_runner.passes.tune"),
     "merge_adapter_weights": "finetune_runner.passes.merge",
     "model_builder": "finetune_runner.passes.model_builder",
     "evaluate": "finetune_runner.passes.evaluate",

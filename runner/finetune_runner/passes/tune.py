@@ -1,4 +1,4 @@
-"""lora and qlora: a model and rows become an adapter.
+"""lora, qlora, dora, loftq, loha, lokr: a model and rows become an adapter.
 
 The output: adapter_config.json, adapter_model.safetensors, the tokenizer, prompt.json, training.json.
 """
@@ -13,17 +13,18 @@ import torch
 from transformers import BitsAndBytesConfig, set_seed
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.passes import Lora, QLora
+from finetune_api.resource.passes import LoftQ, QLora, Tuning
 from finetune_runner.data.examples import Example, build_examples, split_held_out
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.tokens import Encoder
 from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult, Report
-from finetune_runner.passes.devices import device_for, dtype_for
+from finetune_runner.passes.devices import CPU, device_for, dtype_for
 from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import training_arguments
 from finetune_runner.training.batches import Item, items
+from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.trainer import AdapterTrainer
 
 TIMINGS = ("runtime", "per_second", "flos")
@@ -36,7 +37,7 @@ class _Rows:
     held_out: list[Item]
 
 
-def run(config: Lora, inputs: PassInputs, report: Report) -> PassResult:
+def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     """Trains an adapter of `inputs.source` into `inputs.output`.
 
     Raises:
@@ -55,6 +56,7 @@ def run(config: Lora, inputs: PassInputs, report: Report) -> PassResult:
         quantization=quantization(config, dtype),
     )
     model = with_adapter(base, config, inputs.path)
+    start = _residual_start(model, config, inputs, dtype)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = AdapterTrainer(
             model,
@@ -67,23 +69,31 @@ def run(config: Lora, inputs: PassInputs, report: Report) -> PassResult:
         )
         trained = trainer.train()
     figures = _figures(trainer, trained.training_loss)
-    _save(model, inputs, trainer.state.log_history, figures)
+    _save(model, inputs, trainer.state.log_history, figures, start)
     return PassResult(figures | {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"})
 
 
-def quantization(config: Lora, dtype: torch.dtype) -> BitsAndBytesConfig | None:
-    """How qlora keeps the base; None for lora."""
-    if not isinstance(config, QLora):
+def quantization(config: Tuning, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+    """How qlora and loftq keep the base; None for the others."""
+    if not isinstance(config, (QLora, LoftQ)):
         return None
     return BitsAndBytesConfig(
         load_in_4bit=True,
-        bnb_4bit_quant_type=config.quant_type,
-        bnb_4bit_use_double_quant=config.double_quant,
+        bnb_4bit_quant_type=config.quant_type if isinstance(config, QLora) else QUANT_TYPE,
+        bnb_4bit_use_double_quant=isinstance(config, QLora) and config.double_quant,
         bnb_4bit_compute_dtype=dtype,
     )
 
 
-def _rows(config: Lora, inputs: PassInputs, tokenizer: Any) -> _Rows:
+def _residual_start(model: Any, config: Tuning, inputs: PassInputs, dtype: torch.dtype) -> Factors | None:
+    """What loftq's adapter starts from; None for the others."""
+    if not isinstance(config, LoftQ):
+        return None
+    original = load_model(inputs.source, dtype=dtype, device=CPU, trust_remote_code=inputs.trust_remote_code)
+    return start_from_residual(model, original, config.loftq_iter)
+
+
+def _rows(config: Tuning, inputs: PassInputs, tokenizer: Any) -> _Rows:
     """Training and held-out rows as tokens. A split leaves no duplicates; rows of evalData are taken as they are."""
     data = inputs.data[TRAIN_DATA]
     examples = _examples(data)
@@ -130,9 +140,11 @@ def _held_out_loss(trainer: AdapterTrainer) -> float:
     return float(trainer.evaluate()["eval_loss"] if found is None else found)
 
 
-def _save(model: Any, inputs: PassInputs, log: list[dict[str, Any]], figures: dict[str, str]) -> None:
+def _save(
+    model: Any, inputs: PassInputs, log: list[dict[str, Any]], figures: dict[str, str], start: Factors | None
+) -> None:
     _check_weights(model, inputs.path)
-    save_adapter(model, inputs.output)
+    save_adapter(model, inputs.output, start)
     carry_tokenizer(inputs.source, inputs.output)
     carry_notices(inputs.source, inputs.output)
     write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)

@@ -1,16 +1,17 @@
 """The adapter: which layers get one, and how it is made and saved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import LoHaConfig, LoKrConfig, LoraConfig, PeftConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.passes import Lora
+from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
+from finetune_runner.training.loftq import Factors, as_change
 
 ALL_LINEAR = "all-linear"
 NEUTRAL_BASE = "base"
@@ -18,34 +19,91 @@ NEUTRAL_BASE = "base"
 WEIGHTS = "adapter_model.safetensors"
 
 
-def with_adapter(model: Any, config: Lora, path: str) -> Any:
+def with_adapter(model: Any, config: Tuning, path: str) -> Any:
     """The model with a fresh adapter, everything else frozen.
 
     Raises:
-        FineTuneError: InvalidSpec, a name matches no layer.
+        FineTuneError: InvalidSpec, a name matches no layer; ModelUnsupported, a layer can't have such an adapter.
     """
-    _check(config.target_modules, _linear_layers(model), f"{path}.targetModules", "linear layer")
+    layers = _linear_layers(model)
+    _check(config.target_modules, layers, f"{path}.targetModules", "linear layer")
     _check(config.modules_to_save, dict(model.named_modules()), f"{path}.modulesToSave", "module")
-    lora = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=config.r,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules=list(config.target_modules) or ALL_LINEAR,
-        modules_to_save=list(config.modules_to_save) or None,
-    )
-    return get_peft_model(model, lora)
+    if isinstance(config, Lycoris):
+        _check(config.exclude_modules, layers, f"{path}.excludeModules", "linear layer")
+    try:
+        return get_peft_model(model, adapter_config(config, layers))
+    except ValueError as error:
+        remedy = "Check targetModules, excludeModules and layersToTransform, or use a lora pass."
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, str(error), remedy=remedy, path=path) from error
 
 
-def save_adapter(model: Any, directory: Path) -> None:
-    """Writes adapter_config.json and adapter_model.safetensors, without a path of this pod in them."""
+def adapter_config(config: Tuning, layers: Iterable[str]) -> PeftConfig:
+    """What peft wants to know.
+
+    Args:
+        config: of the spec.
+        layers: full names of the layers that can have an adapter.
+    """
+    common: dict[str, Any] = {
+        "task_type": "CAUSAL_LM",
+        "r": config.r,
+        "target_modules": list(config.target_modules) or ALL_LINEAR,
+        "modules_to_save": list(config.modules_to_save) or None,
+    }
+    if isinstance(config, Lora):
+        return LoraConfig(
+            **common,
+            lora_alpha=config.alpha,
+            lora_dropout=config.dropout,
+            use_rslora=config.use_rslora,
+            use_dora=isinstance(config, Dora),
+        )
+    if isinstance(config, Lycoris):
+        return _lycoris_config(config, common, layers)
+    raise TypeError(type(config))
+
+
+def _lycoris_config(config: Lycoris, common: dict[str, Any], layers: Iterable[str]) -> PeftConfig:
+    if config.layers_to_transform and not config.target_modules:  # which peft does not take together with all-linear
+        common["target_modules"] = sorted({name.rpartition(".")[2] for name in layers if _in_block(name)})
+    common |= {
+        "alpha": config.alpha,
+        "rank_dropout": config.rank_dropout,
+        "module_dropout": config.module_dropout,
+        "exclude_modules": list(config.exclude_modules) or None,
+        "init_weights": config.init_weights,
+        "layers_to_transform": list(config.layers_to_transform) or None,
+        "layers_pattern": config.layers_pattern or None,
+        "rank_pattern": dict(config.rank_pattern),
+        "alpha_pattern": dict(config.alpha_pattern),
+    }
+    if isinstance(config, LoKr):
+        return LoKrConfig(
+            **common,
+            decompose_both=config.decompose_both,
+            decompose_factor=config.decompose_factor,
+            rank_dropout_scale=config.rank_dropout_scale,
+        )
+    return LoHaConfig(**common)
+
+
+def save_adapter(model: Any, directory: Path, start: Factors | None = None) -> None:
+    """Writes adapter_config.json and adapter_model.safetensors, without a path of this pod in them.
+
+    Args:
+        model: with the trained adapter.
+        directory: to write into.
+        start: what loftq started from, which is subtracted.
+    """
+    config = model.peft_config["default"]
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    if start is not None:
+        weights = as_change({name: tensor.detach().cpu() for name, tensor in weights.items()}, start, config)
     save_file(
         {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
         directory / WEIGHTS,
         metadata={"format": "pt"},
     )
-    config = model.peft_config["default"]
     config.base_model_name_or_path = NEUTRAL_BASE
     config.inference_mode = True
     config.save_pretrained(directory)
@@ -71,6 +129,11 @@ def _check(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str)
                 remedy=f"There are: {there_is}.",
                 path=f"{path}[{index}]",
             )
+
+
+def _in_block(name: str) -> bool:
+    """Whether a layer lies in a numbered block, as the output head does not."""
+    return any(part.isdigit() for part in name.split("."))
 
 
 def _last_parts(names: dict[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from api_specs import wire_pass, wire_spec
+from finetune_api.plan import TUNING
 from finetune_api.validate import parse, template_columns
 
 
@@ -66,7 +67,7 @@ def test_merging_without_an_adapter_is_refused():
 
     assert findings(spec) == [
         "spec.passes[0]: mergeAdapterWeights works on an adapter, but 'base' makes a model"
-        " (put a lora or qlora pass before it, or name one by input)"
+        " (put a tuning pass (lora, qlora…) before it, or name one by input)"
     ]
 
 
@@ -158,3 +159,21 @@ def test_k_quant_without_zero_points_is_refused():
         "spec.passes[2].modelBuilder.isSymmetric: k_quant always rounds with zero points"
         " (leave it out, or use algorithm: rtn)"
     ]
+
+
+@pytest.mark.parametrize("kind", ["loha", "lokr"])
+def test_the_name_of_the_list_of_blocks_without_blocks_is_refused(kind):
+    spec = wire_spec()
+    spec["passes"][0] = {"name": "tune", "system": "gpu", kind: {"trainData": "tones", "layersPattern": "layers"}}
+
+    assert findings(spec) == [
+        f"spec.passes[0].{kind}.layersPattern: has no meaning without layersToTransform (set layersToTransform)"
+    ]
+
+
+@pytest.mark.parametrize("kind", TUNING)
+def test_every_way_to_tune_can_be_merged_exported_and_measured(kind):
+    spec = wire_spec([("tune", "gpu", "lora"), ("m", "cpu", "merge"), ("b", "cpu", "build"), ("e", "cpu", "evaluate")])
+    spec["passes"][0] = {"name": "tune", "system": "gpu", kind: {"trainData": "tones"}}
+
+    assert findings(spec) == []
