@@ -15,6 +15,8 @@ from finetune_api.resource.data import DataConfig, Preprocess
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
 from finetune_api.resource.systems import System
+from finetune_api.resource.training import Training
+from finetune_api.training_arguments import refusals
 
 OWN_ENV_PREFIX = "FINETUNE_"
 """Environment variables that the operator gives the pods."""
@@ -193,6 +195,7 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
     config = step.config
     if isinstance(config, Tuning):
         yield from _tune_problems(spec, config, path)
+        yield from _training_problems(spec, step, config.training, f"{path}.training")
     if step.evaluate:
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
         yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
@@ -231,6 +234,17 @@ def _tune_problems(spec: FineTuneJobSpec, config: Tuning, path: str) -> Iterator
     if evaluates and 0 < steps.max_steps < steps.eval_steps and steps.eval_strategy == "steps":
         message = f"evaluation after {steps.eval_steps} steps, but training ends after {steps.max_steps}"
         yield Problem(f"{path}.training.evalSteps", message, "lower evalSteps")
+
+
+def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, path: str) -> Iterator[Problem]:
+    for refusal in refusals(training.extra, Training.names()):
+        yield Problem(f"{path}.extra[{refusal.name}]", refusal.message, refusal.remedy)
+    if training.warmup_steps and training.warmup_ratio:
+        yield Problem(f"{path}.warmupRatio", "set together with warmupSteps", "choose one of the two")
+    system = next((s for s in spec.systems if s.name == system_name(spec, step)), None)
+    if training.needs_accelerator and system and not system.accelerator:
+        message = f"{training.optim} needs an accelerator, and system {system.name!r} has none"
+        yield Problem(f"{path}.optim", message, "use adamw_torch, or another system")
 
 
 def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) -> Iterator[Problem]:

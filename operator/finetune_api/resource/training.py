@@ -3,11 +3,27 @@
 https://huggingface.co/docs/transformers/main_classes/trainer#transformers.TrainingArguments
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model
+
+ArgumentName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+ArgumentValue = Annotated[str, StringConstraints(max_length=4096)]
+
+BITSANDBYTES = frozenset(
+    {
+        "adamw_bnb_8bit",
+        "paged_adamw_32bit",
+        "paged_adamw_8bit",
+        "lion_32bit",
+        "lion_8bit",
+        "paged_lion_32bit",
+        "paged_lion_8bit",
+    }
+)
+"""Optimizers of bitsandbytes, which we run on an accelerator only."""
 
 
 class Training(Model):
@@ -25,11 +41,42 @@ class Training(Model):
         description="Compute activations twice to save memory.",
     )
     learning_rate: float = Field(default=2e-4, gt=0, le=1, description="Peak learning rate.")
-    lr_scheduler_type: Literal["constant", "linear", "cosine", "constant_with_warmup"] = Field(
+    lr_scheduler_type: Literal[
+        "constant",
+        "constant_with_warmup",
+        "linear",
+        "cosine",
+        "cosine_with_restarts",
+        "cosine_with_min_lr",
+        "polynomial",
+        "inverse_sqrt",
+        "warmup_stable_decay",
+    ] = Field(
         default="constant",
-        description="Course of the learning rate.",
+        description="Course of the learning rate; some take arguments: extra.lr_scheduler_kwargs.",
     )
     warmup_steps: int = Field(default=0, ge=0, le=1000000, description="Steps in which the learning rate rises from 0.")
+    warmup_ratio: float = Field(
+        default=0, ge=0, lt=1, description="The same as a share of all steps; instead of warmupSteps."
+    )
+    optim: Literal[
+        "adamw_torch",
+        "adamw_torch_fused",
+        "adamw_bnb_8bit",
+        "paged_adamw_32bit",
+        "paged_adamw_8bit",
+        "lion_32bit",
+        "lion_8bit",
+        "paged_lion_32bit",
+        "paged_lion_8bit",
+        "adafactor",
+        "adagrad",
+        "rmsprop",
+        "sgd",
+    ] = Field(
+        default="adamw_torch",
+        description="Optimizer. The paged, 8-bit and lion ones are bitsandbytes' and need an accelerator.",
+    )
     num_train_epochs: float = Field(
         default=3, gt=0, le=1000, description="Passes over the data; maxSteps overrides it."
     )
@@ -39,6 +86,10 @@ class Training(Model):
     adam_beta2: float = Field(default=0.999, ge=0, lt=1, description="AdamW's beta2.")
     adam_epsilon: float = Field(default=1e-8, gt=0, le=1, description="AdamW's epsilon.")
     max_grad_norm: float = Field(default=1.0, ge=0, le=1000, description="Gradient clipping; 0: none.")
+    group_by_length: bool = Field(
+        default=True,
+        description="Put sequences of like length side by side, so that little of a batch is padding; false: random order.",
+    )
     logging_steps: int = Field(default=10, ge=1, le=1000000, description="Steps between two lines of the log.")
     eval_strategy: Literal["no", "steps", "epoch"] = Field(
         default="no",
@@ -51,3 +102,18 @@ class Training(Model):
         default="auto",
         description="Type of the base's weights while training; auto: bfloat16 on an accelerator that has it, else float32.",
     )
+    extra: Annotated[dict[ArgumentName, ArgumentValue], Field(max_length=32)] = Field(
+        default_factory=dict,
+        description="Further arguments of transformers' TrainingArguments: their Python name to their value as YAML text, such"
+        " as {neftune_noise_alpha: '5'}. Names that are unknown or would have no effect are refused.",
+    )
+
+    @classmethod
+    def names(cls) -> dict[str, str]:
+        """Python name of each field to its name in the manifest."""
+        return {name: field.alias or name for name, field in cls.model_fields.items()}
+
+    @property
+    def needs_accelerator(self) -> bool:
+        """Whether the optimizer does not run on a CPU."""
+        return self.optim in BITSANDBYTES

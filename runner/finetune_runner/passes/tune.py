@@ -60,7 +60,9 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     with tempfile.TemporaryDirectory() as scratch:
         trainer = AdapterTrainer(
             model,
-            training_arguments(config.training, scratch=Path(scratch), device=device, dtype=dtype),
+            training_arguments(
+                config.training, scratch=Path(scratch), device=device, dtype=dtype, path=f"{inputs.path}.training"
+            ),
             train=rows.train,
             held_out=rows.held_out,
             pad=_pad(tokenizer),

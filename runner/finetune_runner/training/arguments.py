@@ -5,13 +5,20 @@ from pathlib import Path
 import torch
 from transformers import TrainingArguments
 
+from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.training import Training
+from finetune_api.training_arguments import parsed
 
-OURS = ("dtype", "gradient_checkpointing")
+OURS = ("dtype", "gradient_checkpointing", "warmup_steps", "warmup_ratio", "group_by_length", "extra")
 """Fields that are not handed on under their own name."""
 
+GROUPED = "group_by_length"
+"""transformers' name of an order by length."""
 
-def training_arguments(training: Training, *, scratch: Path, device: str, dtype: torch.dtype) -> TrainingArguments:
+
+def training_arguments(
+    training: Training, *, scratch: Path, device: str, dtype: torch.dtype, path: str
+) -> TrainingArguments:
     """What Trainer wants to know. Fields of `training` carry transformers' own names.
 
     Args:
@@ -19,13 +26,26 @@ def training_arguments(training: Training, *, scratch: Path, device: str, dtype:
         scratch: a directory for what Trainer writes.
         device: cpu or cuda.
         dtype: type of the base's weights.
+        path: of `training` in the spec.
+
+    Raises:
+        FineTuneError: InvalidSpec, transformers refuses a value.
     """
+    try:
+        return _arguments(training, scratch=scratch, device=device, dtype=dtype)
+    except (ValueError, TypeError, ImportError) as error:
+        remedy = "See the description of transformers' TrainingArguments."
+        raise FineTuneError(Reason.INVALID_SPEC, str(error), remedy=remedy, path=path) from error
+
+
+def _arguments(training: Training, *, scratch: Path, device: str, dtype: torch.dtype) -> TrainingArguments:
     return TrainingArguments(
         **training.model_dump(by_alias=False, exclude=set(OURS)),
         activation_checkpointing=training.gradient_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if training.gradient_checkpointing else None,
         output_dir=str(scratch),
-        optim="adamw_torch",
+        warmup_steps=training.warmup_ratio or training.warmup_steps,  # below 1 it is a share
+        train_sampling_strategy=GROUPED if training.group_by_length else "random",
         bf16=dtype is torch.bfloat16,
         use_cpu=device == "cpu",
         dataloader_pin_memory=device != "cpu",
@@ -35,4 +55,5 @@ def training_arguments(training: Training, *, scratch: Path, device: str, dtype:
         remove_unused_columns=False,
         logging_nan_inf_filter=False,
         label_names=["labels"],
+        **parsed(training.extra),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.utils.data import RandomSampler
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from finetune_runner.data.tokens import IGNORED, Encoded
@@ -37,6 +38,11 @@ def by_length(batch_size: int, dataset: Sequence[Item], seed: int) -> Any:
     """Random order with sequences of like length side by side, so that little of a batch is padding."""
     lengths = [len(item["input_ids"]) for item in dataset]
     return LengthGroupedSampler(batch_size, lengths=lengths, generator=torch.Generator().manual_seed(seed))
+
+
+def shuffled(dataset: Sequence[Item], seed: int) -> Any:
+    """Random order."""
+    return RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
 
 
 def in_batches(dataset: Sequence[Item], batch_size: int, collate: PadToLongest) -> Iterator[Batch]:

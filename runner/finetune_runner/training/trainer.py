@@ -11,7 +11,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.contract import Report
-from finetune_runner.training.batches import Item, PadToLongest, by_length, in_batches
+from finetune_runner.training.arguments import GROUPED
+from finetune_runner.training.batches import Item, PadToLongest, by_length, in_batches, shuffled
 from finetune_runner.training.loss import token_losses
 from finetune_runner.training.meter import Meter
 
@@ -60,7 +61,10 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
-        return by_length(step, train_dataset or self.train_dataset, self.args.data_seed)
+        rows = train_dataset or self.train_dataset
+        if self.args.train_sampling_strategy == GROUPED:
+            return by_length(step, rows, self.args.data_seed)
+        return shuffled(rows, self.args.data_seed)
 
     def compute_loss(
         self,

@@ -177,3 +177,51 @@ def test_every_way_to_tune_can_be_merged_exported_and_measured(kind):
     spec["passes"][0] = {"name": "tune", "system": "gpu", kind: {"trainData": "tones"}}
 
     assert findings(spec) == []
+
+
+def training_findings(training: dict[str, Any], system: str = "gpu") -> list[str]:
+    spec = wire_spec([("tune", system, "lora")])
+    spec["passes"][0]["lora"]["training"] = training
+    return findings(spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "neftune_noise_alfa",
+            "5",
+            "transformers' TrainingArguments have no such argument (did you mean neftune_noise",
+        ),
+        ("learning_rate", "1e-4", "is a field of its own (set training.learningRate)"),
+        ("save_steps", "5", "would have no effect: an output is committed once"),
+        ("label_smoothing_factor", "0.1", "would have no effect: the loss"),
+        ("neftune_noise_alpha", "[", "is not the YAML of a value it can have (write a int or float)"),
+        ("torch_empty_cache_steps", "true", "is not the YAML of a value it can have (write a int)"),
+    ],
+)
+def test_a_further_training_argument_that_would_not_count_is_refused_by_name(name, value, said):
+    [text] = training_findings({"extra": {name: value}})
+
+    assert text.startswith(f"spec.passes[0].lora.training.extra[{name}]: ")
+    assert said in text
+
+
+def test_further_training_arguments_may_be_given():
+    extra = {"neftune_noise_alpha": "5", "logging_strategy": "no", "lr_scheduler_kwargs": "{min_lr: 1.0e-5}"}
+
+    assert training_findings({"extra": extra}) == []
+
+
+def test_warm_up_is_said_once():
+    assert training_findings({"warmupSteps": 5, "warmupRatio": 0.1}) == [
+        "spec.passes[0].lora.training.warmupRatio: set together with warmupSteps (choose one of the two)"
+    ]
+
+
+def test_an_optimizer_that_needs_an_accelerator_is_refused_without_one():
+    assert training_findings({"optim": "paged_adamw_32bit"}) == []
+    assert training_findings({"optim": "paged_adamw_32bit"}, system="cpu") == [
+        "spec.passes[0].lora.training.optim: paged_adamw_32bit needs an accelerator, and system 'cpu' has none"
+        " (use adamw_torch, or another system)"
+    ]
