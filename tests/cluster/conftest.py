@@ -10,7 +10,7 @@ import cluster_diagnostics as diagnostics
 import cluster_manifests as manifests
 import cluster_setup as setup
 import cluster_workspace as workspaces
-from cluster_access import Cluster
+from cluster_access import Cluster, CommandError
 from cluster_workspace import Workspace
 from tiny_phi3 import make_tiny_phi3
 
@@ -20,7 +20,12 @@ def cluster() -> Cluster:
     """The cluster with the operator of this checkout installed in it."""
     running = setup.bring_up()
     setup.hack("images", "ml-env")
-    setup.install_chart(running, setup.load_images())
+    images = setup.load_images()
+    try:
+        setup.install_chart(running, images)
+    except CommandError as error:
+        told = "\n".join(f"{title}:\n{text}" for title, text in diagnostics.of_operator(running).items())
+        raise AssertionError(f"the operator did not become ready: {error}\n{told}") from error
     return running
 
 
