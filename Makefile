@@ -45,6 +45,10 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
 	$(BIN)/pytest tests/cluster
 
+.PHONY: test-images
+test-images: ## Both images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, seconds otherwise).
+	$(PYTHON) hack/images check operator runner
+
 .PHONY: lint
 lint: venv ## Style, types and import layers.
 	$(BIN)/ruff check $(CHECKED)

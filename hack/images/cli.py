@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from images import base, building, cleaning, loading, ml_env, volume
+from images import base, building, checking, cleaning, loading, ml_env, volume
 from images.catalogue import IMAGES
 from images.errors import ImagesError
 from images.talk import say
@@ -28,6 +28,13 @@ def make_base(_: argparse.Namespace) -> None:
 
 def build(chosen: argparse.Namespace) -> None:
     print(building.build(IMAGES[chosen.command]))
+
+
+def check(chosen: argparse.Namespace) -> None:
+    for name in chosen.image:
+        reference = building.build(IMAGES[name])
+        checking.check(name, reference)
+        print(reference)
 
 
 def make_environment(_: argparse.Namespace) -> None:
@@ -77,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     to_cluster = command("load", load, "build images and put them into a cluster; print their references")
     to_cluster.add_argument("--cluster", required=True, metavar="NAME")
     to_cluster.add_argument("image", nargs="+", choices=sorted(IMAGES))
+    trial = command("check", check, "build images and try in them what they are for")
+    trial.add_argument("image", nargs="+", choices=sorted(checking.TRIALS))
     listing = command("refs", references, "print the references of the current tree, built or not")
     listing.add_argument("--json", action="store_true")
     command("clean", clean, "remove everything this made on the machine, clusters excepted")

@@ -1,0 +1,38 @@
+"""Try a built image, as its own user and without a cluster: the full runner is too large to load for every test.
+
+What is tried here is what only the full image can show: that the Dockerfile's install layer holds all that the passes
+import. That pods run in it is what the demo shows; the cluster tests run the same code and lock in the thin image.
+"""
+
+from images import storage
+from images.talk import step
+
+USER = "10001:10001"
+TRIALS = {
+    "operator": (
+        ("finetune-runner", "--help"),
+        ("python", "-c", "import finetune_operator.shell, finetune_runner.prepare, kopf, kubernetes, boto3"),
+    ),
+    "runner": (
+        ("finetune-runner", "--help"),
+        ("python", "-c", "import torch, transformers, peft, bitsandbytes, onnxruntime_genai.models.builder"),
+        ("python", "-c", "import finetune_runner.passes.tune, finetune_runner.passes.evaluate"),
+        ("sh", "-c", "test ! -e /etc/pip.conf"),
+    ),
+}
+"""Commands that must succeed in the image, by the image's name."""
+
+
+def check(name: str, reference: str) -> None:
+    """Run the image's trials.
+
+    Raises:
+        ImagesError: one failed, with the end of its output.
+    """
+    with step(f"trying {reference}", "half a minute"):
+        container = storage.buildah("from", "--pull-never", reference).strip()
+        try:
+            for trial in TRIALS[name]:
+                storage.buildah("run", "--isolation", "chroot", "--user", USER, container, "--", *trial)
+        finally:
+            storage.buildah("rm", container)
