@@ -3,33 +3,24 @@
 Every finding names its place (a spec path), what is wrong, and what to do.
 """
 
-import string
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provider, input_name, system_name
-from finetune_api.resource.data import DataConfig, Preprocess
+from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
 from finetune_api.resource.systems import System
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import refusals
+from finetune_api.validate_data import has_answer, preprocess_problems, template_columns
+
+__all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
 
 OWN_ENV_PREFIX = "FINETUNE_"
 """Environment variables that the operator gives the pods."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    path: str
-    message: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" + (f" ({self.remedy})" if self.remedy else "")
 
 
 def parse(spec: Any) -> tuple[FineTuneJobSpec | None, list[Problem]]:
@@ -60,32 +51,13 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     """Everything that is wrong between the parts of a spec."""
     yield from _duplicate_names(spec)
     for index, config in enumerate(spec.data_configs):
-        yield from _preprocess_problems(f"spec.dataConfigs[{index}].preprocess", config.preprocess)
+        yield from preprocess_problems(f"spec.dataConfigs[{index}].preprocess", config.preprocess)
     for index, system in enumerate(spec.systems):
         yield from _env_problems(f"spec.systems[{index}].env", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)
     yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
     for index in range(len(spec.passes)):
         yield from _pass_problems(spec, index)
-
-
-def template_columns(template: str) -> list[str]:
-    """Columns that a text template names, in order, repeated ones once.
-
-    Raises:
-        ValueError: the template's braces do not match, or a placeholder has no name or more than a name.
-    """
-    parsed = list(string.Formatter().parse(template))
-    for _, field, spec, conversion in parsed:
-        if field is not None and (not field or field.isdigit()):
-            msg = "a placeholder without a column's name; write {column}, and {{ }} for braces"
-            raise ValueError(msg)
-        if field is not None and (spec or conversion or set(".[") & set(field)):
-            msg = (
-                f"the placeholder at {field!r} is more than a column's name; write {{column}}, and {{{{ }}}} for braces"
-            )
-            raise ValueError(msg)
-    return list(dict.fromkeys(field for _, field, _, _ in parsed if field is not None))
 
 
 def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:
@@ -100,36 +72,6 @@ def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield Problem(f"spec.{field}[{index}].name", f"{name!r} is used twice", "give each a name of its own")
-
-
-def _preprocess_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:
-    if not preprocess.text_template and not preprocess.text_columns:
-        yield Problem(path, "neither textTemplate nor textColumns is set", "say which columns make the text")
-    if not preprocess.text_template:
-        if preprocess.answer_column:
-            yield Problem(f"{path}.answerColumn", "has no meaning without a textTemplate", "set textTemplate")
-        return
-    try:
-        columns = template_columns(preprocess.text_template)
-    except ValueError as error:
-        yield Problem(f"{path}.textTemplate", f"not a valid template: {error}")
-        return
-    if not columns:
-        yield Problem(f"{path}.textTemplate", "names no column", "write columns in braces, such as {text}")
-    yield from _column_problems(path, preprocess, columns)
-
-
-def _column_problems(path: str, preprocess: Preprocess, columns: list[str]) -> Iterator[Problem]:
-    for column in columns:
-        if preprocess.text_columns and column not in preprocess.text_columns:
-            known = ", ".join(preprocess.text_columns)
-            yield Problem(f"{path}.textTemplate", f"names column {column!r}, which textColumns lacks (it has {known})")
-    if preprocess.answer_column and preprocess.answer_column not in columns:
-        yield Problem(
-            f"{path}.answerColumn",
-            f"{preprocess.answer_column!r} is not a placeholder of textTemplate",
-            f"use one of {', '.join(columns)}",
-        )
 
 
 def _env_problems(path: str, system: System) -> Iterator[Problem]:
@@ -257,16 +199,5 @@ def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) 
         yield Problem(
             f"{path}.data",
             f"accuracy needs an answer, and the rows of {data!r} have none",
-            "use a textTemplate with a prompt and an answer, or set answerColumn",
+            "use a textTemplate with a prompt and an answer, a pair or a chat, or set answerColumn",
         )
-
-
-def has_answer(config: DataConfig) -> bool:
-    """Whether a row has a prompt and an answer: an answerColumn, or a template with several placeholders."""
-    preprocess = config.preprocess
-    if preprocess.answer_column:
-        return True
-    try:
-        return len(template_columns(preprocess.text_template)) > 1
-    except ValueError:
-        return False

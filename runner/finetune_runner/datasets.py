@@ -5,7 +5,7 @@ from pathlib import Path
 
 from finetune_api.cache_key import digest_of
 from finetune_api.resource.data import DataConfig
-from finetune_runner.data.examples import build_examples, deduplicated
+from finetune_runner.data.examples import build_examples, distinct
 from finetune_runner.job import Job
 from finetune_runner.prepared import PreparedData
 from finetune_runner.sources import rows as row_files
@@ -29,7 +29,7 @@ def resolve(job: Job, index: int) -> PreparedData:
         source=pinned,
         digest=rows_digest(rows),
         rows=len(rows),
-        distinct=len(deduplicated(examples)),
+        distinct=sum(1 for _ in distinct(examples)),
     )
 
 

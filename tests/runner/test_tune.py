@@ -83,7 +83,7 @@ def test_another_seed_writes_another_adapter(tiny_phi3, tmp_path):
 def test_headline_figures_fit_the_termination_message(tiny_phi3, tmp_path):
     result = tune(tiny_phi3, tmp_path / "adapter", lora(evalFraction=0.3, training={"maxSteps": 1}))
 
-    assert set(result.metrics) == {"trainLoss", "evalLoss", "tokensPerSecond"}
+    assert list(result.metrics)[:3] == ["trainLoss", "evalLoss", "tokensPerSecond"]
     assert all(len(name) <= 20 and len(value) <= 12 for name, value in result.metrics.items())
 
 

@@ -40,8 +40,28 @@ class DataSource(OneOf):
     config_map: ConfigMapKey | None = Field(default=None, description="One key of a ConfigMap, for small sets.")
 
 
+class Pair(Model):
+    """Input and output in columns of their own."""
+
+    input_column: Column = Field(description="Column with the prompt.")
+    output_column: Column = Field(description="Column with the completion.")
+
+
+class Chat(Model):
+    """Conversations, rendered by a chat template."""
+
+    messages_column: Column = Field(
+        default="messages", description="Column with a conversation: a list of objects with role and content."
+    )
+    chat_template: Annotated[str, StringConstraints(max_length=65536)] = Field(
+        default="",
+        description="Jinja template; empty: the tokenizer's own. What it wraps in {% generation %} counts for the loss; without"
+        " that mark, the assistant's turns count, each with its end mark.",
+    )
+
+
 class Preprocess(Model):
-    """How a row becomes a prompt and a completion."""
+    """How a row becomes a prompt and a completion: exactly one of textTemplate or textColumns, pair, chat."""
 
     text_columns: list[Column] = Field(
         default_factory=list,
@@ -58,17 +78,55 @@ class Preprocess(Model):
         description="Column of textTemplate at which the completion begins. Default: the template's last placeholder, when it"
         " has more than one.",
     )
+    pair: Pair | None = Field(default=None, description="Prompt and completion in columns of their own.")
+    chat: Chat | None = Field(default=None, description="Conversations; the assistant's turns count for the loss.")
     loss: Literal["completion", "all"] = Field(
         default="completion",
-        description="What counts for the loss: the completion (the answer and the end-of-sequence token), or all of the text."
-        " A template without an answer counts all.",
+        description="What counts for the loss: the completion (the answer and the end-of-sequence token; of a chat the"
+        " assistant's turns), or all of the text. A template without an answer counts all.",
     )
     max_seq_len: int = Field(
         default=1024,
         ge=8,
         le=1048576,
-        description="Longest sequence in tokens. A longer row loses the beginning of its prompt, never its completion.",
+        description="Longest sequence in tokens. A longer row loses the beginning of its prompt, never its completion; rows that"
+        " are joined lose nothing.",
     )
+    strategy: Literal["line-by-line", "join", "join-random", "join-sliding-window", "packing"] = Field(
+        default="line-by-line",
+        description="How rows become training sequences. line-by-line: each by itself. join: all rows one after another, cut every"
+        " maxSeqLen tokens. join-random: as many sequences as join, each from a randomly chosen row on. join-sliding-window: as"
+        " join, but a sequence begins every stride tokens, and what it shares with the one before gives context without counting"
+        " for the loss. packing: whole rows side by side in a sequence, without attention from one to another. Evaluation takes"
+        " each row by itself.",
+    )
+    stride: int = Field(
+        default=0,
+        ge=0,
+        le=1048576,
+        description="Tokens from the beginning of a sequence to the next one's, for join-sliding-window; less than maxSeqLen.",
+    )
+    joiner: Annotated[str, StringConstraints(max_length=1024)] = Field(
+        default="\n\n",
+        description="Text between two rows that are joined. It counts for the loss only with loss: all.",
+    )
+    pad_to_max_len: bool = Field(
+        default=False,
+        description="Pad every sequence to maxSeqLen; otherwise a batch is as long as its longest sequence.",
+    )
+    padding_side: Literal["right", "left"] = Field(default="right", description="Where padding stands.")
+    drop_short_sequences: bool = Field(
+        default=False, description="Leave out training sequences that are shorter than maxSeqLen."
+    )
+    use_attention_mask: bool = Field(
+        default=True, description="Hide padding from attention. Padding never counts for the loss."
+    )
+    add_special_tokens: bool = Field(
+        default=True,
+        description="Begin a row as the tokenizer begins a text, and end it with the end-of-sequence token, unless it has them"
+        " already. A chat template brings its own.",
+    )
+    random_seed: int = Field(default=42, ge=0, le=2147483647, description="Seed of join-random.")
 
 
 class DataConfig(Model):

@@ -44,6 +44,9 @@ def template_of(preprocess: Preprocess) -> Template:
     Raises:
         ValueError: its textTemplate is malformed, or holds more than plain {column} placeholders.
     """
+    if preprocess.pair:
+        pair = preprocess.pair
+        return Template(prompt=(Piece("", pair.input_column),), completion=(Piece("", pair.output_column),))
     if not preprocess.text_template:
         return Template(prompt=(), completion=_joined(preprocess.text_columns))
     columns = template_columns(preprocess.text_template)

@@ -3,6 +3,7 @@
 Needs a transformers tokenizer, but neither torch nor transformers to import.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,8 +23,9 @@ class Encoded:
     ids: list[int]
     completion_start: int
     """Position of the completion's first token; what stands before is what generation starts from."""
-    loss_start: int
-    """Position of the first token that counts for the loss; never 0, since nothing predicts the first token."""
+    counts: list[bool]
+    """Which tokens count for the loss; never the first, since nothing predicts it."""
+    truncated: bool = False
 
     @property
     def prompt(self) -> list[int]:
@@ -32,7 +34,11 @@ class Encoded:
     @property
     def labels(self) -> list[int]:
         """The tokens that count for the loss, IGNORED elsewhere; unshifted, as transformers has them."""
-        return [IGNORED] * self.loss_start + self.ids[self.loss_start :]
+        return labels_of(self.ids, self.counts)
+
+
+def labels_of(ids: Sequence[int], counts: Sequence[bool]) -> list[int]:
+    return [token if counted else IGNORED for token, counted in zip(ids, counts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,13 @@ class Encoder:
     eos: int
     max_seq_len: int
     loss: Literal["completion", "all"]
+    special: bool = True
+    """Whether rows get beginning and end of sequence."""
 
     @classmethod
-    def of(cls, tokenizer: Any, max_seq_len: int, loss: Literal["completion", "all"]) -> "Encoder":
+    def of(
+        cls, tokenizer: Any, max_seq_len: int, loss: Literal["completion", "all"], *, special: bool = True
+    ) -> "Encoder":
         """The encoder of a tokenizer.
 
         Raises:
@@ -60,34 +70,58 @@ class Encoder:
                 remedy="Set eos_token in the model's tokenizer_config.json.",
                 path="spec.inputModel.source",
             )
-        return cls(tokenizer, _prefix(tokenizer), tokenizer.eos_token_id, max_seq_len, loss)
+        return cls(tokenizer, _prefix(tokenizer), tokenizer.eos_token_id, max_seq_len, loss, special)
 
-    def encode(self, example: Example) -> Encoded:
+    def encode(self, example: Example, *, whole: bool = False) -> Encoded:
         """The example's tokens.
 
         A sequence that is too long loses the beginning of its prompt. Only a completion that is too long by itself
-        is cut, at its end, and then has no end-of-sequence token either.
+        is cut, at its end, and then has no end-of-sequence token either. With `whole` nothing is cut.
         """
-        prompt, completion = self._parts(example)
-        prefix = [] if (prompt or completion)[: len(self.prefix)] == self.prefix else self.prefix
-        room = max(self.max_seq_len - len(prefix), 1)
-        completion = completion[:room]
-        kept = prompt[max(len(prompt) - (room - len(completion)), 0) :]
-        start = len(prefix) + len(kept)
-        loss_start = start if self.loss == "completion" else 0
-        return Encoded(prefix + kept + completion, start, max(loss_start, 1))
+        parts = self._parts(example)
+        ids = [token for tokens, _ in parts for token in tokens]
+        counts = [counted or self.loss == "all" for tokens, counted in parts for _ in tokens]
+        prefix, had = self._prefix_of(ids, example)
+        ids, counts = ids[had:], counts[had:]
+        start = max(len(ids) - len(parts[-1][0]), 0)
+        room = len(ids) if whole else max(self.max_seq_len - len(prefix), 1)
+        end = min(len(ids), start + room)
+        begin = max(end - room, 0)
+        kept = [self.loss == "all"] * len(prefix) + counts[begin:end]
+        return Encoded(
+            prefix + ids[begin:end], len(prefix) + start - begin, [False, *kept[1:]] if kept else [], len(ids) > room
+        )
 
-    def _parts(self, example: Example) -> tuple[list[int], list[int]]:
-        """Tokens of prompt and completion.
+    def joiner(self, text: str) -> list[int]:
+        """Tokens of what stands between two rows."""
+        return self._ids(text)
 
-        They are tokenised as one text, since a tokenizer may treat a text's beginning specially, unless a token
-        then spans both: generation has only the prompt, so the prompt's own tokens must come first.
+    def _prefix_of(self, ids: list[int], example: Example) -> tuple[list[int], int]:
+        """What stands before the text, and how many of its own tokens that already is."""
+        if self.prefix and ids[: len(self.prefix)] == self.prefix:
+            return self.prefix, len(self.prefix)
+        return (self.prefix if self.special and not example.rendered else []), 0
+
+    def _parts(self, example: Example) -> list[tuple[list[int], bool]]:
+        """Tokens of each part of the text, with whether they count; the completion is the last.
+
+        Parts are tokenised as one text, since a tokenizer may treat a text's beginning specially, unless a token
+        then spans two of them: generation has only the prompt, so the prompt's own tokens must come first.
         """
-        prompt = self._ids(example.prompt)
-        joint = self._ids(example.prompt + example.completion)
-        shared = joint[: len(prompt)] == prompt
-        completion = joint[len(prompt) :] if shared else self._ids(example.completion)
-        return prompt, completion if completion[-1:] == [self.eos] else [*completion, self.eos]
+        texts = [*(example.turns or ((example.prompt, False),)), (example.completion, True)]
+        parts: list[tuple[list[int], bool]] = []
+        so_far, before = "", list[int]()
+        for text, counted in texts:
+            so_far += text
+            joint = self._ids(so_far)
+            shared = joint[: len(before)] == before
+            tokens = joint[len(before) :] if shared else self._ids(text)
+            parts.append((tokens, counted))
+            before = before + tokens
+        tokens = parts[-1][0]
+        if self.special and not example.rendered and tokens[-1:] != [self.eos]:
+            tokens.append(self.eos)
+        return parts
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []

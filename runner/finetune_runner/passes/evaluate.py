@@ -5,15 +5,16 @@ The output: metrics.json, with all figures, the confusion counts, and the first 
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_api.resource.evaluators import AccuracyMetric, Evaluator, Metric
 from finetune_api.resource.passes import Evaluate
-from finetune_runner.data.examples import Example, build_examples
-from finetune_runner.data.tokens import Encoded, Encoder
+from finetune_runner.data.examples import Example
+from finetune_runner.data.rendering import encoder_of, render
+from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.contract import DATA, PassInputs, PassResult, Report
 from finetune_runner.passes.evaluation.answers import KEPT, Answer, accuracy, answer, confusion
 from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
@@ -59,11 +60,11 @@ def _rows(inputs: PassInputs, evaluator: Evaluator, tokenizer: Any) -> list[_Row
     data = inputs.data[DATA]
     preprocess = data.config.preprocess
     chosen = data.rows[: evaluator.max_samples or None]
-    examples = build_examples(chosen, preprocess, f"spec.dataConfigs[{data.config.name}].preprocess")
+    examples = list(render(chosen, preprocess, tokenizer, f"spec.dataConfigs[{data.config.name}].preprocess"))
     if not examples:
         message = f"data config {data.config.name!r} has no rows"
         raise FineTuneError(Reason.DATASET_INVALID, message, path=f"{inputs.path}.data")
-    encoder = Encoder.of(tokenizer, preprocess.max_seq_len, "completion")
+    encoder = replace(encoder_of(preprocess, tokenizer), loss="completion")
     return [_Row(example, encoder.encode(example)) for example in examples]
 
 

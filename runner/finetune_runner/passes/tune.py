@@ -5,7 +5,7 @@ The output: adapter_config.json, adapter_model.safetensors, the tokenizer, promp
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +14,21 @@ from transformers import BitsAndBytesConfig, set_seed
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import LoftQ, QLora, Tuning
-from finetune_runner.data.examples import Example, build_examples, split_held_out
 from finetune_runner.data.prompt_file import write_prompt
-from finetune_runner.data.tokens import Encoder
-from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult, Report
+from finetune_runner.data.statistics import Statistics
+from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
 from finetune_runner.passes.devices import CPU, device_for, dtype_for
 from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import training_arguments
-from finetune_runner.training.batches import Item, items
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
+from finetune_runner.training.packing import check_packing
+from finetune_runner.training.rows import collator, training_rows
 from finetune_runner.training.trainer import AdapterTrainer
 
 TIMINGS = ("runtime", "per_second", "flos")
 """Parts of names that Trainer gives to figures of speed. They differ from run to run, and the output must not."""
-
-
-@dataclass(frozen=True)
-class _Rows:
-    train: list[Item]
-    held_out: list[Item]
 
 
 def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
@@ -46,18 +40,19 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     device = device_for(accelerator=inputs.accelerator)
     dtype = dtype_for(config.training.dtype, device)
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
-    rows = _rows(config, inputs, tokenizer)
-    set_seed(config.training.seed)
-    base = load_model(
-        inputs.source,
-        dtype=dtype,
-        device=device,
-        trust_remote_code=inputs.trust_remote_code,
-        quantization=quantization(config, dtype),
-    )
-    model = with_adapter(base, config, inputs.path)
-    start = _residual_start(model, config, inputs, dtype)
     with tempfile.TemporaryDirectory() as scratch:
+        rows = training_rows(config, inputs, tokenizer, Path(scratch))
+        set_seed(config.training.seed)
+        base = load_model(
+            inputs.source,
+            dtype=dtype,
+            device=device,
+            trust_remote_code=inputs.trust_remote_code,
+            quantization=quantization(config, dtype),
+        )
+        check_packing(base, inputs.data[TRAIN_DATA].config.preprocess)
+        model = with_adapter(base, config, inputs.path)
+        start = _residual_start(model, config, inputs, dtype)
         trainer = AdapterTrainer(
             model,
             training_arguments(
@@ -65,14 +60,16 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             ),
             train=rows.train,
             held_out=rows.held_out,
-            pad=_pad(tokenizer),
+            collate=collator(inputs.data[TRAIN_DATA].config.preprocess, _pad(tokenizer)),
             report=report,
             path=f"{inputs.path}.training",
         )
         trained = trainer.train()
-    figures = _figures(trainer, trained.training_loss)
-    _save(model, inputs, trainer.state.log_history, figures, start)
-    return PassResult(figures | {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"})
+        figures = _figures(trainer, trained.training_loss)
+    _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
+    return PassResult(
+        figures | {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"} | _counts(rows.statistics)
+    )
 
 
 def quantization(config: Tuning, dtype: torch.dtype) -> BitsAndBytesConfig | None:
@@ -95,32 +92,6 @@ def _residual_start(model: Any, config: Tuning, inputs: PassInputs, dtype: torch
     return start_from_residual(model, original, config.loftq_iter)
 
 
-def _rows(config: Tuning, inputs: PassInputs, tokenizer: Any) -> _Rows:
-    """Training and held-out rows as tokens. A split leaves no duplicates; rows of evalData are taken as they are."""
-    data = inputs.data[TRAIN_DATA]
-    examples = _examples(data)
-    if not examples:
-        message = f"data config {data.config.name!r} has no rows"
-        raise FineTuneError(Reason.DATASET_INVALID, message, path=f"{inputs.path}.trainData")
-    try:
-        train, held_out = split_held_out(examples, config.eval_fraction, config.training.seed)
-    except ValueError as error:
-        raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{inputs.path}.evalFraction") from error
-    if EVAL_DATA in inputs.data:
-        held_out = _examples(inputs.data[EVAL_DATA])
-    return _Rows(_encoded(train, data, tokenizer), _encoded(held_out, inputs.data.get(EVAL_DATA, data), tokenizer))
-
-
-def _examples(data: DataSet) -> list[Example]:
-    return build_examples(data.rows, data.config.preprocess, f"spec.dataConfigs[{data.config.name}].preprocess")
-
-
-def _encoded(examples: list[Example], data: DataSet, tokenizer: Any) -> list[Item]:
-    preprocess = data.config.preprocess
-    encoder = Encoder.of(tokenizer, preprocess.max_seq_len, preprocess.loss)
-    return items([encoder.encode(example) for example in examples])
-
-
 def _pad(tokenizer: Any) -> int:
     """Any token does: padding is masked and never counts."""
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
@@ -134,6 +105,12 @@ def _figures(trainer: AdapterTrainer, training_loss: float) -> dict[str, str]:
     return figures
 
 
+def _counts(statistics: Statistics) -> dict[str, str]:
+    """What a table of figures tells about the training rows."""
+    named = ("rows", "duplicates", "truncated", "sequences", "tokens")
+    return {name: str(getattr(statistics, name)) for name in named}
+
+
 def _held_out_loss(trainer: AdapterTrainer) -> float:
     """The loss after the last step, which evaluation during training may have found already."""
     end = trainer.state.global_step
@@ -143,7 +120,13 @@ def _held_out_loss(trainer: AdapterTrainer) -> float:
 
 
 def _save(
-    model: Any, inputs: PassInputs, log: list[dict[str, Any]], figures: dict[str, str], start: Factors | None
+    model: Any,
+    inputs: PassInputs,
+    *,
+    log: list[dict[str, Any]],
+    figures: dict[str, str],
+    statistics: Statistics,
+    start: Factors | None,
 ) -> None:
     _check_weights(model, inputs.path)
     save_adapter(model, inputs.output, start)
@@ -151,7 +134,8 @@ def _save(
     carry_notices(inputs.source, inputs.output)
     write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
     lines = [{k: v for k, v in line.items() if not any(part in k for part in TIMINGS)} for line in log]
-    report = {"figures": figures, "log": [line for line in lines if len(line) > len(("step", "epoch"))]}
+    counts = asdict(statistics) | {"duplicates": statistics.duplicates}
+    report = {"figures": figures, "data": counts, "log": [line for line in lines if len(line) > len(("step", "epoch"))]}
     (inputs.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 

@@ -8,8 +8,8 @@ from torch.utils.data import RandomSampler
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from finetune_runner.data.tokens import IGNORED, Encoded
+from finetune_runner.training.token_store import Item, TokenStore
 
-Item = dict[str, list[int]]
 Batch = dict[str, torch.Tensor]
 
 
@@ -19,24 +19,48 @@ def items(encoded: Sequence[Encoded]) -> list[Item]:
 
 
 class PadToLongest:
-    """Collates items into a batch as long as its longest sequence, padded on the right."""
+    """Collates items into a batch as long as its longest sequence."""
 
-    def __init__(self, pad: int) -> None:
+    def __init__(self, pad: int, *, least: int = 0, left: bool = False, masked: bool = True) -> None:
+        """How batches are padded.
+
+        Args:
+            pad: id of the padding token.
+            least: length of a batch whose sequences are all shorter.
+            left: pad in front.
+            masked: whether attention is kept from padding.
+        """
         self.pad = pad
+        self.least = least
+        self.left = left
+        self.masked = masked
 
     def __call__(self, batch: Sequence[Item]) -> Batch:
-        """Tensors of shape [batch, longest]: input_ids, attention_mask (1 at tokens), labels (IGNORED at padding)."""
-        longest = max(len(item["input_ids"]) for item in batch)
-        return {
-            "input_ids": _padded([item["input_ids"] for item in batch], self.pad, longest),
-            "attention_mask": _padded([[1] * len(item["input_ids"]) for item in batch], 0, longest),
-            "labels": _padded([item["labels"] for item in batch], IGNORED, longest),
+        """Tensors of shape [batch, longest]: input_ids, attention_mask (1 at tokens), labels (IGNORED at padding).
+
+        Packed items have position_ids too; padding counts from 0 there, as a row of its own.
+        """
+        longest = max(self.least, *(len(item["input_ids"]) for item in batch))
+        made = {
+            "input_ids": self._padded([item["input_ids"] for item in batch], self.pad, longest),
+            "attention_mask": self._padded(
+                [[1] * len(item["input_ids"]) for item in batch], 0 if self.masked else 1, longest
+            ),
+            "labels": self._padded([item["labels"] for item in batch], IGNORED, longest),
         }
+        if "position_ids" in batch[0]:
+            rows = [item["position_ids"] for item in batch]
+            made["position_ids"] = torch.tensor([[*row, *range(longest - len(row))] for row in rows])
+        return made
+
+    def _padded(self, rows: list[list[int]], value: int, length: int) -> torch.Tensor:
+        fill = [[value] * (length - len(row)) for row in rows]
+        return torch.tensor([f + row if self.left else row + f for row, f in zip(rows, fill, strict=True)])
 
 
 def by_length(batch_size: int, dataset: Sequence[Item], seed: int) -> Any:
     """Random order with sequences of like length side by side, so that little of a batch is padding."""
-    lengths = [len(item["input_ids"]) for item in dataset]
+    lengths = dataset.lengths if isinstance(dataset, TokenStore) else [len(item["input_ids"]) for item in dataset]
     return LengthGroupedSampler(batch_size, lengths=lengths, generator=torch.Generator().manual_seed(seed))
 
 
@@ -49,7 +73,3 @@ def in_batches(dataset: Sequence[Item], batch_size: int, collate: PadToLongest) 
     """The items in order, a batch at a time."""
     for start in range(0, len(dataset), batch_size):
         yield collate(dataset[start : start + batch_size])
-
-
-def _padded(rows: list[list[int]], value: int, length: int) -> torch.Tensor:
-    return torch.tensor([row + [value] * (length - len(row)) for row in rows])

@@ -14,7 +14,12 @@ from finetune_runner.data.tokens import IGNORED
 
 
 def token_losses(
-    model: Any, *, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+    model: Any,
+    *,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    labels: torch.Tensor,
+    position_ids: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Negative log-likelihood in nats of each token that counts, in reading order.
 
@@ -23,14 +28,17 @@ def token_losses(
         input_ids: [batch, length].
         attention_mask: [batch, length], 0 at padding.
         labels: [batch, length], unshifted, IGNORED where a token does not count.
+        position_ids: [batch, length], of packed sequences: they restart with each row, and no row sees another.
 
     Returns:
         float32 [tokens that count].
     """
     targets = labels[:, 1:]
     counts = functional.pad(targets != IGNORED, (0, 1), value=False)
+    # transformers keeps packed rows apart by their positions, and only where there is no mask.
+    seen = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}
     with _logits_only_where(model, counts):
-        logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits[0]
+        logits = model(input_ids=input_ids, use_cache=False, **seen).logits[0]
     return functional.cross_entropy(logits.float(), targets[counts[:, :-1]], reduction="none")
 
 

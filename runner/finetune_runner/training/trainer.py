@@ -12,9 +12,10 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.contract import Report
 from finetune_runner.training.arguments import GROUPED
-from finetune_runner.training.batches import Item, PadToLongest, by_length, in_batches, shuffled
+from finetune_runner.training.batches import PadToLongest, by_length, in_batches, shuffled
 from finetune_runner.training.loss import token_losses
 from finetune_runner.training.meter import Meter
+from finetune_runner.training.token_store import Item
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         *,
         train: Sequence[Item],
         held_out: Sequence[Item],
-        pad: int,
+        collate: PadToLongest,
         report: Report,
         path: str,
     ) -> None:
@@ -42,7 +43,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             arguments: of transformers' Trainer.
             train: encoded training examples.
             held_out: encoded examples for evaluation between steps; may be empty.
-            pad: id of the padding token.
+            collate: makes batches of examples.
             report: told each step.
             path: where the training arguments stand in the spec.
         """
@@ -52,8 +53,8 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             model=model,
             args=arguments,
             train_dataset=train,
-            eval_dataset=held_out or None,
-            data_collator=PadToLongest(pad),
+            eval_dataset=held_out if len(held_out) else None,
+            data_collator=collate,
             callbacks=[_Progress(self.meter, report)],
         )
         self.remove_callback(PrinterCallback)  # _Progress logs

@@ -6,11 +6,17 @@ from hypothesis import strategies as st
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.data import Preprocess
-from finetune_runner.data.examples import Example, build_examples, deduplicated, split_held_out
+from finetune_runner.data.examples import Example, build_examples, distinct
+from finetune_runner.data.examples import split_held_out as split_streams
 
 PATH = "spec.dataConfigs[0].preprocess"
 TEMPLATE = "### Text: {phrase}\n### The tone is:\n{tone}"
 ROW = {"phrase": "What a day!", "tone": "joy"}
+
+
+def split_held_out(rows, fraction, seed):
+    train, held_out = split_streams(lambda: rows, fraction, seed)
+    return list(train), list(held_out)
 
 
 def examples(row: dict[str, object], **preprocess: object) -> Example:
@@ -72,7 +78,7 @@ def test_a_missing_column_is_refused_with_the_columns_there_are():
 def test_a_null_is_refused_by_row_and_never_becomes_the_word_none():
     rows = [ROW, {"phrase": "x", "tone": None}]
     with pytest.raises(FineTuneError, match="column 'tone' of row 2 is null"):
-        build_examples(rows, Preprocess(text_template=TEMPLATE), PATH)
+        list(build_examples(rows, Preprocess(text_template=TEMPLATE), PATH))
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1], "an array"), ({"a": 1}, "an object")])
@@ -92,7 +98,7 @@ def test_an_answer_column_that_the_template_lacks_is_refused():
 def test_duplicates_are_removed_and_order_is_kept():
     a, b = Example("", "a"), Example("", "b")
 
-    assert deduplicated([b, a, b, a]) == [b, a]
+    assert list(distinct([b, a, b, a])) == [b, a]
 
 
 ROWS = st.lists(st.builds(Example, st.text(max_size=2), st.text(max_size=2)), min_size=2, max_size=40)

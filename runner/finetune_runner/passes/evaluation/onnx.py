@@ -34,8 +34,9 @@ class OnnxModel:
     def _loss(self, encoded: Encoded) -> Loss:
         generator = self._generator(encoded.ids, 1)
         logits = generator.get_output("logits")[0]
-        chosen = logits[encoded.loss_start - 1 : len(encoded.ids) - 1].astype(np.float64)
-        targets = np.array(encoded.ids[encoded.loss_start :])
+        at = np.flatnonzero(encoded.counts)
+        chosen = logits[at - 1].astype(np.float64)
+        targets = np.array(encoded.ids)[at]
         peak = chosen.max(axis=-1)
         normaliser = peak + np.log(np.exp(chosen - peak[:, None]).sum(axis=-1))
         likelihoods = chosen[np.arange(len(targets)), targets] - normaliser

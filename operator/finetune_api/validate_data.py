@@ -1,0 +1,101 @@
+"""What is wrong with spec.dataConfigs beyond their schema. Pure."""
+
+import string
+from collections.abc import Iterator
+
+from finetune_api.problem import Problem
+from finetune_api.resource.data import DataConfig, Preprocess
+
+
+def template_columns(template: str) -> list[str]:
+    """Columns that a text template names, in order, repeated ones once.
+
+    Raises:
+        ValueError: the template's braces do not match, or a placeholder has no name or more than a name.
+    """
+    parsed = list(string.Formatter().parse(template))
+    for _, field, spec, conversion in parsed:
+        if field is not None and (not field or field.isdigit()):
+            msg = "a placeholder without a column's name; write {column}, and {{ }} for braces"
+            raise ValueError(msg)
+        if field is not None and (spec or conversion or set(".[") & set(field)):
+            msg = (
+                f"the placeholder at {field!r} is more than a column's name; write {{column}}, and {{{{ }}}} for braces"
+            )
+            raise ValueError(msg)
+    return list(dict.fromkeys(field for _, field, _, _ in parsed if field is not None))
+
+
+def preprocess_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:
+    """What is wrong with how rows become text."""
+    yield from _strategy_problems(path, preprocess)
+    kinds = [name for name, there in _kinds(preprocess).items() if there]
+    if not kinds:
+        remedy = "say how rows become text"
+        yield Problem(path, "none of textTemplate, textColumns, pair, chat is set", remedy)
+    if len(kinds) > 1:
+        yield Problem(path, f"{' and '.join(kinds)} are set together", "keep one of them")
+    if not preprocess.text_template:
+        if preprocess.answer_column:
+            yield Problem(f"{path}.answerColumn", "has no meaning without a textTemplate", "set textTemplate")
+        return
+    yield from _template_problems(path, preprocess)
+
+
+def _kinds(preprocess: Preprocess) -> dict[str, bool]:
+    return {
+        "textTemplate": bool(preprocess.text_template),
+        "textColumns": bool(preprocess.text_columns) and not preprocess.text_template,
+        "pair": preprocess.pair is not None,
+        "chat": preprocess.chat is not None,
+    }
+
+
+def _strategy_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:
+    slides = preprocess.strategy == "join-sliding-window"
+    if slides and not 0 < preprocess.stride < preprocess.max_seq_len:
+        message = f"join-sliding-window needs a stride from 1 to maxSeqLen - 1, which is {preprocess.max_seq_len - 1}"
+        yield Problem(f"{path}.stride", message, "half of maxSeqLen is a good start")
+    if preprocess.stride and not slides:
+        message = f"has no meaning with strategy {preprocess.strategy}"
+        yield Problem(f"{path}.stride", message, "leave it out, or set strategy: join-sliding-window")
+    if preprocess.strategy == "packing" and not preprocess.use_attention_mask:
+        message = "packing keeps rows apart by attention, which useAttentionMask: false would give up"
+        yield Problem(f"{path}.useAttentionMask", message, "leave it out, or set strategy: join")
+    if preprocess.strategy == "packing" and preprocess.padding_side == "left":
+        yield Problem(f"{path}.paddingSide", "packed sequences are padded on the right", "leave it out")
+
+
+def _template_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:
+    try:
+        columns = template_columns(preprocess.text_template)
+    except ValueError as error:
+        yield Problem(f"{path}.textTemplate", f"not a valid template: {error}")
+        return
+    if not columns:
+        yield Problem(f"{path}.textTemplate", "names no column", "write columns in braces, such as {text}")
+    yield from _column_problems(path, preprocess, columns)
+
+
+def _column_problems(path: str, preprocess: Preprocess, columns: list[str]) -> Iterator[Problem]:
+    for column in columns:
+        if preprocess.text_columns and column not in preprocess.text_columns:
+            known = ", ".join(preprocess.text_columns)
+            yield Problem(f"{path}.textTemplate", f"names column {column!r}, which textColumns lacks (it has {known})")
+    if preprocess.answer_column and preprocess.answer_column not in columns:
+        yield Problem(
+            f"{path}.answerColumn",
+            f"{preprocess.answer_column!r} is not a placeholder of textTemplate",
+            f"use one of {', '.join(columns)}",
+        )
+
+
+def has_answer(config: DataConfig) -> bool:
+    """Whether a row has a prompt and an answer: a pair, a chat, an answerColumn, or a template with several columns."""
+    preprocess = config.preprocess
+    if preprocess.answer_column or preprocess.pair or preprocess.chat:
+        return True
+    try:
+        return len(template_columns(preprocess.text_template)) > 1
+    except ValueError:
+        return False

@@ -1,0 +1,104 @@
+"""Packed rows train as they would by themselves; padding and windows leave the loss alone."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.data import Preprocess
+from finetune_runner.data.sequences import packed
+from finetune_runner.data.tokens import Encoded
+from finetune_runner.training.batches import PadToLongest
+from finetune_runner.training.loss import token_losses
+from finetune_runner.training.packing import check_packing, keeps_apart
+from finetune_runner.training.token_store import TokenStore
+from passes import data_set, lora, tune
+
+LENGTHS = [5, 9, 3, 12, 7]
+
+
+def rows() -> list[Encoded]:
+    generator = torch.Generator().manual_seed(1)
+    drawn = [torch.randint(3, 300, (length,), generator=generator).tolist() for length in LENGTHS]
+    return [Encoded(ids, 2, [False, False, *[True] * (len(ids) - 2)]) for ids in drawn]
+
+
+def gradients(directory, batches):
+    model = AutoModelForCausalLM.from_pretrained(directory)
+    losses = torch.cat([token_losses(model, **batch) for batch in batches])
+    losses.mean().backward()
+    return losses.detach().sort().values, {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("name", ["tiny_phi3", "tiny_gemma3"])
+def test_losses_and_gradients_are_those_of_rows_by_themselves(name, request, tmp_path):
+    directory = request.getfixturevalue(name)
+    store = TokenStore(tmp_path / "rows", packed(rows(), 16), packed=True)
+    assert len(store) < len(LENGTHS)
+    alone = [PadToLongest(0)([{"input_ids": row.ids, "labels": row.labels}]) for row in rows()]
+
+    losses, found = gradients(directory, [PadToLongest(0)(store[:])])
+
+    expected_losses, expected = gradients(directory, alone)
+    torch.testing.assert_close(losses, expected_losses, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-3)
+
+
+def test_a_model_that_heeds_no_positions_is_refused(tiny_phi3):
+    model = AutoModelForCausalLM.from_pretrained(tiny_phi3)
+    assert keeps_apart(model)
+    forward = model.forward
+    model.forward = lambda position_ids=None, **more: forward(**more)
+
+    with pytest.raises(FineTuneError, match="let packed rows see each other") as caught:
+        check_packing(model, Preprocess(strategy="packing"))
+    assert caught.value.reason is Reason.MODEL_UNSUPPORTED
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_padding_on_either_side_leaves_the_losses_alone(tiny_phi3, left):
+    model = AutoModelForCausalLM.from_pretrained(tiny_phi3)
+    items = [{"input_ids": row.ids, "labels": row.labels} for row in rows()]
+    alone = torch.cat([token_losses(model, **PadToLongest(0)([item])) for item in items])
+
+    batch = PadToLongest(0, least=20, left=left)(items)
+
+    assert batch["input_ids"].shape == (5, 20)
+    torch.testing.assert_close(token_losses(model, **batch), alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_store_gives_back_what_was_put_in(tmp_path):
+    store = TokenStore(tmp_path / "rows", packed(rows(), 16), packed=True)
+
+    sequences = list(packed(rows(), 16))
+    assert [item["input_ids"] for item in store] == [list(one.ids) for one in sequences]
+    assert [item["position_ids"] for item in store] == [one.positions for one in sequences]
+    assert store.lengths == [len(one.ids) for one in sequences]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"strategy": "packing", "maxSeqLen": 128},
+        {"strategy": "join", "maxSeqLen": 64},
+        {"strategy": "join-sliding-window", "maxSeqLen": 64, "stride": 32},
+        {"strategy": "join-random", "maxSeqLen": 64, "loss": "all"},
+        {"padToMaxLen": True, "maxSeqLen": 64, "paddingSide": "left"},
+    ],
+    ids=lambda shape: shape.get("strategy", "padded"),
+)
+def test_an_adapter_learns_whatever_shape_its_rows_have(tiny_phi3, tmp_path, shape):
+    tune(tiny_phi3, tmp_path / "adapter", lora(training={"maxSteps": 20}), train=data_set(**shape))
+
+    report = json.loads((tmp_path / "adapter" / "training.json").read_text())
+    losses = [line["loss"] for line in report["log"] if "loss" in line]
+    assert losses[-1] < losses[0] * 0.7
+    assert report["data"]["rows"] == 12
+    assert report["data"]["sequences"] > 0
+
+
+def test_a_corpus_whose_every_sequence_is_dropped_is_refused(tiny_phi3, tmp_path):
+    with pytest.raises(FineTuneError, match="shorter than maxSeqLen"):
+        tune(tiny_phi3, tmp_path / "adapter", train=data_set(dropShortSequences=True))
