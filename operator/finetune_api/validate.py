@@ -12,7 +12,7 @@ from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provid
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
-from finetune_api.resource.systems import System
+from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_data import has_answer, preprocess_problems, template_columns
@@ -36,7 +36,8 @@ def schema_problem(item: Any) -> Problem:
     """One of pydantic's findings, in the resource's own words."""
     path = spec_path(item["loc"])
     if item["type"] == "extra_forbidden":
-        return Problem(path, "unknown field", "check the spelling with kubectl explain finetunejob.spec")
+        parent = ".".join(["spec", *(part for part in item["loc"][:-1] if isinstance(part, str))])
+        return Problem(path, "unknown field", f"check the spelling with kubectl explain finetunejob.{parent}")
     if item["type"] == "missing":
         return Problem(path, "required, but not given")
     return Problem(path, item["msg"].removeprefix("Value error, "))
@@ -54,6 +55,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
         yield from preprocess_problems(f"spec.dataConfigs[{index}].preprocess", config.preprocess)
     for index, system in enumerate(spec.systems):
         yield from _env_problems(f"spec.systems[{index}].env", system)
+        yield from _resource_problems(f"spec.systems[{index}].resources", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)
     yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
     for index in range(len(spec.passes)):
@@ -81,6 +83,15 @@ def _env_problems(path: str, system: System) -> Iterator[Problem]:
             yield Problem(f"{path}[{index}].name", f"{OWN_ENV_PREFIX}… is the operator's own", remedy)
         if variable.value is not None and variable.value_from is not None:
             yield Problem(f"{path}[{index}]", "value and valueFrom are both set", "keep one of the two")
+
+
+def _resource_problems(path: str, system: System) -> Iterator[Problem]:
+    """The API server would refuse the pod: only when its stage begins, after the passes before it."""
+    limits = system.resources.limits
+    for name, asked in system.resources.requests.items():
+        if name in limits and amount(asked) > amount(limits[name]):
+            message = f"{asked} is more than the limit of {limits[name]}"
+            yield Problem(f"{path}.requests.{name}", message, "lower it, or raise the limit")
 
 
 def _system_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:
@@ -117,7 +128,7 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
         yield Problem(
             f"{path}.input" if step.input else path,
             f"{step.path_name} works on {_article(wanted)}, but {source!r} makes {_article(products[source])}",
-            _input_remedy(step),
+            _input_remedy(step, products[source]),
         )
 
 
@@ -125,10 +136,10 @@ def _article(noun: str) -> str:
     return noun if noun == Product.FIGURES else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _input_remedy(step: Pass) -> str:
+def _input_remedy(step: Pass, given: Product) -> str:
     if step.merge_adapter_weights:
         return "put a tuning pass (lora, qlora…) before it, or name one by input"
-    if step.model_builder or isinstance(step.config, Tuning):
+    if given is Product.ADAPTER:
         return "put a mergeAdapterWeights pass before it, or name a model by input"
     return "name a pass that makes a model by input"
 

@@ -73,7 +73,7 @@ class OneOf(Model):
     def _exactly_one(self) -> Self:
         given = [name for name in self.variants if getattr(self, name) is not None]
         if len(given) != 1:
-            found = ", ".join(given) if given else "none"
+            found = ", ".join(type(self).model_fields[name].alias or name for name in given) or "none"
             msg = f"set exactly one of {', '.join(self.variant_aliases())}; found {found}"
             raise ValueError(msg)
         return self

@@ -1,5 +1,6 @@
 """spec.systems: the kinds of pod that passes run in."""
 
+from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -11,10 +12,22 @@ Quantity = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei)?$", max_length=32),
 ]
+_UNITS = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000)} | {
+    letter + suffix: Decimal(base) ** power
+    for power, letter in enumerate("KMGTPE", start=1)
+    for suffix, base in (("", 1000), ("i", 1024))
+    if letter + suffix != "K"  # 1000 is k
+}
 LabelText = Annotated[str, StringConstraints(max_length=317)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9.-]+(/[a-zA-Z0-9._-]+)?$", max_length=317)]
 ShortImage = Annotated[str, StringConstraints(max_length=512)]
+
+
+def amount(quantity: str) -> Decimal:
+    """What a quantity comes to: 500m → 0.5, 1Ki → 1024."""
+    number = quantity.rstrip("mkKMGTPEi")
+    return Decimal(number) * _UNITS[quantity.removeprefix(number)]
 
 
 class Accelerator(Model):

@@ -22,6 +22,7 @@ def test_a_misspelt_field_is_named_with_its_path():
     spec["passes"][0]["lora"]["rank"] = 8
 
     assert any("spec.passes[0].lora.rank: unknown field" in text for text in findings(spec))
+    assert any("kubectl explain finetunejob.spec.passes.lora)" in text for text in findings(spec))
 
 
 def test_two_sources_at_once_are_refused_by_name():
@@ -30,6 +31,13 @@ def test_two_sources_at_once_are_refused_by_name():
     [text] = findings(spec)
     assert text.startswith("spec.inputModel.source: set exactly one of huggingFace, s3, volume")
     assert "found s3, volume" in text
+
+
+def test_two_passes_in_one_are_named_as_the_manifest_writes_them():
+    spec = wire_spec(passes=[("tune", "gpu", "lora")])
+    spec["passes"][0]["mergeAdapterWeights"] = {}
+
+    assert findings(spec)[0].endswith("found lora, mergeAdapterWeights")
 
 
 def test_an_unknown_data_config_is_refused_with_the_known_ones():
@@ -74,7 +82,39 @@ def test_merging_without_an_adapter_is_refused():
 def test_exporting_an_adapter_is_refused():
     spec = wire_spec(passes=[("tune", "cpu", "lora"), ("int4", "cpu", "build")])
 
-    assert "modelBuilder works on a model, but 'tune' makes an adapter" in findings(spec)[0]
+    assert findings(spec) == [
+        "spec.passes[1]: modelBuilder works on a model, but 'tune' makes an adapter"
+        " (put a mergeAdapterWeights pass before it, or name a model by input)"
+    ]
+
+
+def test_tuning_an_export_is_refused_without_sending_it_to_a_merge():
+    spec = wire_spec(passes=[("int4", "cpu", "build"), ("tune", "gpu", "lora")])
+
+    assert findings(spec) == [
+        "spec.passes[1]: lora works on a model, but 'int4' makes an onnx (name a pass that makes a model by input)"
+    ]
+
+
+@pytest.mark.parametrize(("asked", "limit"), [("6Gi", "1Gi"), ("1Ti", "999G"), ("1500m", "1"), ("1.5", "1")])
+def test_asking_for_more_than_the_limit_is_refused(asked, limit):
+    spec = wire_spec()
+    spec["systems"][0]["resources"] = {"requests": {"memory": asked}, "limits": {"memory": limit}}
+
+    assert findings(spec) == [
+        f"spec.systems[0].resources.requests.memory: {asked} is more than the limit of {limit}"
+        " (lower it, or raise the limit)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit"), [("1Gi", "1Gi"), ("1000m", "1"), ("1k", "1Ki"), ("2E", "2Ei"), ("8", "8M")]
+)
+def test_asking_for_the_limit_or_less_is_right(asked, limit):
+    spec = wire_spec()
+    spec["systems"][0]["resources"] = {"requests": {"memory": asked}, "limits": {"memory": limit}}
+
+    assert findings(spec) == []
 
 
 def test_an_input_that_comes_later_is_refused():
