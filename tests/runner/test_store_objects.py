@@ -148,6 +148,7 @@ def test_a_missing_secret_is_named(place):
         open_with(place, credentialsSecretRef={"name": "absent"})
     assert caught.value.reason is Reason.AUTH_DENIED
     assert caught.value.path == "spec.store.s3.credentialsSecretRef"
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in caught.value.remedy
 
 
 def test_a_missing_key_of_a_secret_is_named(place):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_api.resource.locations import S3Location
+from finetune_runner.store.s3_errors import CREDENTIAL_KEYS
 from finetune_runner.store.secrets import optional_secret_value, secret_value
 
 DEFAULT_REGION = "us-east-1"
@@ -66,8 +67,8 @@ def _credentials(secret: str, secrets: Path, path: str) -> dict[str, str]:
     if not secret:
         return {}
     credentials = {
-        "aws_access_key_id": secret_value(secrets, secret, "AWS_ACCESS_KEY_ID", path),
-        "aws_secret_access_key": secret_value(secrets, secret, "AWS_SECRET_ACCESS_KEY", path),
+        "aws_access_key_id": secret_value(secrets, secret, "AWS_ACCESS_KEY_ID", path, keys=CREDENTIAL_KEYS),
+        "aws_secret_access_key": secret_value(secrets, secret, "AWS_SECRET_ACCESS_KEY", path, keys=CREDENTIAL_KEYS),
     }
     token = optional_secret_value(secrets, secret, "AWS_SESSION_TOKEN")
     return credentials | ({"aws_session_token": token} if token else {})

@@ -5,8 +5,15 @@ from pathlib import Path
 from finetune_api.failures import FineTuneError, Reason
 
 
-def secret_value(secrets: Path, name: str, key: str, path: str) -> str:
+def secret_value(secrets: Path, name: str, key: str, path: str, *, keys: str = "") -> str:
     """One key of a Secret, without surrounding white space.
+
+    Args:
+        secrets: folder with a folder for each Secret.
+        name: the Secret's name.
+        key: the key.
+        path: the reference's place in the spec.
+        keys: all keys the Secret needs, in words, where this one does not stand alone.
 
     Raises:
         FineTuneError: AuthDenied, when the secret or the key is missing or empty.
@@ -18,7 +25,7 @@ def secret_value(secrets: Path, name: str, key: str, path: str) -> str:
     raise FineTuneError(
         Reason.AUTH_DENIED,
         f"{there_is} in the job's namespace",
-        remedy=f"Create secret {name!r} with the key {key!r}, then create the job anew.",
+        remedy=f"Create secret {name!r} with {keys or f'the key {key!r}'}, then create the job anew.",
         path=path,
     )
 
