@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from finetune_api import export_options
 from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provider, input_name, system_name
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
@@ -152,18 +153,29 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
     if step.evaluate:
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
         yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
+        yield from _graph_problems(spec, step, path.rpartition(".")[0])
     if step.model_builder:
         yield from _builder_problems(spec, step, step.model_builder, path)
 
 
+def _graph_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:
+    """That an exported graph which is to be measured can be run, and answers."""
+    name = input_name(spec, spec.passes.index(step))
+    built = next((p for p in spec.passes if p.name == name and p.model_builder), None)
+    if built is None or built.model_builder is None:
+        return
+    provider = execution_provider(spec, built)
+    if provider not in export_options.RUN_HERE:
+        remedy = "measure the model before its export, or an export for the CPU"
+        yield Problem(path, f"{name!r} is made for {provider}, which the runner does not bring", remedy)
+    if not export_options.gives_logits(built.model_builder):
+        remedy = "measure the model before its export"
+        yield Problem(path, f"{name!r} lacks its embedding or its head, so it gives no answers", remedy)
+
+
 def _builder_problems(spec: FineTuneJobSpec, step: Pass, config: ModelBuilder, path: str) -> Iterator[Problem]:
-    if config.algorithm == "k_quant" and config.is_symmetric:
-        remedy = "leave it out, or use algorithm: rtn"
-        yield Problem(f"{path}.isSymmetric", "k_quant always rounds with zero points", remedy)
-    if config.precision == "fp16":
-        provider = execution_provider(spec, step)
-        if provider == "CPUExecutionProvider":
-            yield Problem(f"{path}.precision", f"fp16 does not run on {provider}", "use int4 or fp32")
+    for refusal in export_options.refusals(config, execution_provider(spec, step)):
+        yield Problem(f"{path}.{refusal.name}", refusal.message, refusal.remedy)
 
 
 def _data_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from finetune_api.export_options import ROUNDED
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import ModelBuilder
 from finetune_runner.data.prompt_file import carry_prompt
@@ -17,7 +18,13 @@ from finetune_runner.passes.child_process import ChildFailedError, run_logged
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
 from finetune_runner.passes.model_files import carry_notices
 
-BUILDER_PROVIDERS = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda"}
+BUILDER_PROVIDERS = {
+    "CPUExecutionProvider": "cpu",
+    "CUDAExecutionProvider": "cuda",
+    "DmlExecutionProvider": "dml",
+    "WebGpuExecutionProvider": "webgpu",
+    "NvTensorRTRTXExecutionProvider": "NvTensorRtRtx",
+}
 EXPECTED = ("model.onnx", "genai_config.json")
 CHILD = "finetune_runner.passes.onnx_export"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
@@ -49,17 +56,34 @@ def run(config: ModelBuilder, inputs: PassInputs, report: Report) -> PassResult:
 
 
 def builder_options(config: ModelBuilder, *, trust_remote_code: bool) -> list[str]:
-    """The builder's extra options. Those of int4 rounding are given only with int4: others would not have a use."""
-    options = [f"hf_remote={str(trust_remote_code).lower()}", "hf_token=false"]
-    if config.precision != "int4":
-        return options
-    return [
-        *options,
-        f"algo_config={config.algorithm}",
-        f"block_size={config.block_size}",
-        f"is_symmetric={str(config.is_symmetric is not False).lower()}",
-        f"accuracy_level={config.accuracy_level}",
-    ]
+    """The builder's extra options. Those of rounding are given only where weights are rounded."""
+    given: dict[str, object] = {
+        "hf_remote": trust_remote_code,
+        "hf_token": False,
+        "exclude_embeds": config.exclude_embeds,
+        "exclude_lm_head": config.exclude_lm_head,
+        "enable_cuda_graph": config.enable_cuda_graph,
+    }
+    if config.precision in ROUNDED:
+        given |= _rounding_options(config)
+    return [f"{name}={_text(value)}" for name, value in (given | config.extra_options).items()]
+
+
+def _rounding_options(config: ModelBuilder) -> dict[str, object]:
+    given = {
+        "algo_config": config.algorithm,
+        "block_size": config.block_size,
+        "is_symmetric": config.is_symmetric is not False,
+        "use_qdq": config.use_qdq,
+        "accuracy_level": config.accuracy_level,
+        "op_types_to_quantize": "/".join(config.op_types_to_quantize) or None,
+        "nodes_to_exclude": ",".join(config.nodes_to_exclude) or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _request(config: ModelBuilder, inputs: PassInputs, cache: str) -> dict[str, object]:

@@ -26,8 +26,8 @@ def export(*, model: str, output: str, cache: str, precision: str, provider: str
         model: the transformers directory.
         output: where model.onnx, genai_config.json and the tokenizer go.
         cache: scratch.
-        precision: int4, fp16 or fp32.
-        provider: the builder's name of an execution provider: cpu or cuda.
+        precision: int4, int8, fp16, bf16 or fp32.
+        provider: the builder's name of an execution provider: cpu, cuda, dml, webgpu or NvTensorRtRtx.
         options: the builder's extra options, as key=value.
     """
     # Importing it takes seconds and changes sys.path.

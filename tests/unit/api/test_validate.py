@@ -265,3 +265,46 @@ def test_an_optimizer_that_needs_an_accelerator_is_refused_without_one():
         "spec.passes[0].lora.training.optim: paged_adamw_32bit needs an accelerator, and system 'cpu' has none"
         " (use adamw_torch, or another system)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"precision": "fp16"}, "precision: fp16 does not run on CPUExecutionProvider (use int4 or int8 or fp32)"),
+        (
+            {"executionProvider": "NvTensorRTRTXExecutionProvider"},
+            "precision: int4 does not run on NvTensorRTRTXExecutionProvider (use fp16 or bf16)",
+        ),
+        ({"precision": "fp32", "nodesToExclude": ["/lm_head/MatMul"]}, "nodesToExclude: has no effect with fp32"),
+        ({"useQdq": True}, "useQdq: has no effect with algorithm: k_quant (use algorithm: default)"),
+        ({"opTypesToQuantize": ["Gather"]}, "opTypesToQuantize: Gather has no effect with algorithm: k_quant"),
+        ({"precision": "int8", "useQdq": True, "algorithm": "default"}, "useQdq: int8 has no QDQ form"),
+        ({"enableCudaGraph": True}, "enableCudaGraph: has no effect on CPUExecutionProvider"),
+        ({"extraOptions": {"block_size": "64"}}, "extraOptions[block_size]: is a field of its own (set blockSize)"),
+        ({"extraOptions": {"config_only": "1"}}, "extraOptions[config_only]: is not taken: no model would be exported"),
+        ({"extraOptions": {"fuse_qvk": "1"}}, "no such option (did you mean fuse_qkv?)"),
+    ],
+)
+def test_an_export_that_cannot_be_or_an_option_without_effect_is_refused(fields, said):
+    spec = wire_spec([("int4", "cpu", "build")])
+    spec["passes"][0]["modelBuilder"] = fields
+
+    [text] = findings(spec)
+    assert text.startswith("spec.passes[0].modelBuilder.")
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"executionProvider": "DmlExecutionProvider"}, "'int4' is made for DmlExecutionProvider"),
+        ({"excludeLmHead": True}, "'int4' lacks its embedding or its head"),
+    ],
+)
+def test_measuring_a_graph_that_cannot_be_run_here_is_refused(fields, said):
+    spec = wire_spec([("int4", "cpu", "build"), ("check", "cpu", "evaluate")])
+    spec["passes"][0]["modelBuilder"] = fields
+
+    [text] = findings(spec)
+    assert text.startswith("spec.passes[1]: ")
+    assert said in text
