@@ -80,9 +80,8 @@ cluster-up: ## A single-node Kubernetes and an S3 server on this machine (NAME=d
 	$(CLUSTER) up --name $(or $(NAME),demo)
 
 .PHONY: cluster-down
-cluster-down: ## Stop the clusters `demo` and `test` and remove their state.
-	$(CLUSTER) down --name demo --purge
-	$(CLUSTER) down --name test --purge
+cluster-down: ## Stop the clusters and remove their state (NAME=one of them; default: demo and test).
+	for name in $(or $(NAME),demo test); do $(CLUSTER) down --name $$name --purge || exit; done
 
 .PHONY: clean
 clean: cluster-down ## Also remove images, the environment for tests, .venv and .demo. Built programs stay in the cache.

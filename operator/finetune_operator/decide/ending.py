@@ -30,6 +30,7 @@ def failed_status(status: FineTuneJobStatus, observed: Observed, failure: Failur
         "passes": passes,
         "prepare": _prepare_at_failure(status.prepare),
         "failure": failure,
+        "progress": status.progress if status.progress and status.progress.pass_ == failure.pass_ else None,
         "completion_time": timestamp(observed.now),
     }
     status = status.model_copy(update=changes)

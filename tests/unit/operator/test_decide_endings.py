@@ -2,6 +2,8 @@ import pytest
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
+from finetune_api.resource.status import Progress
+from finetune_operator.observed import Reading
 from operator_world import World, failure, message
 
 
@@ -186,3 +188,17 @@ def test_a_job_that_is_being_deleted_is_left_alone() -> None:
 
     decision = decide(replace(seen, deleting=True), world.settings)
     assert (decision.actions, decision.status) == ((), seen.status)
+
+
+def test_a_failed_job_shows_no_progress_of_a_pass_that_did_not_fail() -> None:
+    world = World(committed={0})
+    world.round()
+    world.succeed()
+    world.round()
+    pod = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{pod}", Progress.model_validate({"pass": "merge", "percent": 100})),)
+    world.round()
+    assert world.status.progress.percent == 100
+    world.fail_job(17, message("stage", {0, 1}, 3, failure=failure(Reason.EXPORT_FAILED, index=2)))
+    world.round()
+    assert world.status.progress is None
