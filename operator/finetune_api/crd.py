@@ -21,9 +21,9 @@ COLUMNS = (
     ("Phase", "string", ".status.phase", 0),
     ("Pass", "string", ".status.currentPass", 0),
     ("Progress", "integer", ".status.progress.percent", 0),
-    ("Reason", "string", ".status.failure.reason", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Artifact", "string", ".status.artifacts[0].uri", 1),
+    ("Reason", "string", ".status.failure.reason", 1),
 )
 
 

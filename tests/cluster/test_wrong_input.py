@@ -36,7 +36,7 @@ FOUND_IN_THE_SPEC = {
         *("InvalidSpec", "spec.dataConfigs[0].preprocess.textTemplate", ("phrase", "text, tone")),
     ),
     "merge-without-adapter": Mistake(
-        *("passes.0", manifests.merge()), *("InvalidSpec", "spec.passes[0]", ("adapter", "put a tuning pass (lora, qlora"))
+        *("passes.0", manifests.merge()), *("InvalidSpec", "spec.passes[0]", ("adapter", "a tuning pass (lora"))
     ),
     "unknown-evaluator": Mistake(
         *("passes.1", manifests.check(evaluate={"evaluator": "taste", "data": "heldout"})),
