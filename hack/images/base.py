@@ -12,10 +12,10 @@ from images.talk import step
 
 SUITE = "bookworm"
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
-ARCHIVE = "http://deb.debian.org/debian"
-# debootstrap copies resolv.conf and hostname from the machine; /dev is the container runtime's.
+# debootstrap copies resolv.conf and hostname and notes the archive of this machine; /dev is the container runtime's.
 REMOVED = (
-    "etc/resolv.conf", "etc/hostname", "dev/*", "var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*",
+    "etc/resolv.conf", "etc/hostname", "etc/apt/sources.list",
+    "dev/*", "var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*",
     "usr/share/man/*", "usr/share/info/*", "usr/share/locale/*",
 )  # fmt: skip
 RECIPE_VERSION = 1
@@ -23,7 +23,7 @@ RECIPE_VERSION = 1
 
 def reference() -> str:
     """The image's name, which changes with its recipe only."""
-    recipe = json.dumps([SUITE, PACKAGES, ARCHIVE, REMOVED, RECIPE_VERSION])
+    recipe = json.dumps([SUITE, PACKAGES, REMOVED, RECIPE_VERSION])
     return f"localhost/finetune-base:{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
@@ -49,15 +49,14 @@ def make(wanted: str) -> None:
 
 def bootstrap(root: Path) -> None:
     include = f"--include={','.join(PACKAGES)}"
-    run(["debootstrap", "--variant=minbase", include, SUITE, root, archive_of_this_machine()])
-    (root / "etc/apt/sources.list").write_text(f"deb {ARCHIVE} {SUITE} main\n")
+    run(["debootstrap", "--variant=minbase", include, SUITE, root, *archive_of_this_machine()])
 
 
-def archive_of_this_machine() -> str:
-    """Where the machine's own apt finds the suite: behind a mirror the public archive is out of reach."""
+def archive_of_this_machine() -> list[str]:
+    """Where the machine's own apt finds the suite, which may reach a mirror only; else debootstrap's default."""
     sites = run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(SITE)"])
-    found = (line.split()[2] for line in sites.splitlines() if line.startswith(f"{SUITE} main "))
-    return next(found, ARCHIVE)
+    found = [line.split()[2] for line in sites.splitlines() if line.startswith(f"{SUITE} main ")]
+    return found[:1]
 
 
 def trim(root: Path) -> None:
