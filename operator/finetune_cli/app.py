@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "passes": "List the passes with their fields.",
+    "preview": "Show what a model would be trained on.",
     "run": "Run a job on this machine, without a cluster.",
     "schema": "Print the JSON schema that editors use.",
     "validate": "Check manifests, all that can be checked without a cluster.",

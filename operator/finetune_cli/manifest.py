@@ -68,6 +68,27 @@ def read(file: IO[bytes], name: str) -> Found:
     return found
 
 
+def read_one(file: IO[bytes], name: str, wanted: str) -> Manifest:
+    """One valid job of a file.
+
+    Args:
+        file: opened for reading bytes.
+        name: how to call it in messages.
+        wanted: the job's name; may be empty where the file holds one.
+
+    Raises:
+        ClickException: there is no such job, or it is not valid.
+    """
+    found = read(file, name)
+    jobs = [job for job in found.jobs if not wanted or job.name == wanted]
+    if len(jobs) != 1:
+        there_is = ", ".join(job.name for job in found.jobs)
+        raise click.UsageError(f"{name} holds {there_is}; say which by --name")
+    if not jobs[0].valid:
+        raise click.ClickException("\n".join(f"{name}: {problem}" for problem in jobs[0].problems))
+    return jobs[0]
+
+
 def checked(documents: list[Any]) -> Found:
     """The FineTuneJobs among documents, checked."""
     jobs, others = [], []

@@ -7,6 +7,7 @@ from finetune_api.cache_key import digest_of
 from finetune_api.resource.data import DataConfig
 from finetune_runner.data.examples import build_examples, distinct
 from finetune_runner.job import Job
+from finetune_runner.layout import PodLayout
 from finetune_runner.prepared import PreparedData
 from finetune_runner.sources import rows as row_files
 from finetune_runner.sources.opening import open_source
@@ -20,9 +21,7 @@ def resolve(job: Job, index: int) -> PreparedData:
         FineTuneError: DatasetInvalid, AuthDenied, HubUnavailable or StoreUnavailable.
     """
     config, path = job.spec.data_configs[index], f"spec.dataConfigs[{index}]"
-    source = _source(job, config, path)
-    pinned = source.resolve(_wanted(config))
-    rows = _fetched(source, pinned, config, path, job.layout.folder("prepare", "data", config.name))
+    pinned, rows = current(config, job.layout, path)
     examples = build_examples(rows, config.preprocess, f"{path}.preprocess")
     return PreparedData(
         name=config.name,
@@ -31,6 +30,22 @@ def resolve(job: Job, index: int) -> PreparedData:
         rows=len(rows),
         distinct=sum(1 for _ in distinct(examples)),
     )
+
+
+def current(config: DataConfig, layout: PodLayout, path: str) -> tuple[Pinned, list[row_files.Row]]:
+    """A data config's rows as they are now.
+
+    Args:
+        config: says where from.
+        layout: where secrets, volumes and scratch space are.
+        path: its place in the spec, such as spec.dataConfigs[0].
+
+    Raises:
+        FineTuneError: DatasetInvalid, AuthDenied, HubUnavailable or StoreUnavailable.
+    """
+    source = _source(config, layout, path)
+    pinned = source.resolve(_wanted(config))
+    return pinned, _fetched(source, pinned, config, path, layout.folder("prepare", "data", config.name))
 
 
 def read(job: Job, prepared: PreparedData) -> list[row_files.Row]:
@@ -42,7 +57,7 @@ def read(job: Job, prepared: PreparedData) -> list[row_files.Row]:
     names = [config.name for config in job.spec.data_configs]
     index = names.index(prepared.name)
     config, path = job.spec.data_configs[index], f"spec.dataConfigs[{index}]"
-    source = _source(job, config, path)
+    source = _source(config, job.layout, path)
     rows = _fetched(source, prepared.source, config, path, job.layout.folder("data", config.name))
     if rows_digest(rows) != prepared.digest:
         raise changed("dataset", prepared.source.uri, source.path)
@@ -54,8 +69,8 @@ def rows_digest(rows: Sequence[row_files.Row]) -> str:
     return digest_of(list(rows))
 
 
-def _source(job: Job, config: DataConfig, path: str) -> Source:
-    return open_source(config.source, kind="dataset", layout=job.layout, path=f"{path}.source")
+def _source(config: DataConfig, layout: PodLayout, path: str) -> Source:
+    return open_source(config.source, kind="dataset", layout=layout, path=f"{path}.source")
 
 
 def _wanted(config: DataConfig) -> row_files.Wanted:

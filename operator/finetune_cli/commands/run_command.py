@@ -11,28 +11,10 @@ import click
 from finetune_api.failures import SIGTERM_EXIT
 from finetune_api.messages import JobDocument
 from finetune_cli import manifest
+from finetune_cli.options import mapped_options
 
 if TYPE_CHECKING:
     from finetune_cli.local.chain import Result
-
-
-class NamedFolder(click.ParamType[tuple[str, Path]]):
-    """name=folder; the folder exists."""
-
-    name = "NAME=FOLDER"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
-        if isinstance(value, tuple):
-            return value
-        name, equals, folder = str(value).partition("=")
-        if not (name and equals and folder):
-            self.fail(f"{value!r} is not NAME=FOLDER", param, ctx)
-        if not Path(folder).is_dir():
-            self.fail(f"there is no folder {folder!r}", param, ctx)
-        return name, Path(folder)
-
-
-NAMED = NamedFolder()
 
 
 @click.command()
@@ -45,9 +27,7 @@ NAMED = NamedFolder()
     show_default=True,
     help="Holds store, output, logs and scratch space.",
 )
-@click.option("--mount", "mounts", type=NAMED, multiple=True, help="Folder that stands for a claim.")
-@click.option("--secret", "secrets", type=NAMED, multiple=True, help="Folder that stands for a secret, one file a key.")
-@click.option("--config-map", "config_maps", type=NAMED, multiple=True, help="Folder that stands for a config map.")
+@mapped_options
 @click.option("--as-written", is_flag=True, help="Use spec.store and spec.output instead of the folder.")
 @click.option("--no-accelerator", is_flag=True, help="Compute every pass on the CPU.")
 def command(
@@ -71,7 +51,7 @@ def command(
     from finetune_cli.local.pod_root import Mapped  # noqa: PLC0415
     from finetune_runner.interruption import Interrupted, raise_on_sigterm  # noqa: PLC0415
 
-    job = _chosen(manifest.read(file, file.name), file.name, name)
+    job = manifest.read_one(file, file.name, name)
     assert job.spec is not None  # noqa: S101  it is valid
     _tell_what_is_left_out(job)
     spec = local_spec(job.spec, job.name, as_written=as_written, accelerator=not no_accelerator)
@@ -82,16 +62,6 @@ def command(
         return _run(job, spec, folder.resolve(), mapped)
     except Interrupted:
         return SIGTERM_EXIT
-
-
-def _chosen(found: manifest.Found, file: str, name: str) -> manifest.Manifest:
-    jobs = [job for job in found.jobs if not name or job.name == name]
-    if len(jobs) != 1:
-        there_is = ", ".join(job.name for job in found.jobs)
-        raise click.UsageError(f"{file} holds {there_is}; say which by --name")
-    if not jobs[0].valid:
-        raise click.ClickException("\n".join(f"{file}: {problem}" for problem in jobs[0].problems))
-    return jobs[0]
 
 
 def _tell_what_is_left_out(job: manifest.Manifest) -> None:

@@ -27,10 +27,11 @@ class Reference:
 
 def references(spec: FineTuneJobSpec) -> list[Reference]:
     """All that a spec's sources, store, output and environment refer to; systems' volumes are not among them."""
-    return list(_within(spec, "spec"))
+    return list(within(spec, "spec"))
 
 
-def _within(value: object, path: str) -> Iterator[Reference]:
+def within(value: object, path: str) -> Iterator[Reference]:
+    """What a part of a spec refers to; path is its place."""
     if isinstance(value, VolumeLocation):
         yield Reference("claim", value.claim_name, (), f"{path}.claimName")
     elif isinstance(value, SecretReference):
@@ -41,7 +42,7 @@ def _within(value: object, path: str) -> Iterator[Reference]:
         yield Reference("config map", value.name, (value.key,), path)
     elif isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            yield from _within(getattr(value, name), f"{path}.{field.alias or name}")
+            yield from within(getattr(value, name), f"{path}.{field.alias or name}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _within(item, f"{path}[{index}]")
+            yield from within(item, f"{path}[{index}]")

@@ -18,6 +18,9 @@ class Statistics:
     """Usable ones, duplicates included."""
     bad_rows: int = 0
     distinct: int = 0
+    """Those that are left when duplicates and held-out ones are gone."""
+    held_out: int = 0
+    """Distinct rows that evalFraction keeps out of training."""
     sequences: int = 0
     tokens: int = 0
     counted_tokens: int = 0
@@ -28,7 +31,7 @@ class Statistics:
     @property
     def duplicates(self) -> int:
         """Rows whose text another one has too."""
-        return self.rows - self.distinct
+        return self.rows - self.distinct - self.held_out
 
     def count_rows(self, items: Iterable[T]) -> Iterator[T]:
         for item in items:
@@ -38,6 +41,11 @@ class Statistics:
     def count_distinct(self, items: Iterable[T]) -> Iterator[T]:
         for item in items:
             self.distinct += 1
+            yield item
+
+    def count_held_out(self, items: Iterable[T]) -> Iterator[T]:
+        for item in items:
+            self.held_out += 1
             yield item
 
     def count_truncated(self, items: Iterable[Encoded]) -> Iterator[Encoded]:

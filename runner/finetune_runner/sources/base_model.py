@@ -17,6 +17,7 @@ CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 PATTERNS = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 CODE_PATTERN = "*.py"
+WEIGHTS = ".safetensors"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 PREPARE_READS = (CONFIG, INDEX)
 
@@ -76,8 +77,23 @@ def fetch(model: InputModel, pinned: Pinned, layout: PodLayout, target: Path) ->
     open_base(model, layout).fetch(pinned, pinned.files, target)
 
 
+def fetch_tokenizer(model: InputModel, layout: PodLayout, target: Path) -> None:
+    """Downloads all of the model but its weights, as it is now.
+
+    Raises:
+        FineTuneError: ModelNotFound, AuthDenied, HubUnavailable or StoreUnavailable.
+    """
+    source = open_base(model, layout)
+    pinned = source.resolve(lambda name: _is_small(name, code=model.trust_remote_code))
+    source.fetch(pinned, pinned.files, target)
+
+
+def _is_small(name: str, *, code: bool) -> bool:
+    return is_wanted(name, code=code) and not name.endswith(WEIGHTS)
+
+
 def weight_files(pinned: Pinned) -> list[PinnedFile]:
-    return [file for file in pinned.files if file.path.endswith(".safetensors")]
+    return [file for file in pinned.files if file.path.endswith(WEIGHTS)]
 
 
 def _check_config(config: Mapping[str, Any], pinned: Pinned, path: str, *, trust_remote_code: bool) -> None:

@@ -1,6 +1,6 @@
-"""The rows of a tuning pass: split, tokenised onto disk, and collated."""
+"""The rows of a tuning pass on disk, and how they are collated."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.data import Preprocess
 from finetune_api.resource.passes import Tuning
-from finetune_runner.data.examples import Example, split_held_out
-from finetune_runner.data.rendering import render, sequences
+from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.data.statistics import Statistics
+from finetune_runner.data.tuning_rows import tuning_rows
 from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs
 from finetune_runner.training.batches import PadToLongest
 from finetune_runner.training.token_store import TokenStore
@@ -27,7 +27,7 @@ class TrainingRows:
 
 
 def training_rows(config: Tuning, inputs: PassInputs, tokenizer: Any, scratch: Path) -> TrainingRows:
-    """Training and held-out rows as tokens. A split leaves no duplicates; rows of evalData are taken as they are.
+    """Training and held-out rows as tokens on disk.
 
     Args:
         config: of the pass.
@@ -38,16 +38,12 @@ def training_rows(config: Tuning, inputs: PassInputs, tokenizer: Any, scratch: P
     Raises:
         FineTuneError: DatasetInvalid.
     """
-    data, statistics = inputs.data[TRAIN_DATA], Statistics()
-    train, held_out = _split(config, inputs, lambda: _examples(data, tokenizer))
-    trained = _stored(scratch / "train", lambda: statistics.count_distinct(train), data, tokenizer, statistics)
-    statistics.rows = sum(1 for _ in data.rows)
+    made = tuning_rows(config, inputs.data, tokenizer, inputs.path)
+    data = inputs.data[TRAIN_DATA]
+    trained = _stored(scratch / "train", made.train, data)
     _check(trained, data, inputs)
-    if EVAL_DATA in inputs.data:
-        data = inputs.data[EVAL_DATA]
-        held_out = _examples(data, tokenizer)
-    kept = _stored(scratch / "held-out", lambda: held_out, data, tokenizer, Statistics())
-    return TrainingRows(trained, kept, statistics)
+    kept = _stored(scratch / "held-out", made.held_out, inputs.data.get(EVAL_DATA, data))
+    return TrainingRows(trained, kept, made.statistics)
 
 
 def collator(preprocess: Preprocess, pad: int) -> PadToLongest:
@@ -60,25 +56,8 @@ def collator(preprocess: Preprocess, pad: int) -> PadToLongest:
     )
 
 
-def _split(
-    config: Tuning, inputs: PassInputs, examples: Callable[[], Iterable[Example]]
-) -> tuple[Iterator[Example], Iterator[Example]]:
-    try:
-        return split_held_out(examples, config.eval_fraction, config.training.seed)
-    except ValueError as error:
-        raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{inputs.path}.evalFraction") from error
-
-
-def _examples(data: DataSet, tokenizer: Any) -> Iterator[Example]:
-    return render(data.rows, data.config.preprocess, tokenizer, f"spec.dataConfigs[{data.config.name}].preprocess")
-
-
-def _stored(
-    file: Path, examples: Callable[[], Iterable[Example]], data: DataSet, tokenizer: Any, statistics: Statistics
-) -> TokenStore:
-    preprocess = data.config.preprocess
-    made = sequences(examples, preprocess, tokenizer, statistics)
-    return TokenStore(file, made, packed=preprocess.strategy == PACKING)
+def _stored(file: Path, made: Iterable[TokenSequence], data: DataSet) -> TokenStore:
+    return TokenStore(file, made, packed=data.config.preprocess.strategy == PACKING)
 
 
 def _check(trained: TokenStore, data: DataSet, inputs: PassInputs) -> None:

@@ -1,13 +1,24 @@
-"""What training would see can be looked at, without torch."""
+"""What training would see can be looked at, without torch. A word is a token, so is a space or a line end."""
 
 import subprocess
 import sys
 
+import pytest
+
+from finetune_api.failures import FineTuneError
 from finetune_api.resource.data import DataConfig
-from finetune_runner.data.preview import preview
+from finetune_api.resource.passes import Lora
+from finetune_runner.data.file_tokenizer import FileTokenizer
+from finetune_runner.data.preview import preview_data, preview_pass
+from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet
 from word_tokenizer import write_tokenizer
 
 ROWS = [{"q": "a", "a": "b"}, {"q": "a", "a": "b"}, {"q": "c d e f g h i", "a": "b"}]
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory):
+    return FileTokenizer(write_tokenizer(tmp_path_factory.mktemp("llama"), "llama"))
 
 
 def config(**preprocess):
@@ -15,20 +26,59 @@ def config(**preprocess):
     return DataConfig.model_validate(wire | {"preprocess": {"textTemplate": "Say {q}\n{a}", **preprocess}})
 
 
-def test_a_sample_shows_what_counts(tmp_path):
-    shown = preview(ROWS, config(), write_tokenizer(tmp_path, "llama"), limit=1)
+def test_a_sample_shows_what_counts(llama):
+    shown = preview_data(ROWS, config(), llama, limit=1)
 
     [sample] = shown.samples
-    assert [counted for _, counted in sample.pieces] == [False, True]
-    assert [text.split() for text, _ in sample.pieces] == [["<s>", "Say", "a"], ["b", "</s>"]]
-    assert sample.tokens == 7
+    assert sample.rows == [[("<s>Say a\n", False), ("b</s>", True)]]
+    assert sample.labels == [-100] * 5 + sample.ids[5:]
+    assert len(sample.ids) == 7
 
 
-def test_statistics_are_about_all_rows(tmp_path):
-    statistics = preview(ROWS, config(maxSeqLen=12), write_tokenizer(tmp_path, "llama"), limit=1).statistics
+def test_packed_rows_stand_by_themselves(llama):
+    rows = [{"q": "a", "a": "b"}, {"q": "c", "a": "d"}]
+
+    [sample] = preview_data(rows, config(strategy="packing"), llama, limit=1).samples
+
+    assert sample.rows == [[("<s>Say a\n", False), ("b</s>", True)], [("<s>Say c\n", False), ("d</s>", True)]]
+
+
+def test_statistics_are_about_all_rows(llama):
+    statistics = preview_data(ROWS, config(maxSeqLen=12), llama, limit=1).statistics
 
     assert (statistics.rows, statistics.duplicates, statistics.sequences) == (3, 1, 2)
     assert (statistics.tokens, statistics.counted_tokens, statistics.truncated) == (7 + 12, 2 + 2, 1)
+
+
+def tuning(**fields):
+    return Lora.model_validate({"trainData": "x", **fields})
+
+
+def test_of_a_pass_the_held_out_rows_are_no_duplicates_and_not_among_its_sequences(llama):
+    rows = [{"q": letter, "a": "b"} for letter in "abcdefgh"]
+    data = {TRAIN_DATA: DataSet(config(), rows + rows[:3])}
+
+    shown = preview_pass(tuning(evalFraction=0.25), data, llama, "spec.passes[0].lora", limit=99)
+
+    found = shown.statistics
+    assert (found.rows, found.distinct, found.held_out, found.duplicates) == (11, 6, 2, 3)
+    assert (found.sequences, len(shown.samples)) == (6, 6)
+    assert (shown.held_out.sequences, shown.held_out.tokens) == (2, 14)
+
+
+def test_rows_of_eval_data_are_taken_as_they_are(llama):
+    data = {TRAIN_DATA: DataSet(config(), ROWS), EVAL_DATA: DataSet(config(), ROWS)}
+
+    shown = preview_pass(tuning(evalData="x"), data, llama, "spec.passes[0].lora", limit=0)
+
+    assert (shown.statistics.distinct, shown.statistics.held_out, shown.samples) == (2, 0, [])
+    assert shown.held_out.sequences == 3
+
+
+def test_a_row_that_cannot_be_split_is_refused_with_its_place(llama):
+    data = {TRAIN_DATA: DataSet(config(), ROWS[:2])}
+    with pytest.raises(FineTuneError, match=r"spec\.passes\[0\]\.lora\.evalFraction: 1 distinct rows"):
+        preview_pass(tuning(evalFraction=0.5), data, llama, "spec.passes[0].lora", limit=1)
 
 
 def test_neither_torch_nor_transformers_is_imported(tmp_path):
@@ -36,9 +86,10 @@ def test_neither_torch_nor_transformers_is_imported(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
         "from finetune_api.resource.data import DataConfig\n"
-        "from finetune_runner.data.preview import preview\n"
+        "from finetune_runner.data.file_tokenizer import FileTokenizer\n"
+        "from finetune_runner.data.preview import preview_data\n"
         f"config = DataConfig.model_validate({config().to_wire()!r})\n"
-        f"assert preview({ROWS!r}, config, Path({str(tmp_path)!r}), 2).samples\n"
+        f"assert preview_data({ROWS!r}, config, FileTokenizer(Path({str(tmp_path)!r})), 2).samples\n"
         "assert not {'torch', 'transformers', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

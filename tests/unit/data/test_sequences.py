@@ -6,13 +6,10 @@ A word is a token; so is a space, written _, and a line end, written /. What cou
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.data import DataConfig
-from finetune_runner.data.file_tokenizer import FileTokenizer
-from finetune_runner.data.rendering import render, sequences
-from finetune_runner.data.statistics import Statistics
-from word_tokenizer import write_tokenizer
+from spelling import spelled
 
-PATH = "spec.dataConfigs[0].preprocess"
+__all__ = ["spelled"]
+
 PAIR = {"pair": {"inputColumn": "in", "outputColumn": "out"}}
 CHAT = [
     {"role": "user", "content": "hi"},
@@ -20,42 +17,6 @@ CHAT = [
     {"role": "user", "content": "more"},
     {"role": "assistant", "content": "no"},
 ]
-
-
-def config(**preprocess) -> DataConfig:
-    return DataConfig.model_validate(
-        {"name": "x", "source": {"configMap": {"name": "x", "key": "x"}}} | {"preprocess": preprocess}
-    )
-
-
-@pytest.fixture(scope="session")
-def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokenizers")
-    return lambda kind: write_tokenizer(folder / kind, kind)
-
-
-@pytest.fixture
-def spelled(written):
-    """The sequences of rows, spelled out."""
-
-    def spell(kind, rows, **preprocess):
-        return [text for text, _ in made(kind, rows, **preprocess)]
-
-    def made(kind, rows, **preprocess):
-        tokenizer, shape = FileTokenizer(written(kind)), config(**preprocess).preprocess
-        examples = list(render(rows, shape, tokenizer, PATH))
-        found = list(sequences(lambda: examples, shape, tokenizer, Statistics()))
-        return [(_spell(tokenizer, s), s) for s in found]
-
-    spell.made = made
-    return spell
-
-
-def _spell(tokenizer, sequence) -> str:
-    names = {" ": "_", "\n": "/"}
-    words = [tokenizer.backend.id_to_token(token) for token in sequence.ids]
-    words = [names.get(word, word) for word in words]
-    return " ".join(f"[{w}]" if c else w for w, c in zip(words, sequence.counts, strict=True))
 
 
 TEXT = {"textTemplate": "Say : {in}\n{out}"}
@@ -135,7 +96,9 @@ def test_random_sequences_begin_at_rows_and_are_the_same_with_one_seed(spelled):
 
 
 def test_packed_rows_stay_whole_and_their_positions_restart(spelled):
-    [(text, sequence), (rest, _)] = spelled.made("llama", ROWS, textColumns=["text"], strategy="packing", maxSeqLen=8)
+    [(text, sequence), (rest, _)] = spelled.with_sequences(
+        "llama", ROWS, textColumns=["text"], strategy="packing", maxSeqLen=8
+    )
 
     assert text == "<s> [a] [_] [b] [</s>] <s> [c] [</s>]"
     assert sequence.positions == [0, 1, 2, 3, 4, 0, 1, 2]
