@@ -25,8 +25,9 @@ CHAT = [
 ]
 LLAMA = {
     "chat": {
-        "chatTemplate": "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ 'user ' + m.content + '\n' }}"
-        "{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
+        "chatTemplate": "{{ bos_token }}{% for m in messages %}"
+        "{% if m.role == 'user' %}{{ 'user ' + m.content + '\n' }}{% else %}{{ m.content + eos_token }}{% endif %}"
+        "{% endfor %}"
     }
 }
 OWN = {"chat": {}}
