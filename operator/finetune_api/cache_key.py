@@ -37,6 +37,7 @@ def pass_key(
     inputs: Mapping[str, str],
     data: Mapping[str, str],
     libraries: Mapping[str, str],
+    only_job: str = "",
 ) -> str:
     """The cache key of one pass: 32 hex digits (128 bits).
 
@@ -46,6 +47,7 @@ def pass_key(
         inputs: role (input, base) to the cache key of the pass it works on, or the base model's digest.
         data: role (train_data, eval_data, data) to the digest of the rows.
         libraries: name to version of the libraries that decide the output.
+        only_job: UID of the job that alone shall find the output; empty: whoever asks for the same.
     """
     document = {
         "kind": kind,
@@ -55,4 +57,6 @@ def pass_key(
         "data": data,
         "libraries": libraries,
     }
+    if only_job:
+        document["onlyJob"] = only_job
     return digest_of(document)[:CACHE_KEY_CHARS]

@@ -21,6 +21,9 @@ PRECISIONS: dict[str, tuple[str, ...]] = {
 RUN_HERE = frozenset({"CPUExecutionProvider", "CUDAExecutionProvider"})
 """Providers that the runner images bring, so that evaluate can run a graph made for them."""
 
+NEEDS_ACCELERATOR = frozenset({"CUDAExecutionProvider"})
+"""Of these: providers whose graphs don't run without one."""
+
 ROUNDED = ("int4", "int8")
 """Precisions for which weights are rounded in blocks."""
 

@@ -168,9 +168,18 @@ def _graph_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Pr
     if provider not in export_options.RUN_HERE:
         remedy = "measure the model before its export, or an export for the CPU"
         yield Problem(path, f"{name!r} is made for {provider}, which the runner does not bring", remedy)
+    elif provider in export_options.NEEDS_ACCELERATOR and not _has_accelerator(spec, step):
+        message = f"{name!r} is made for {provider}, and system {system_name(spec, step)!r} has no accelerator"
+        yield Problem(path, message, "run it on a system with one, or measure the model before its export")
     if not export_options.gives_logits(built.model_builder):
         remedy = "measure the model before its export"
         yield Problem(path, f"{name!r} lacks its embedding or its head, so it gives no answers", remedy)
+
+
+def _has_accelerator(spec: FineTuneJobSpec, step: Pass) -> bool:
+    """Whether the pass's system has one; true where the system is unknown, which is another finding."""
+    system = next((s for s in spec.systems if s.name == system_name(spec, step)), None)
+    return system is None or system.accelerator is not None
 
 
 def _builder_problems(spec: FineTuneJobSpec, step: Pass, config: ModelBuilder, path: str) -> Iterator[Problem]:
@@ -206,9 +215,8 @@ def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, pa
         yield Problem(f"{path}.extra[{refusal.name}]", refusal.message, refusal.remedy)
     if training.warmup_steps and training.warmup_ratio:
         yield Problem(f"{path}.warmupRatio", "set together with warmupSteps", "choose one of the two")
-    system = next((s for s in spec.systems if s.name == system_name(spec, step)), None)
-    if training.needs_accelerator and system and not system.accelerator:
-        message = f"{training.optim} needs an accelerator, and system {system.name!r} has none"
+    if training.needs_accelerator and not _has_accelerator(spec, step):
+        message = f"{training.optim} needs an accelerator, and system {system_name(spec, step)!r} has none"
         yield Problem(f"{path}.optim", message, "use adamw_torch, or another system")
 
 

@@ -19,18 +19,22 @@ DEVICE_DECIDES = frozenset({*TUNING, "evaluate"})
 """Kinds of pass whose floating-point type follows the device."""
 
 
-def pass_keys(spec: FineTuneJobSpec, plan: Plan, base: str, data: Mapping[str, str]) -> dict[str, str]:
+def pass_keys(spec: FineTuneJobSpec, plan: Plan, base: str, data: Mapping[str, str], *, uid: str) -> dict[str, str]:
     """Name of each pass to its cache key.
+
+    With engine.cache off the keys are of this job alone, so that it finds its own outputs and nobody else's.
 
     Args:
         spec: a valid spec.
         plan: its plan.
         base: the base model's digest.
         data: name of each data config to the digest of its rows.
+        uid: the job's.
     """
     known = {BASE: base}
+    only_job = "" if spec.engine.cache else uid
     for step in plan.passes:
-        known[step.name] = _key(spec, plan, step, known, data)
+        known[step.name] = _key(spec, plan, step, known, data, only_job=only_job)
     return {step.name: known[step.name] for step in plan.passes}
 
 
@@ -50,7 +54,13 @@ def normalised(spec: FineTuneJobSpec, step: PlannedPass) -> dict[str, Any]:
 
 
 def _key(
-    spec: FineTuneJobSpec, plan: Plan, step: PlannedPass, known: Mapping[str, str], data: Mapping[str, str]
+    spec: FineTuneJobSpec,
+    plan: Plan,
+    step: PlannedPass,
+    known: Mapping[str, str],
+    data: Mapping[str, str],
+    *,
+    only_job: str,
 ) -> str:
     inputs = resolved(origins(plan, step), known)
     assert inputs is not None  # noqa: S101  a pass's origins come before it
@@ -61,4 +71,5 @@ def _key(
         inputs=inputs,
         data={role: data[name] for role, name in data_names(step.spec).items()},
         libraries=deciding(kind),
+        only_job=only_job,
     )

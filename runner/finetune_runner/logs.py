@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -17,6 +18,10 @@ CHATTY = (
     "matplotlib",
 )
 """Libraries whose debug lines show request headers, and so credentials, or drown ours."""
+
+
+TRANSFORMERS_LEVEL = {"debug": "info", "info": "warning"}
+"""What engine.logLevel means for transformers, whose every info would drown ours; other levels are the same."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,5 +45,6 @@ def configure(*, level: str, style: str) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
     handler.setFormatter(JsonFormatter() if style == "json" else plain)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    os.environ["TRANSFORMERS_VERBOSITY"] = TRANSFORMERS_LEVEL.get(level, level)  # read when it is imported
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -51,7 +51,8 @@ def _resolve(job: Job) -> Prepared:
     for found in data:
         log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
     _check_held_out(job, data)
-    keys = pass_keys(job.spec, job.plan, base.digest, {found.name: found.digest for found in data})
+    digests = {found.name: found.digest for found in data}
+    keys = pass_keys(job.spec, job.plan, base.digest, digests, uid=job.document.uid)
     steps = [PreparedPass(index=step.index, name=step.name, key=keys[step.name]) for step in job.plan.passes]
     return Prepared(base=base, data=data, passes=steps)
 

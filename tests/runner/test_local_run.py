@@ -126,6 +126,25 @@ def test_a_changed_pass_is_made_anew_and_its_artifact_replaces_the_older(finishe
     assert (desk.output / "manifest.json").read_text() != older
 
 
+def test_with_the_cache_off_every_pass_is_made_anew(finished):
+    desk, _ = finished
+    command = desk.write(passes=CHAIN[:1], engine={"cache": False, "logLevel": "error"})
+    ended = run_process(*command)
+    assert ended.code == 0, ended.err
+    assert ended.out.split()[:3] == ["tune", "lora", "made"]
+    newest = max((desk.folder / "here" / "logs").iterdir(), key=lambda file: file.stat().st_mtime)
+    assert " INFO " not in newest.read_text()
+
+
+def test_the_engines_target_is_what_an_export_is_made_for(finished):
+    desk, _ = finished
+    int4 = {"name": "int4", "modelBuilder": {"algorithm": "rtn"}}
+    ended = run_process(*desk.write(passes=[int4], engine={"target": {"executionProvider": "DmlExecutionProvider"}}))
+    assert ended.code == 0, ended.err
+    decoder = json.loads((desk.output / "genai_config.json").read_text())["model"]["decoder"]
+    assert [list(options) for options in decoder["session_options"]["provider_options"]] == [["dml"]]
+
+
 def test_a_claim_without_a_folder_is_asked_for(finetune, desk):
     ended = finetune(*desk.write()[:3])
     assert ended.code == EXIT_CODES[Reason.INVALID_SPEC]

@@ -124,6 +124,19 @@ def test_a_pass_counts_as_done_only_if_made_from_what_is_committed_upstream(plac
     assert [bool(step.digest) for step in prepared(place).passes] == [True, False, False]
 
 
+def test_with_the_cache_off_a_job_finds_what_it_committed_itself_and_nothing_else(place):
+    cached, off = place.spec(), place.spec(engine={"cache": False})
+    prepared(place, cached)
+    finish_passes(place, ["tune"], spec=cached)
+    one, two = place.another(), place.another()
+
+    assert [bool(step.digest) for step in prepared(one, off).passes] == [False] * 3
+    finish_passes(one, ["tune", "merge"], spec=off)
+    assert [bool(step.digest) for step in prepared(one, off).passes] == [True, True, False]
+    assert [bool(step.digest) for step in prepared(two, off).passes] == [False] * 3
+    assert [bool(step.digest) for step in prepared(two, cached).passes] == [False] * 3
+
+
 def test_another_artifact_at_the_output_is_refused_before_anything_runs(place):
     prepared(place)
     finish_passes(place, ["tune", "merge", "int4"])

@@ -29,8 +29,13 @@ class Engine(Model):
 
     host: SystemName = Field(default="", description="System of passes that name none.")
     target: Target = Field(default_factory=Target, description="Where the artifact will run.")
+    cache: bool = Field(
+        default=True,
+        description="Reuse what other jobs have committed. Off: every pass runs anew; only this job's own committed passes count,"
+        " so that a new pod goes on where the last one stopped.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="How much the pods log."
+        default="info", description="How much the pods log; debug also shows what the model builder prints."
     )
 
 

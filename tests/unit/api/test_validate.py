@@ -294,6 +294,36 @@ def test_an_export_that_cannot_be_or_an_option_without_effect_is_refused(fields,
     assert said in text
 
 
+def exported(target, **fields):
+    spec = wire_spec([("int4", "cpu", "build")], engine={"target": {"executionProvider": target}})
+    spec["passes"][0]["modelBuilder"] = fields
+    return findings(spec)
+
+
+def test_a_precision_is_checked_against_the_engines_target():
+    assert exported("DmlExecutionProvider", precision="fp16") == []
+    assert exported("WebGpuExecutionProvider", precision="fp16") == [
+        "spec.passes[0].modelBuilder.precision: fp16 does not run on WebGpuExecutionProvider (use int4 or int8)"
+    ]
+
+
+def test_an_exports_own_provider_counts_instead_of_the_engines_target():
+    own = {"executionProvider": "CPUExecutionProvider"}
+    assert exported("NvTensorRTRTXExecutionProvider", precision="int4", **own) == []
+
+
+def test_a_graph_for_cuda_is_measured_on_a_system_with_an_accelerator():
+    def measured_on(system):
+        chain = [("int4", "cpu", "build"), ("check", system, "evaluate")]
+        return findings(wire_spec(chain, engine={"target": {"executionProvider": "CUDAExecutionProvider"}}))
+
+    assert measured_on("gpu") == []
+    assert measured_on("cpu") == [
+        "spec.passes[1]: 'int4' is made for CUDAExecutionProvider, and system 'cpu' has no accelerator"
+        " (run it on a system with one, or measure the model before its export)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

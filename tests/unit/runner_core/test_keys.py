@@ -8,9 +8,9 @@ from finetune_runner.keys import pass_keys
 CHAIN = [("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "build"), ("check", "cpu", "evaluate")]
 
 
-def keys(spec, base="base-digest", rows="rows-digest"):
+def keys(spec, base="base-digest", rows="rows-digest", uid="uid"):
     names = [config.name for config in spec.data_configs]
-    return pass_keys(spec, plan(spec), base, dict.fromkeys(names, rows))
+    return pass_keys(spec, plan(spec), base, dict.fromkeys(names, rows), uid=uid)
 
 
 def changed(first, second):
@@ -98,3 +98,16 @@ def test_an_evaluation_of_the_base_has_the_base_for_its_input():
     spec["passes"].append(wire_pass("before", "cpu", "evaluate", input="base"))
     found = keys(FineTuneJobSpec.model_validate(spec))
     assert found["before"] != found["check"]
+
+
+def test_with_the_cache_off_keys_are_of_this_job_alone():
+    off = spec_of(CHAIN, engine={"cache": False})
+    first, again, other = keys(off, uid="one"), keys(off, uid="one"), keys(off, uid="two")
+
+    assert again == first
+    assert not set(other.values()) & set(first.values())
+    assert not set(keys(spec_of(CHAIN), uid="one").values()) & set(first.values())
+
+
+def test_with_the_cache_on_the_job_does_not_matter():
+    assert keys(spec_of(CHAIN), uid="one") == keys(spec_of(CHAIN, engine={"cache": True}), uid="two")
