@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ACCELERATOR_UNAVAILABLE = "AcceleratorUnavailable"
     NAN_LOSS = "NaNLoss"
     EXPORT_FAILED = "ExportFailed"
+    PLUGIN_FAILED = "PluginFailed"
     ARTIFACT_CORRUPT = "ArtifactCorrupt"
     OUT_OF_ACCELERATOR_MEMORY = "OutOfAcceleratorMemory"
     OUT_OF_HOST_MEMORY = "OutOfHostMemory"
@@ -45,6 +46,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.EXPORT_FAILED: 17,
     Reason.OUT_OF_ACCELERATOR_MEMORY: 18,
     Reason.OUT_OF_DISK: 19,
+    Reason.PLUGIN_FAILED: 20,
     Reason.ARTIFACT_CORRUPT: 50,
     Reason.STORE_UNAVAILABLE: 51,
     Reason.HUB_UNAVAILABLE: 52,

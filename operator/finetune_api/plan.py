@@ -1,5 +1,6 @@
 """From spec to plan: which pass works on what, and which passes share a pod. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,12 +34,14 @@ PRODUCES: dict[str, Product] = {
     "model_builder": Product.ONNX,
     "evaluate": Product.FIGURES,
 }
+"""Of the passes that always make the same; a plugin's spec says what it makes."""
 
 ACCEPTS: dict[str, frozenset[Product]] = {
     **dict.fromkeys(TUNING, frozenset({Product.MODEL})),
     "merge_adapter_weights": frozenset({Product.ADAPTER}),
     "model_builder": frozenset({Product.MODEL}),
     "evaluate": frozenset({Product.MODEL, Product.ADAPTER, Product.ONNX}),
+    "plugin": frozenset({Product.MODEL, Product.ADAPTER, Product.ONNX}),
 }
 
 
@@ -100,11 +103,21 @@ def system_name(spec: FineTuneJobSpec, step: Pass) -> str:
     return step.system or spec.engine.host or only
 
 
+def prepare_system(spec: FineTuneJobSpec) -> str:
+    """The system whose placement prepare shares, and whose image if there are plugins; empty for none."""
+    return spec.prepare.system or next((system_name(spec, step) for step in spec.passes if step.plugin), "")
+
+
+def product_of(step: Pass) -> Product:
+    """What a pass makes."""
+    return Product(step.plugin.produces) if step.plugin else PRODUCES[step.variant]
+
+
 def input_name(spec: FineTuneJobSpec, index: int) -> str:
     """What a pass works on when it names nothing: the previous pass that makes a model, else the base."""
     if named := spec.passes[index].input:
         return named
-    makers = (p.name for p in reversed(spec.passes[:index]) if PRODUCES[p.variant] is not Product.FIGURES)
+    makers = (p.name for p in reversed(spec.passes[:index]) if product_of(p) is not Product.FIGURES)
     return next(makers, BASE)
 
 
@@ -117,7 +130,7 @@ def execution_provider(spec: FineTuneJobSpec, step: Pass) -> str:
 def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
     planned: dict[str, PlannedPass] = {}
     for index, step in enumerate(spec.passes):
-        product = PRODUCES[step.variant]
+        product = product_of(step)
         source = input_name(spec, index)
         planned[step.name] = PlannedPass(
             index=index,
@@ -125,9 +138,14 @@ def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
             system=system_name(spec, step),
             input=source,
             product=product,
-            base=source if product is Product.ADAPTER else "",
+            base=_owner(source, planned) if product is Product.ADAPTER else "",
         )
     return tuple(planned.values())
+
+
+def _owner(source: str, planned: Mapping[str, PlannedPass]) -> str:
+    """The model that an adapter made from `source` belongs to: `source`, or where that is an adapter, its model."""
+    return (planned[source].base if source in planned else "") or source
 
 
 def _stages(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple[Stage, ...]:

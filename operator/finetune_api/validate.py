@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_api import export_options
-from finetune_api.plan import ACCEPTS, BASE, PRODUCES, Product, execution_provider, input_name, system_name
+from finetune_api.plan import ACCEPTS, BASE, Product, execution_provider, input_name, product_of, system_name
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
@@ -17,6 +17,7 @@ from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_data import has_answer, preprocess_problems, template_columns
+from finetune_api.validate_plugin import plugin_problems
 
 __all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
 
@@ -120,7 +121,7 @@ def _pass_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
 
 def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Problem]:
     step, source = spec.passes[index], input_name(spec, index)
-    earlier = {p.name: PRODUCES[p.variant] for p in spec.passes[:index]}
+    earlier = {p.name: product_of(p) for p in spec.passes[:index]}
     products = {BASE: Product.MODEL, **earlier}
     if source not in products:
         yield _unknown(f"{path}.input", "earlier pass", source, list(products))
@@ -156,6 +157,8 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
         yield from _graph_problems(spec, step, path.rpartition(".")[0])
     if step.model_builder:
         yield from _builder_problems(spec, step, step.model_builder, path)
+    if step.plugin:
+        yield from plugin_problems(spec, step, path)
 
 
 def _graph_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:

@@ -38,9 +38,9 @@ def pass_model(name: str) -> type[Model]:
     return model
 
 
-def summary(name: str) -> str:
-    """What a pass does, in a line."""
-    return next(iter((pass_model(name).__doc__ or "").strip().splitlines()), "")
+def summary(kind: type) -> str:
+    """What a pass does, in a line: the first of its docstring."""
+    return next(iter((kind.__doc__ or "").strip().splitlines()), "")
 
 
 def fields_of(model: type[Model]) -> list[Field]:

@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from finetune_api import API_VERSION, KIND
+from finetune_api.resource.base import without_nulls
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.validate import Problem, parse
 from finetune_cli.kubectl_yaml import ManifestError, load_documents
@@ -117,13 +118,6 @@ def check(document: Any) -> Manifest:
         spec=spec,
         problems=[*_envelope_problems(document), *_metadata_problems(metadata), *problems],
     )
-
-
-def without_nulls(value: Any) -> Any:
-    """As the API server stores it: a field that is null is not there."""
-    if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _flattened(documents: list[Any]) -> Iterator[Any]:

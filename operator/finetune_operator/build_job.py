@@ -5,7 +5,7 @@ from typing import Any
 from finetune_api import pod_layout
 from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT
 from finetune_api.messages import JobDocument
-from finetune_api.plan import Stage
+from finetune_api.plan import Stage, prepare_system
 from finetune_api.resource.systems import System
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
@@ -23,14 +23,16 @@ PREPARE_SCRATCH = "5Gi"
 def build_prepare_job(
     document: JobDocument, attempt: int, settings: Settings, remaining_seconds: int | None
 ) -> dict[str, Any]:
-    """The prepare Job of one attempt: the operator's image, no accelerator, little memory."""
+    """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs."""
+    system = _system_named(document, prepare_system(document.spec))
+    has_plugins = any(step.plugin for step in document.spec.passes)
     work = Work(
-        image=settings.operator_image,
+        image=system.image if system and has_plugins else settings.operator_image,
         command=pod_layout.PREPARE_COMMAND,
         resources=PREPARE_RESOURCES,
         scratch_size=PREPARE_SCRATCH,
         shm_size=None,
-        system=_system_named(document, document.spec.prepare.system),
+        system=system,
     )
     return _job(
         document,

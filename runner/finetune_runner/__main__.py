@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.plan import Product
 from finetune_runner import logs
 from finetune_runner.exceptions import as_failure
 from finetune_runner.interruption import Interrupted, ignore_sigterm, raise_on_sigterm
@@ -41,7 +42,7 @@ def _ending(
     measuring: frozenset[int] = frozenset()
     try:
         job = _job(options, layout)
-        measuring = frozenset(step.index for step in job.plan.passes if step.spec.evaluate)
+        measuring = frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
         _work(options)(job, outcome)
     except (Exception, Interrupted, KeyboardInterrupt) as error:
         failure = as_failure(error)

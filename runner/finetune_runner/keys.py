@@ -12,14 +12,23 @@ from finetune_api.resource.job import FineTuneJobSpec
 from finetune_runner.data_roles import data_configs, data_names, evaluator_of
 from finetune_runner.library_versions import deciding
 from finetune_runner.lineage import origins, resolved
+from finetune_runner.plugins.checking import PluginCall
 
 REFERENCES = ("trainData", "evalData", "data", "evaluator")
 """Fields of a pass that are names of something else."""
-DEVICE_DECIDES = frozenset({*TUNING, "evaluate"})
+DEVICE_DECIDES = frozenset({*TUNING, "evaluate", "plugin"})
 """Kinds of pass whose floating-point type follows the device."""
 
 
-def pass_keys(spec: FineTuneJobSpec, plan: Plan, base: str, data: Mapping[str, str], *, uid: str) -> dict[str, str]:
+def pass_keys(
+    spec: FineTuneJobSpec,
+    plan: Plan,
+    base: str,
+    data: Mapping[str, str],
+    *,
+    plugins: Mapping[str, PluginCall],
+    uid: str,
+) -> dict[str, str]:
     """Name of each pass to its cache key.
 
     With engine.cache off the keys are of this job alone, so that it finds its own outputs and nobody else's.
@@ -29,12 +38,14 @@ def pass_keys(spec: FineTuneJobSpec, plan: Plan, base: str, data: Mapping[str, s
         plan: its plan.
         base: the base model's digest.
         data: name of each data config to the digest of its rows.
+        plugins: name of each pass that is a plugin to its plugin and config.
         uid: the job's.
     """
     known = {BASE: base}
     only_job = "" if spec.engine.cache else uid
     for step in plan.passes:
-        known[step.name] = _key(spec, plan, step, known, data, only_job=only_job)
+        call = plugins.get(step.name)
+        known[step.name] = _key(spec, plan, step, known, data, call=call, only_job=only_job)
     return {step.name: known[step.name] for step in plan.passes}
 
 
@@ -60,6 +71,7 @@ def _key(
     known: Mapping[str, str],
     data: Mapping[str, str],
     *,
+    call: PluginCall | None,
     only_job: str,
 ) -> str:
     inputs = resolved(origins(plan, step), known)
@@ -67,9 +79,9 @@ def _key(
     kind = step.spec.variant
     return pass_key(
         kind=kind,
-        config=normalised(spec, step),
+        config=normalised(spec, step) | ({"config": call.config.to_wire()} if call else {}),
         inputs=inputs,
         data={role: data[name] for role, name in data_names(step.spec).items()},
-        libraries=deciding(kind),
+        libraries=call.plugin.libraries if call else deciding(kind),
         only_job=only_job,
     )

@@ -13,6 +13,7 @@ from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
 from finetune_runner.outcome import Outcome
+from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedPass
 from finetune_runner.probe import probe
 from finetune_runner.publish import open_output, publish, refuse_to_overwrite
@@ -45,6 +46,7 @@ def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -
 
 
 def _resolve(job: Job) -> Prepared:
+    plugins = plugin_calls(job.spec)
     base = base_model.resolve(job.spec.input_model, job.layout)
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
     data = [datasets.resolve(job, index) for index in range(len(job.spec.data_configs))]
@@ -52,8 +54,12 @@ def _resolve(job: Job) -> Prepared:
         log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
     _check_held_out(job, data)
     digests = {found.name: found.digest for found in data}
-    keys = pass_keys(job.spec, job.plan, base.digest, digests, uid=job.document.uid)
-    steps = [PreparedPass(index=step.index, name=step.name, key=keys[step.name]) for step in job.plan.passes]
+    keys = pass_keys(job.spec, job.plan, base.digest, digests, plugins=plugins, uid=job.document.uid)
+    libraries = {name: dict(call.plugin.libraries) for name, call in plugins.items()}
+    steps = [
+        PreparedPass(index=step.index, name=step.name, key=keys[step.name], libraries=libraries.get(step.name, {}))
+        for step in job.plan.passes
+    ]
     return Prepared(base=base, data=data, passes=steps)
 
 

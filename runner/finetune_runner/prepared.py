@@ -28,6 +28,8 @@ class PreparedPass(Model):
     index: int = Field(ge=0)
     name: str
     key: str
+    libraries: dict[str, str] = Field(default_factory=dict)
+    """Of a plugin: name to version of what its key was made with."""
 
 
 class Prepared(Model):
@@ -43,7 +45,10 @@ class Prepared(Model):
 
     def key_of(self, name: str) -> str:
         """The cache key of a pass."""
-        return next(step.key for step in self.passes if step.name == name)
+        return self.pass_named(name).key
+
+    def pass_named(self, name: str) -> PreparedPass:
+        return next(step for step in self.passes if step.name == name)
 
 
 def write(job: Job, prepared: Prepared) -> None:

@@ -16,6 +16,7 @@ from finetune_runner.lineage import BASE_ROLE, INPUT_ROLE, origins, source_produ
 from finetune_runner.outcome import Outcome
 from finetune_runner.passes.contract import PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
+from finetune_runner.plugins.checking import require_same
 from finetune_runner.prepare import finish
 from finetune_runner.prepared import Prepared
 from finetune_runner.progress.state import ProgressState
@@ -100,6 +101,8 @@ class _StageRun:
     def _make(self, step: PlannedPass, committed: Committed) -> Manifest:
         self.outcome.current = step.index
         self.progress.start(step.name)
+        if step.spec.plugin:
+            require_same(step, self.pinned.pass_named(step.name).libraries)
         inputs = self._inputs(step, committed)
         log.info("pass %s: %s begins", step.name, step.spec.path_name)
         result = run_pass(step.spec.variant, step.spec.config, self._pass_inputs(step, committed), self.progress.report)
@@ -148,12 +151,17 @@ class _StageRun:
             pass_version=PASS_VERSIONS[kind],
             inputs=inputs,
             metrics=result.metrics,
-            libraries=_unlike_pinned(step.name, kind),
+            libraries=self._libraries(step),
         )
         if ours:
             self.bench.keep(step.name, manifest.digest)
         log.info("pass %s: committed, %d bytes, sha256 %s", step.name, manifest.size_bytes, manifest.digest)
         return manifest
+
+    def _libraries(self, step: PlannedPass) -> dict[str, str]:
+        if step.spec.plugin:
+            return self.pinned.pass_named(step.name).libraries
+        return _unlike_pinned(step.name, step.spec.variant)
 
 
 def _unlike_pinned(name: str, kind: str) -> dict[str, str]:

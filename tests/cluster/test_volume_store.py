@@ -14,25 +14,6 @@ Json = dict[str, Any]
 CLAIM = "shelf"
 
 
-def volume_documents(name: str, folder: Path) -> list[Json]:
-    """A `local` PersistentVolume (which, unlike hostPath, honours fsGroup) and the claim that binds it."""
-    size, modes = {"storage": "1Gi"}, ["ReadWriteMany"]
-    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}
-    volume = {
-        "capacity": size,
-        "accessModes": modes,
-        "persistentVolumeReclaimPolicy": "Retain",
-        "storageClassName": "",
-        "local": {"path": str(folder)},
-        "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}},
-    }
-    claim = {"accessModes": modes, "storageClassName": "", "volumeName": name, "resources": {"requests": size}}
-    return [
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume},
-        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM}, "spec": claim},
-    ]
-
-
 @pytest.fixture(scope="module")
 def shelf(workspace: Workspace, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The volume's folder, seen from the machine, with the model and the rows in it."""
@@ -40,7 +21,7 @@ def shelf(workspace: Workspace, tiny_model: Path, tmp_path_factory: pytest.TempP
     shutil.copytree(tiny_model, folder / "models" / "tiny")
     (folder / "train.jsonl").write_text(manifests.train_rows())
     name = f"{CLAIM}-{workspace.namespace}"
-    for document in volume_documents(name, folder):
+    for document in manifests.local_volume(name, CLAIM, folder, mode="ReadWriteMany"):
         workspace.apply_document(document)
     yield folder
     workspace.cluster.kubectl("delete", "persistentvolume", name, "--wait=false")

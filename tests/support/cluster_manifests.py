@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 MODEL_KEY = "models/tiny-phi3"
@@ -71,6 +72,32 @@ def check(**changes: Any) -> Json:
 def evaluator() -> Json:
     metrics = [{"name": "accuracy", "accuracy": {"maxNewTokens": 4}}, {"name": "loss", "loss": {}}]
     return {"name": "tone", "metrics": metrics}
+
+
+def local_volume(name: str, claim: str, folder: Path, *, mode: str) -> list[Json]:
+    """A `local` PersistentVolume (which, unlike hostPath, honours fsGroup) over a folder, and the claim that binds it.
+
+    Args:
+        name: the volume's, unique in the cluster.
+        claim: the claim's.
+        folder: on the node.
+        mode: ReadWriteMany or ReadOnlyMany.
+    """
+    size, modes = {"storage": "1Gi"}, [mode]
+    here = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]}
+    volume = {
+        "capacity": size,
+        "accessModes": modes,
+        "persistentVolumeReclaimPolicy": "Retain",
+        "storageClassName": "",
+        "local": {"path": str(folder)},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [here]}},
+    }
+    bound = {"accessModes": modes, "storageClassName": "", "volumeName": name, "resources": {"requests": size}}
+    return [
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume},
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": claim}, "spec": bound},
+    ]
 
 
 def job(name: str, spec: Json) -> Json:

@@ -84,6 +84,13 @@ class OneOf(Model):
         return next(name for name in self.variants if getattr(self, name) is not None)
 
 
+def without_nulls(value: Any) -> Any:
+    """As the API server stores it: a field that is null is not there."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
 def named_list(description: str, *, min_length: int = 0, default: bool = True) -> Any:
     """A list whose items are told apart by their `name`, so that server-side apply merges by item."""
     extra: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}

@@ -45,7 +45,7 @@ class Prepare(Model):
     system: SystemName = Field(
         default="",
         description="System whose placement (node selector, tolerations, service account, environment, volumes) the prepare pod"
-        " shares; empty: none. It never asks for the accelerator.",
+        " shares; empty: none, or where a pass is a plugin that pass's. It never asks for the accelerator.",
     )
 
 

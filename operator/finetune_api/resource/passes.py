@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, Name, OneOf
+from finetune_api.resource.plugin import Plugin
 from finetune_api.resource.training import Training
 
 ModuleName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -205,6 +206,7 @@ class Pass(OneOf):
         "merge_adapter_weights",
         "model_builder",
         "evaluate",
+        "plugin",
     )
 
     name: Name = Field(description="Name of the pass; other passes refer to it by `input`.")
@@ -229,9 +231,10 @@ class Pass(OneOf):
     )
     model_builder: ModelBuilder | None = Field(default=None, description="Export to ONNX, int4 by default.")
     evaluate: Evaluate | None = Field(default=None, description="Measure a model.")
+    plugin: Plugin | None = Field(default=None, description="Run a pass of a third party's package.")
 
     @property
-    def config(self) -> Tuning | MergeAdapterWeights | ModelBuilder | Evaluate:
+    def config(self) -> Tuning | MergeAdapterWeights | ModelBuilder | Evaluate | Plugin:
         """The member that is set."""
         return getattr(self, self.variant)  # type: ignore[no-any-return]
 

@@ -6,6 +6,7 @@ import click
 
 from finetune_api import KIND
 from finetune_cli import manifest
+from finetune_cli.plugin_findings import plugin_findings
 
 
 @click.command()
@@ -29,9 +30,15 @@ def command(files: tuple[Any, ...]) -> int:
 
 def _report(name: str, found: manifest.Found) -> int:
     """Says what is wrong; how many jobs are."""
+    wrong = 0
     for job in found.jobs:
-        for problem in job.problems:
+        problems, notes = (job.problems, []) if job.spec is None or job.problems else plugin_findings(job.spec)
+        for problem in problems:
             click.echo(f"{name}: {KIND} {job.name}: {problem}", err=True)
-        if job.valid:
+        for note in notes:
+            click.echo(f"{name}: {KIND} {job.name}: note: {note}", err=True)
+        if problems:
+            wrong += 1
+        else:
             click.echo(f"{name}: {KIND} {job.name} is valid")
-    return sum(not job.valid for job in found.jobs)
+    return wrong

@@ -12,7 +12,7 @@ from typing import Protocol
 import click
 
 from finetune_api.messages import JobDocument, PassOutcome, TerminationMessage
-from finetune_api.plan import Stage
+from finetune_api.plan import Product, Stage
 from finetune_api.resource.status import Progress
 from finetune_api.resource.systems import System
 from finetune_cli.local import pod_root
@@ -73,7 +73,7 @@ def run_chain(document: JobDocument, folder: Path, mapped: Mapped, watcher: Watc
 
 def measuring(job: Job) -> frozenset[int]:
     """Passes that only measure, whose figures come first."""
-    return frozenset(step.index for step in job.plan.passes if step.spec.evaluate)
+    return frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from finetune_api.plan import Product
+from finetune_api.plugin import Report
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
+
+__all__ = ["DATA", "EVAL_DATA", "TRAIN_DATA", "DataSet", "PassInputs", "PassResult", "Report"]
 
 TRAIN_DATA = "train_data"
 EVAL_DATA = "eval_data"
@@ -44,19 +46,6 @@ class PassInputs:
     """Of an evaluate pass."""
     path: str
     """Where the pass's config stands in the spec, such as spec.passes[0].lora."""
-
-
-class Report(Protocol):
-    """Where a pass tells how far it is."""
-
-    def __call__(
-        self,
-        *,
-        step: int,
-        total_steps: int,
-        loss: float | None = None,
-        tokens_per_second: float | None = None,
-    ) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ MODULES = {
     "merge_adapter_weights": "finetune_runner.passes.merge",
     "model_builder": "finetune_runner.passes.model_builder",
     "evaluate": "finetune_runner.passes.evaluate",
+    "plugin": "finetune_runner.passes.plugin",
 }
 """A pass's variant to the module whose `run` does it."""
 

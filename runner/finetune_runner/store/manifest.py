@@ -38,7 +38,8 @@ class Manifest(Model):
     """Role (input, base) to the digest of what it was made from."""
     metrics: dict[str, str] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
-    """Libraries that were installed in another version than the one the cache key names."""
+    """Libraries that were installed in another version than the one the cache key names; of a plugin: its own version,
+    and those of the libraries it names."""
     created_time: str
 
     def encode(self) -> bytes:

@@ -6,6 +6,7 @@ from api_specs import spec_of
 from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
 from finetune_api.plan import plan
+from finetune_api.resource.passes import Pass
 from finetune_operator.build_config_map import build_config_map
 from finetune_operator.build_job import build_prepare_job, build_stage_job
 from operator_world import SETTINGS, UID
@@ -146,6 +147,19 @@ def test_prepare_shares_the_placement_of_the_system_it_names_and_else_none() -> 
     assert placed["serviceAccountName"] == "trainer"
     assert placed["imagePullSecrets"] == [{"name": "pull"}]
     assert {"nodeSelector", "tolerations", "serviceAccountName", "imagePullSecrets"}.isdisjoint(plain)
+
+
+def test_with_plugins_prepare_runs_in_their_image_with_all_their_system_has_but_the_accelerator() -> None:
+    passes = [{"name": "soup", "system": "gpu", "plugin": {"name": "soup"}}]
+    spec = document().spec.model_copy(update={"passes": [Pass.model_validate(step) for step in passes]})
+    job = prepare_job(document().model_copy(update={"spec": spec}))
+    assert container_of(job)["image"] == "registry.test/runner:1"
+    assert container_of(job)["command"] == ["finetune-runner", "prepare"]
+    assert container_of(job)["resources"] == container_of(prepare_job())["resources"]
+    assert pod_of(job)["imagePullSecrets"] == [{"name": "pull"}]
+    assert "/opt/venv" in mounts_of(job)
+    assert pod_of(job)["securityContext"] == pod_of(prepare_job())["securityContext"]
+    assert container_of(job)["securityContext"] == container_of(prepare_job())["securityContext"]
 
 
 def test_a_stage_asks_for_its_systems_accelerator_in_requests_and_limits() -> None:

@@ -10,7 +10,7 @@ CHAIN = [("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "bu
 
 def keys(spec, base="base-digest", rows="rows-digest", uid="uid"):
     names = [config.name for config in spec.data_configs]
-    return pass_keys(spec, plan(spec), base, dict.fromkeys(names, rows), uid=uid)
+    return pass_keys(spec, plan(spec), base, dict.fromkeys(names, rows), plugins={}, uid=uid)
 
 
 def changed(first, second):

@@ -1,0 +1,25 @@
+"""A pass of a third party's package, as a manifest names it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from finetune_api.resource.base import Model, Name, without_nulls
+
+MAX_FIELDS = 64
+FreeForm = Annotated[dict[str, Any], Field(max_length=MAX_FIELDS), AfterValidator(without_nulls)]
+"""As anywhere in the resource, what is null is not there."""
+
+
+class Plugin(Model):
+    """A pass of a package that is installed in the system's image (docs/plugins.md)."""
+
+    name: Name = Field(description="Name under which the package offers it; `finetune passes` lists those installed.")
+    config: FreeForm = Field(
+        default_factory=dict,
+        description="The plugin's own fields, checked by the plugin before any accelerator is asked for.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+    produces: Literal["model", "adapter", "onnx", "figures"] = Field(
+        default="model", description="What the plugin makes, so that the passes after it can be planned."
+    )

@@ -1,0 +1,126 @@
+"""Whether a job's plugins are there, and take what the job gives them: found out before anything starts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.plan import PlannedPass, plan
+from finetune_api.plugin import PluginConfig
+from finetune_api.problem import Problem
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.plugin import Plugin
+from finetune_runner.lineage import source_product
+from finetune_runner.plugins import installed
+from finetune_runner.plugins.installed import InstalledPlugin
+
+
+@dataclass(frozen=True)
+class PluginCall:
+    """A plugin, and the config a pass gives it."""
+
+    plugin: InstalledPlugin
+    config: PluginConfig
+
+
+def plugin_calls(spec: FineTuneJobSpec) -> dict[str, PluginCall]:
+    """Name of each pass that is a plugin to its plugin.
+
+    Raises:
+        FineTuneError: InvalidSpec or PluginFailed, with the first problem's place.
+    """
+    calls: dict[str, PluginCall] = {}
+    for step in plan(spec).passes:
+        if step.spec.plugin is None:
+            continue
+        plugin = named(step.spec.plugin.name, path_of(step))
+        for problem in problems(spec, step, plugin):
+            raise FineTuneError(Reason.INVALID_SPEC, problem.message, remedy=problem.remedy, path=problem.path)
+        calls[step.name] = PluginCall(plugin, plugin.parse(step.spec.plugin.config))
+    return calls
+
+
+def path_of(step: PlannedPass) -> str:
+    return f"spec.passes[{step.index}].plugin"
+
+
+def named(name: str, path: str) -> InstalledPlugin:
+    """The installed plugin of a name.
+
+    Raises:
+        FineTuneError: InvalidSpec, when none or several have the name; PluginFailed, when it can't be loaded.
+    """
+    entries = installed.entry_points()
+    offered = [entry for entry in entries if entry.name == name]
+    if len(offered) != 1:
+        known = ", ".join(installed.described(entry) for entry in offered or entries) or "none"
+        number = "several plugins are" if offered else "no plugin is"
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            f"{number} named {name!r} here; installed: {known}",
+            remedy="Install the one package that has it in the image of the pass's system (docs/plugins.md).",
+            path=f"{path}.name",
+        )
+    try:
+        return installed.load(offered[0])
+    except FineTuneError as error:
+        error.path = path
+        raise
+
+
+def problems(spec: FineTuneJobSpec, step: PlannedPass, plugin: InstalledPlugin) -> Iterator[Problem]:
+    """What the plugin does not take."""
+    assert step.spec.plugin is not None  # noqa: S101  the caller's choice
+    path = path_of(step)
+    if plugin.kind.produces is not step.product:
+        message = f"{plugin.title} makes: {plugin.kind.produces}"
+        yield Problem(f"{path}.produces", message, f"write produces: {plugin.kind.produces}")
+    source = source_product(plan(spec), step)
+    if source not in plugin.kind.accepts:
+        wanted = " or ".join(sorted(plugin.kind.accepts))
+        message = f"{plugin.title} works on: {wanted}; {step.input!r} makes: {source}"
+        yield Problem(path, message, "put a pass that makes it before, or name one by input")
+    yield from config_problems(plugin, step.spec.plugin, f"{path}.config")
+
+
+def config_problems(plugin: InstalledPlugin, given: Plugin, path: str) -> Iterator[Problem]:
+    """What the plugin's own model says of a config."""
+    try:
+        plugin.parse(given.config)
+    except ValidationError as error:
+        for item in error.errors():
+            yield _problem(plugin, item, path)
+
+
+def _problem(plugin: InstalledPlugin, item: Any, path: str) -> Problem:
+    place = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
+    advice = f"finetune passes {plugin.name} lists the fields of {plugin.distribution} {plugin.version}"
+    if item["type"] == "extra_forbidden":
+        return Problem(place, "unknown field", advice)
+    if item["type"] == "missing":
+        return Problem(place, "required, but not given", advice)
+    return Problem(place, item["msg"].removeprefix("Value error, "), advice)
+
+
+def require_same(step: PlannedPass, libraries: Mapping[str, str]) -> None:
+    """That this image has what prepare's had, since the output is found again by it.
+
+    Raises:
+        FineTuneError: InvalidSpec, when another version is installed here.
+    """
+    assert step.spec.plugin is not None  # noqa: S101  the caller's choice
+    path = path_of(step)
+    here = named(step.spec.plugin.name, path).libraries
+    if dict(here) != dict(libraries):
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            f"the image has changed since the job was prepared: it has {_listed(here)}, and had {_listed(libraries)}",
+            remedy="Name the image by its digest, and create the job anew.",
+            path=path,
+        )
+
+
+def _listed(libraries: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in libraries.items()) or "none"

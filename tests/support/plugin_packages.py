@@ -1,0 +1,114 @@
+"""Packages with plugins: the example, installed as a user would, and a small one whose plugins go wrong."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import REPOSITORY
+
+EXAMPLE = REPOSITORY / "examples" / "plugin"
+SAMPLE = '''
+from finetune_api.plugin import PluginConfig, PluginPass, Product
+
+
+class Config(PluginConfig):
+    keep_ratio: float = 0.5
+
+
+class Scale(PluginPass[Config]):
+    """Scales weights."""
+
+    config = Config
+
+    def run(self, config, inputs):
+        inputs.report(step=1, total_steps=1)
+        (inputs.output / "config.json").write_text("{}")
+        return {"kept": config.keep_ratio}
+
+
+class Count(Scale):
+    produces = Product.FIGURES
+    accepts = frozenset({Product.ONNX})
+
+
+class Raises(Scale):
+    def run(self, config, inputs):
+        raise ValueError("no such layer\\nsecond line")
+
+
+class Exits(Scale):
+    def run(self, config, inputs):
+        raise SystemExit(0)
+
+
+class FillsTheDisk(Scale):
+    def run(self, config, inputs):
+        raise OSError(28, "No space left on device")
+
+
+class WritesNothing(Scale):
+    def run(self, config, inputs):
+        return None
+
+
+class GivesText(Scale):
+    def run(self, config, inputs):
+        super().run(config, inputs)
+        return "fine"
+
+
+class Unfinished(PluginPass[Config]):
+    config = Config
+
+
+class Needy(Scale):
+    libraries = ("no-such-library",)
+'''
+PLUGINS = {
+    "scale": "Scale",
+    "count": "Count",
+    "raises": "Raises",
+    "exits": "Exits",
+    "fills-the-disk": "FillsTheDisk",
+    "writes-nothing": "WritesNothing",
+    "gives-text": "GivesText",
+    "unfinished": "Unfinished",
+    "needy": "Needy",
+    "missing": "Missing",
+    "no-pass": "Config",
+}
+
+
+def write_sample(folder: Path, version: str = "1.2.3") -> Path:
+    """The package finetune-sample as an installer leaves it."""
+    (folder / "finetune_sample.py").write_text(SAMPLE)
+    info = folder / f"finetune_sample-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: finetune-sample\nVersion: {version}\n")
+    offered = "".join(f"{name} = finetune_sample:{kind}\n" for name, kind in PLUGINS.items())
+    (info / "entry_points.txt").write_text(f"[finetune_operator.passes]\n{offered}")
+    return folder
+
+
+@pytest.fixture
+def sample_plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sample, installed in this process."""
+    folder = write_sample(tmp_path_factory.mktemp("plugins"))
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "finetune_sample", raising=False)
+    importlib.invalidate_caches()
+    return folder
+
+
+def install_example(folder: Path) -> Path:
+    """The example's package, installed into a folder of its own."""
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PYTHONPATH": str(REPOSITORY / "hack")}
+    ask = [sys.executable, "-c", "from images.programs import uv; print(uv())"]
+    uv = subprocess.run(ask, env=environment, check=True, capture_output=True, text=True).stdout.split()[-1]
+    command = [uv, "pip", "install", "-q", "--python", sys.executable, "--no-deps", "--target", folder, EXAMPLE]
+    subprocess.run(command, env=environment, check=True)
+    return folder
