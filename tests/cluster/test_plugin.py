@@ -56,8 +56,9 @@ def test_the_plugins_model_is_published_with_its_figure(done: Json, workspace: W
 
 def test_the_api_server_keeps_its_config_and_lets_nobody_change_it(done: Json, workspace: Workspace) -> None:
     assert done["spec"]["passes"][1]["plugin"]["config"] == {"alpha": 0.25}
-    changed = manifests.with_change(done["spec"], "passes.1.plugin.config.alpha", 0.5)
-    assert "passes is immutable" in workspace.try_apply("soup", changed)
+    for config in ({"alpha": 0.5}, {"beta": 0.25}, {}):
+        changed = manifests.with_change(done["spec"], "passes.1.plugin.config", config)
+        assert "passes is immutable" in workspace.try_apply("soup", changed)
 
 
 def test_prepare_ran_in_the_plugins_image_and_is_hardened_as_the_stage_is(done: Json, workspace: Workspace) -> None:

@@ -3,10 +3,14 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
+from pydantic.config import JsonDict
 
 from finetune_api.resource.base import Model, Name, without_nulls
 
 MAX_FIELDS = 64
+PRESERVED: JsonDict = {"x-kubernetes-preserve-unknown-fields": True}
+"""Of a map's values. On the map itself, CEL would take {a: 1} and {b: 2} for equal, and so a change for none
+(unstructuredMap.Equal in k8s.io/apiserver/pkg/cel/common)."""
 FreeForm = Annotated[dict[str, Any], Field(max_length=MAX_FIELDS), AfterValidator(without_nulls)]
 """As anywhere in the resource, what is null is not there."""
 
@@ -18,7 +22,7 @@ class Plugin(Model):
     config: FreeForm = Field(
         default_factory=dict,
         description="The plugin's own fields, checked by the plugin before any accelerator is asked for.",
-        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+        json_schema_extra={"additionalProperties": PRESERVED},
     )
     produces: Literal["model", "adapter", "onnx", "figures"] = Field(
         default="model", description="What the plugin makes, so that the passes after it can be planned."

@@ -91,4 +91,4 @@ def test_the_api_server_keeps_what_a_config_says():
     step = schema["properties"]["spec"]["properties"]["passes"]["items"]["properties"]["plugin"]
     config = step["properties"]["config"]
     assert (config["type"], config["maxProperties"]) == ("object", 64)
-    assert config["x-kubernetes-preserve-unknown-fields"] is True
+    assert config["additionalProperties"] == {"x-kubernetes-preserve-unknown-fields": True}
