@@ -14,14 +14,20 @@ from safetensors.torch import load_file
 
 from command_line import run_process
 from finetune_api import API_VERSION, KIND
-from finetune_api.failures import EXIT_CODES, Reason
+from finetune_api.failures import EXIT_CODES, FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_api.resource.plugin import Plugin
+from finetune_runner.outcome import Outcome
 from finetune_runner.passes.registry import run_pass
+from finetune_runner.prepare import prepare
+from finetune_runner.progress.state import ProgressState
+from finetune_runner.stage import run_stage
 from passes import Reported, inputs, lora, merge, tune
-from plugin_packages import EXAMPLE, install_example, write_sample
+from plugin_packages import EXAMPLE, install_example, sample_plugins, write_sample
 from runner_place import TEMPLATE, TONES, jsonl
 from tiny_phi3 import make_tiny_phi3
+
+__all__ = ["sample_plugins"]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +117,33 @@ def test_a_plugin_that_raises_ends_the_job_with_its_name_and_the_traceback_in_th
     log = Path(ended.err.rpartition("Log: ")[2].strip()).read_text()
     assert "finetune_sample.py" in log
     assert "Traceback (most recent call last)" in log
+
+
+def raise_version(packages):
+    metadata = packages / "finetune_sample-1.2.3.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("1.2.3", "1.2.4"))
+
+
+def test_a_stage_whose_image_has_another_version_than_prepare_saw_ends_the_job(place, sample_plugins):
+    spec = place.spec(passes=[{"name": "scale", "plugin": {"name": "scale"}}])
+    prepare(place.job(spec), Outcome(kind="prepare"))
+    raise_version(sample_plugins)
+
+    with pytest.raises(FineTuneError) as caught:
+        run_stage(place.job(spec), 0, Outcome(kind="stage"), ProgressState())
+
+    assert (caught.value.reason, caught.value.path) == (Reason.INVALID_SPEC, "spec.passes[0].plugin")
+    assert "it has finetune-sample 1.2.4, and had finetune-sample 1.2.3" in caught.value.message
+
+
+def test_a_plugin_of_another_version_makes_its_output_anew(place, sample_plugins):
+    spec = place.spec(passes=[{"name": "scale", "plugin": {"name": "scale"}}])
+    first = Outcome(kind="prepare")
+    prepare(place.job(spec), first)
+    raise_version(sample_plugins)
+    second = Outcome(kind="prepare")
+    prepare(place.another().job(spec), second)
+    assert first.passes[0].key != second.passes[0].key
 
 
 @pytest.fixture(scope="module")
