@@ -11,12 +11,12 @@ from typing import Any
 from finetune_api.messages import CACHE_KEY_CHARS
 
 PASS_VERSIONS: dict[str, int] = {
-    "lora": 1,
-    "qlora": 1,
-    "dora": 1,
-    "loftq": 1,
-    "loha": 1,
-    "lokr": 1,
+    "lora": 2,
+    "qlora": 2,
+    "dora": 2,
+    "loftq": 2,
+    "loha": 2,
+    "lokr": 2,
     "merge_adapter_weights": 1,
     "model_builder": 1,
     "evaluate": 1,

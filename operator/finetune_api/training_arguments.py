@@ -44,7 +44,7 @@ _REFUSED: dict[str, str] = {
     "dataloader_multiprocessing_context dataloader_pin_memory optim_target_modules": _PLACE,
     "logging_nan_inf_filter log_on_each_node log_level log_level_replica disable_tqdm report_to run_name": _REPORTS,
     "project trackio_space_id trackio_bucket_id trackio_static_space_id": _REPORTS,
-    "save_only_model save_strategy save_steps save_on_each_node save_total_limit enable_jit_checkpoint": _SAVING,
+    "save_only_model save_strategy save_on_each_node enable_jit_checkpoint": _SAVING,
     "push_to_hub hub_token hub_private_repo hub_model_id hub_strategy hub_always_push hub_revision": _SAVING,
     "load_best_model_at_end metric_for_best_model greater_is_better": _SAVING,
     "label_smoothing_factor prediction_loss_only eval_do_concat_batches eval_use_gather_object": _LOSS,

@@ -55,6 +55,7 @@ def build_stage_job(
         scratch_size=system.scratch_size,
         shm_size=system.shm_size,
         system=system,
+        grace_seconds=system.termination_grace_period_seconds,
     )
     return _job(
         document,

@@ -15,7 +15,7 @@ CONTAINER = "runner"
 USER = 10001
 """Of no special meaning on the node; the images' user."""
 GRACE_SECONDS = 60
-"""Time for a checkpoint after SIGTERM."""
+"""Of pods that have no checkpoint to keep."""
 POD_NAME_ENV = "FINETUNE_POD_NAME"
 VOLUME_KINDS = ("persistentVolumeClaim", "configMap", "secret")
 
@@ -31,13 +31,15 @@ class Work:
     shm_size: str | None
     system: System | None
     """Whose placement it shares."""
+    grace_seconds: int = GRACE_SECONDS
+    """From SIGTERM to SIGKILL."""
 
 
 def build_pod_spec(document: JobDocument, work: Work, pull_policy: str) -> dict[str, Any]:
     volumes, mounts = _volumes(document, work)
     return {
         "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": work.grace_seconds,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security_context(),

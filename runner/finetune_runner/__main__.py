@@ -3,15 +3,16 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from finetune_api.failures import FineTuneError, Reason
+from finetune_api.failures import SIGTERM_EXIT, FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_runner import logs
 from finetune_runner.exceptions import as_failure
-from finetune_runner.interruption import Interrupted, ignore_sigterm, raise_on_sigterm
+from finetune_runner.interruption import Interrupted, ignore_signals, raise_on_sigterm
 from finetune_runner.job import Job, open_job, read_document
 from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome
@@ -26,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     layout = PodLayout.under(options.root, job_file=options.job, work=options.work).with_port(options.progress_port)
     outcome = Outcome(kind=options.command)
-    raise_on_sigterm()
+    raise_on_sigterm(signal.SIGINT)
     failure, measuring = _ending(options, layout, outcome)
-    ignore_sigterm()
+    ignore_signals()
     if failure:
         log.error("%s: %s", failure.reason, failure)
     _write_last_word(layout, outcome, failure, measuring)
@@ -44,7 +45,7 @@ def _ending(
         job = _job(options, layout)
         measuring = frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
         _work(options)(job, outcome)
-    except (Exception, Interrupted, KeyboardInterrupt) as error:
+    except (Exception, Interrupted) as error:
         failure = as_failure(error)
         log.log(logging.ERROR if failure.reason is Reason.INTERNAL else logging.DEBUG, "traceback", exc_info=error)
         return failure, measuring
@@ -106,5 +107,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def run() -> None:
+    """For the installed script. Ends at once: a thread that still uploads must not hold a process asked to stop."""
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == SIGTERM_EXIT:
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -17,7 +17,9 @@ def as_failure(error: BaseException) -> FineTuneError:
         return error
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
         return FineTuneError(
-            Reason.INTERRUPTED, "the pod was asked to stop", remedy="Committed passes are kept; a new pod goes on."
+            Reason.INTERRUPTED,
+            str(error) or "the pod was asked to stop",
+            remedy="Committed passes and checkpoints are kept; a new pod goes on.",
         )
     for cause in _causes(error):
         if known := _resource_failure(cause):

@@ -1,6 +1,9 @@
-"""SIGTERM, as an exception in the main thread, so that everything unwinds in order."""
+"""A request to stop (SIGTERM, SIGINT), as an exception in the main thread, so that everything unwinds in order."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
@@ -8,16 +11,68 @@ class Interrupted(BaseException):
     """The pod was asked to stop. No Exception: nothing that handles failures may go on after it."""
 
 
-def raise_on_sigterm() -> None:
-    """Makes the first SIGTERM raise Interrupted; further ones are ignored, so that the last word gets written."""
-    signal.signal(signal.SIGTERM, _interrupt)
+@dataclass
+class Deferral:
+    """A block that ends by itself when it is asked to stop."""
+
+    seconds: float
+    """Time it has for that."""
+    requested: bool = False
+    """Whether it was asked to."""
 
 
-def ignore_sigterm() -> None:
+_deferral: Deferral | None = None
+"""The block that runs now; signals belong to the process."""
+
+
+def raise_on_sigterm(*others: signal.Signals) -> None:
+    """Makes the first SIGTERM, or other such signal, raise Interrupted.
+
+    Further ones are ignored, so that the last word gets written.
+    """
+    for number in (signal.SIGTERM, *others):
+        signal.signal(number, _interrupt)
+    signal.signal(signal.SIGALRM, _overdue)
+
+
+def ignore_signals() -> None:
     """For the moment in which the last word is written: the process ends at once anyway."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def deferred(seconds: float) -> Iterator[Deferral]:
+    """Notes a request to stop instead of raising it, so that the block can end at a moment of its choice.
+
+    Args:
+        seconds: how long it may take; then Interrupted is raised wherever it is.
+
+    Raises:
+        Interrupted: at the end of the block, if it was asked to stop and has not raised it.
+    """
+    global _deferral  # noqa: PLW0603
+    _deferral = here = Deferral(seconds)
+    try:
+        yield here
+    finally:
+        _deferral = None
+        if here.requested:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    if here.requested:
+        raise Interrupted
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    ignore_sigterm()
+    if _deferral is None:
+        ignore_signals()
+        raise Interrupted
+    if not _deferral.requested:
+        _deferral.requested = True
+        signal.setitimer(signal.ITIMER_REAL, _deferral.seconds)
+
+
+def _overdue(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    ignore_signals()
     raise Interrupted

@@ -9,6 +9,7 @@ from typing import Any
 from finetune_api.cache_key import pass_key
 from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider
 from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.training import WITHOUT_EFFECT
 from finetune_runner.data_roles import data_configs, data_names, evaluator_of
 from finetune_runner.library_versions import deciding
 from finetune_runner.lineage import origins, resolved
@@ -53,6 +54,8 @@ def normalised(spec: FineTuneJobSpec, step: PlannedPass) -> dict[str, Any]:
     """A pass's config with its references replaced by what they say, and what it takes from elsewhere filled in."""
     kind = step.spec.variant
     config: dict[str, Any] = {k: v for k, v in step.spec.config.to_wire().items() if k not in REFERENCES}
+    if kind in TUNING:
+        config["training"] = {k: v for k, v in config["training"].items() if k not in WITHOUT_EFFECT}
     for role, data in data_configs(spec, step.spec).items():
         config[f"preprocess.{role}"] = data.preprocess.to_wire()
     if evaluator := evaluator_of(spec, step.spec):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from finetune_api.cache_key import PASS_VERSIONS
@@ -20,6 +21,7 @@ from finetune_runner.plugins.checking import require_same
 from finetune_runner.prepare import finish
 from finetune_runner.prepared import Prepared
 from finetune_runner.progress.state import ProgressState
+from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.manifest import Manifest
 from finetune_runner.workbench import Workbench
 
@@ -105,8 +107,23 @@ class _StageRun:
             require_same(step, self.pinned.pass_named(step.name).libraries)
         inputs = self._inputs(step, committed)
         log.info("pass %s: %s begins", step.name, step.spec.path_name)
-        result = run_pass(step.spec.variant, step.spec.config, self._pass_inputs(step, committed), self.progress.report)
-        return self._commit(step, inputs, result)
+        checkpoints = self._checkpoints(step, inputs)
+        given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints)
+        result = run_pass(step.spec.variant, step.spec.config, given, self.progress.report)
+        manifest = self._commit(step, inputs, result)
+        checkpoints.clear()
+        return manifest
+
+    def _checkpoints(self, step: PlannedPass, inputs: Mapping[str, str]) -> CheckpointStore:
+        kind = step.spec.variant
+        return CheckpointStore(
+            self.job.cache,
+            self.pinned.key_of(step.name),
+            attempt=self.job.layout.pod_uid,
+            kind=kind,
+            pass_version=PASS_VERSIONS[kind],
+            inputs=inputs,
+        )
 
     def _inputs(self, step: PlannedPass, committed: Committed) -> dict[str, str]:
         inputs = input_digests(self.job, self.pinned, step, committed)
@@ -134,6 +151,7 @@ class _StageRun:
             trust_remote_code=spec.input_model.trust_remote_code,
             evaluator=evaluator_of(spec, step.spec),
             path=f"spec.passes[{step.index}].{step.spec.path_name}",
+            grace_seconds=self.stage.system.termination_grace_period_seconds,
         )
 
     def _directory(self, name: str, committed: Committed) -> Path:

@@ -64,6 +64,12 @@ class Progress(Model):
     loss: Figure = Field(default="", description="Training loss, mean over the last logged steps.")
     tokens_per_second: Figure = Field(default="", description="Training tokens a second, padding not counted.")
     eta_seconds: int | None = Field(default=None, ge=0, description="Estimated seconds until the pass ends.")
+    resumed_from_step: int | None = Field(
+        default=None, ge=1, description="Step of the checkpoint that this pod went on from."
+    )
+    micro_batch_size: int | None = Field(
+        default=None, ge=1, description="Sequences in a micro-batch, where the accelerator's memory forced it down."
+    )
     last_update_time: Timestamp = Field(default="", description="When the runner last moved.")
 
 

@@ -141,3 +141,9 @@ class System(Model):
         default="50Gi", description="Limit of the pod's scratch space, where models are unpacked."
     )
     resources: Resources = Field(default_factory=Resources, description="Compute resources of a pod.")
+    termination_grace_period_seconds: int = Field(
+        default=60,
+        ge=10,
+        le=3600,
+        description="Time a stage's pod has, once it is asked to stop, to end its training step and keep a checkpoint.",
+    )

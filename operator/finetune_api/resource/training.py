@@ -26,6 +26,10 @@ BITSANDBYTES = frozenset(
 """Optimizers of bitsandbytes, which we run on an accelerator only."""
 
 
+WITHOUT_EFFECT = frozenset({"saveSeconds", "saveSteps", "saveTotalLimit"})
+"""Fields, by their name in the manifest, that do not decide what training makes."""
+
+
 class Training(Model):
     """How the adapter is trained."""
 
@@ -97,6 +101,13 @@ class Training(Model):
     )
     eval_steps: int = Field(
         default=500, ge=1, le=10000000, description="Steps between evaluations with evalStrategy: steps."
+    )
+    save_seconds: int = Field(
+        default=600, ge=0, le=86400, description="Seconds between checkpoints in the store; 0: none by time."
+    )
+    save_steps: int = Field(default=0, ge=0, le=10000000, description="Steps between checkpoints; 0: none by steps.")
+    save_total_limit: int = Field(
+        default=2, ge=1, le=16, description="Checkpoints that are kept, until the pass is committed."
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",

@@ -108,6 +108,7 @@ def _run(job: Job, stage: Stage, root: Path, log_file: Path, watcher: Watcher) -
         root,
         log_file=log_file,
         environment=environment_of(stage.system, job.layout),
+        grace_seconds=stage.system.termination_grace_period_seconds,
         on_progress=watcher.progress,
     )
 

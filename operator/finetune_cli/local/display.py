@@ -74,6 +74,10 @@ def figures(progress: Progress) -> str:
     parts = []
     if progress.total_steps:
         parts.append(f"step {progress.step} of {progress.total_steps}")
+    if progress.resumed_from_step:
+        parts.append(f"resumed from step {progress.resumed_from_step}")
+    if progress.micro_batch_size:
+        parts.append(f"micro-batch lowered to {progress.micro_batch_size}")
     if progress.loss:
         parts.append(f"loss {progress.loss}")
     if progress.tokens_per_second:

@@ -16,7 +16,6 @@ from finetune_api.messages import TerminationMessage
 from finetune_api.resource.status import Progress
 
 PULL_SECONDS = 0.3
-GRACE_SECONDS = 20
 PROGRESS_BYTES = 65536
 SIGNALLED = 128
 
@@ -27,6 +26,7 @@ def run_stage(
     *,
     log_file: Path,
     environment: Mapping[str, str],
+    grace_seconds: float,
     on_progress: Callable[[Progress], None],
 ) -> TerminationMessage:
     """Runs a stage to its end.
@@ -36,6 +36,7 @@ def run_stage(
         root: the pod's root.
         log_file: where its log goes.
         environment: variables besides this process's own.
+        grace_seconds: what it has for a checkpoint once it is asked to stop.
         on_progress: told how far the running pass is.
 
     Raises:
@@ -47,11 +48,13 @@ def run_stage(
     last_word = root / "dev/termination-log"
     last_word.unlink(missing_ok=True)
     with log_file.open("ab") as log:
-        code = _to_its_end(command, log.fileno(), environment, lambda: _pull(port, on_progress))
+        code = _to_its_end(command, log.fileno(), environment, grace_seconds, lambda: _pull(port, on_progress))
     return _ending(code, last_word, log_file)
 
 
-def _to_its_end(command: list[str], log: int, environment: Mapping[str, str], pull: Callable[[], None]) -> int:
+def _to_its_end(
+    command: list[str], log: int, environment: Mapping[str, str], grace_seconds: float, pull: Callable[[], None]
+) -> int:
     with subprocess.Popen(
         command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **environment}
     ) as child:
@@ -62,16 +65,16 @@ def _to_its_end(command: list[str], log: int, environment: Mapping[str, str], pu
                 except subprocess.TimeoutExpired:
                     pull()
         finally:
-            _end(child)
+            _end(child, grace_seconds)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
     """Ends a child that still runs, which is so when an exception unwinds."""
     if child.poll() is not None:
         return
     child.terminate()
     try:
-        child.wait(GRACE_SECONDS)
+        child.wait(grace_seconds)
     except subprocess.TimeoutExpired:
         child.kill()
 

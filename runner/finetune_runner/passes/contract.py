@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from finetune_api.plan import Product
-from finetune_api.plugin import Report
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
-
-__all__ = ["DATA", "EVAL_DATA", "TRAIN_DATA", "DataSet", "PassInputs", "PassResult", "Report"]
 
 TRAIN_DATA = "train_data"
 EVAL_DATA = "eval_data"
@@ -22,6 +20,19 @@ class DataSet:
 
     config: DataConfig
     rows: list[dict[str, object]]
+
+
+class Checkpoints(Protocol):
+    """Where a pass keeps what it has come to, for the pod that comes after this one.
+
+    Both raise FineTuneError: StoreUnavailable, AuthDenied.
+    """
+
+    def restore(self, folder: Path) -> int | None:
+        """Fetches the newest checkpoint into an empty folder; returns its step, None where there is none."""
+
+    def save(self, step: int, folder: Path, keep: int) -> None:
+        """Keeps a folder's files as the checkpoint of a step, of which the newest `keep` stay."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,25 @@ class PassInputs:
     """Of an evaluate pass."""
     path: str
     """Where the pass's config stands in the spec, such as spec.passes[0].lora."""
+    checkpoints: Checkpoints | None = None
+    """Of this very pass; None where nothing is kept."""
+    grace_seconds: float = 60
+    """Time from the request to stop to the end of the process."""
+
+
+class Report(Protocol):
+    """Where a pass tells how far it is; more than a plugin has to say (finetune_api.plugin)."""
+
+    def __call__(
+        self,
+        *,
+        step: int,
+        total_steps: int,
+        loss: float | None = None,
+        tokens_per_second: float | None = None,
+        resumed_from: int | None = None,
+        micro_batch: int | None = None,
+    ) -> None: ...
 
 
 @dataclass(frozen=True)

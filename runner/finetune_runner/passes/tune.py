@@ -16,12 +16,14 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import LoftQ, QLora, Tuning
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
+from finetune_runner.interruption import deferred
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
 from finetune_runner.passes.devices import CPU, device_for, dtype_for
 from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import training_arguments
+from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.rows import collator, training_rows
@@ -35,7 +37,9 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     """Trains an adapter of `inputs.source` into `inputs.output`.
 
     Raises:
-        FineTuneError: DatasetInvalid, InvalidSpec, ModelUnsupported, AcceleratorUnavailable, NaNLoss.
+        FineTuneError: DatasetInvalid, InvalidSpec, ModelUnsupported, AcceleratorUnavailable, OutOfAcceleratorMemory,
+            NaNLoss.
+        Interrupted: asked to stop while training; then a checkpoint is kept, if there was time.
     """
     device = device_for(accelerator=inputs.accelerator)
     dtype = dtype_for(config.training.dtype, device)
@@ -64,12 +68,26 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             report=report,
             path=f"{inputs.path}.training",
         )
-        trained = trainer.train()
-        figures = _figures(trainer, trained.training_loss)
+        _train(trainer, config, inputs, Path(scratch))
+        figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
-    return PassResult(
-        figures | {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"} | _counts(rows.statistics)
-    )
+    pace = {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"}
+    lowered = {"microBatch": str(trainer.lowered_micro_batch)} if trainer.lowered_micro_batch else {}
+    return PassResult(figures | pace | lowered | _counts(rows.statistics))
+
+
+def _train(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, scratch: Path) -> None:
+    """Trains, from the newest checkpoint on if there is one."""
+    kept = inputs.checkpoints
+    if kept is None:
+        trainer.train()
+        return
+    saves = BackgroundSaves(lambda step, folder: kept.save(step, folder, config.training.save_total_limit))
+    resumed = restored(trainer, kept, scratch / "resumed")
+    with deferred(time_to_stop(inputs.grace_seconds)) as stop:
+        trainer.add_callback(Checkpointing(trainer, config.training, saves, stop))
+        trainer.train(resume_from_checkpoint=resumed)
+    saves.finish()
 
 
 def quantization(config: Tuning, dtype: torch.dtype) -> BitsAndBytesConfig | None:
@@ -97,9 +115,9 @@ def _pad(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
-def _figures(trainer: AdapterTrainer, training_loss: float) -> dict[str, str]:
+def _figures(trainer: AdapterTrainer) -> dict[str, str]:
     """Headline figures: mean loss over training, and the held-out loss at its end."""
-    figures = {"trainLoss": f"{trainer.finite(training_loss):.4f}"}
+    figures = {"trainLoss": f"{trainer.finite(trainer.meter.mean_loss):.4f}"}
     if trainer.eval_dataset:
         figures["evalLoss"] = f"{trainer.finite(_held_out_loss(trainer)):.4f}"
     return figures
@@ -133,7 +151,8 @@ def _save(
     carry_tokenizer(inputs.source, inputs.output)
     carry_notices(inputs.source, inputs.output)
     write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
-    lines = [{k: v for k, v in line.items() if not any(part in k for part in TIMINGS)} for line in log]
+    # Sorted, as they come out of a checkpoint.
+    lines = [{k: v for k, v in sorted(line.items()) if not any(part in k for part in TIMINGS)} for line in log]
     counts = asdict(statistics) | {"duplicates": statistics.duplicates}
     report = {"figures": figures, "data": counts, "log": [line for line in lines if len(line) > len(("step", "epoch"))]}
     (inputs.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -51,6 +51,8 @@ class ProgressState:
         total_steps: int,
         loss: float | None = None,
         tokens_per_second: float | None = None,
+        resumed_from: int | None = None,
+        micro_batch: int | None = None,
     ) -> None:
         """The running pass has moved; figures that are None keep their last value.
 
@@ -59,6 +61,8 @@ class ProgressState:
             total_steps: steps in all; 0: not known.
             loss: mean over the last logged steps.
             tokens_per_second: padding not counted.
+            resumed_from: step of the checkpoint it went on from.
+            micro_batch: sequences in a micro-batch, where memory forced it down.
         """
         with self._lock:
             last = self._progress or Progress(pass_="")
@@ -71,6 +75,8 @@ class ProgressState:
                 loss=last.loss if loss is None else f"{loss:.4f}",
                 tokens_per_second=last.tokens_per_second if tokens_per_second is None else f"{tokens_per_second:.0f}",
                 eta_seconds=self._eta(step, total_steps),
+                resumed_from_step=last.resumed_from_step if resumed_from is None else resumed_from,
+                micro_batch_size=last.micro_batch_size if micro_batch is None else micro_batch,
                 last_update_time=_now(),
             )
 

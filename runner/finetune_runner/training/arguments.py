@@ -9,7 +9,17 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import parsed
 
-OURS = ("dtype", "gradient_checkpointing", "warmup_steps", "warmup_ratio", "group_by_length", "extra")
+OURS = (
+    "dtype",
+    "gradient_checkpointing",
+    "warmup_steps",
+    "warmup_ratio",
+    "group_by_length",
+    "save_seconds",
+    "save_steps",
+    "save_total_limit",
+    "extra",
+)
 """Fields that are not handed on under their own name."""
 
 GROUPED = "group_by_length"
@@ -49,7 +59,7 @@ def _arguments(training: Training, *, scratch: Path, device: str, dtype: torch.d
         bf16=dtype is torch.bfloat16,
         use_cpu=device == "cpu",
         dataloader_pin_memory=device != "cpu",
-        save_strategy="no",
+        save_strategy="no",  # Checkpointing decides when
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,

@@ -1,11 +1,10 @@
 """Encoded examples become batches, padded to their own longest."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch.utils.data import RandomSampler
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from finetune_runner.data.tokens import IGNORED, Encoded
 from finetune_runner.training.token_store import Item, TokenStore
@@ -58,15 +57,43 @@ class PadToLongest:
         return torch.tensor([f + row if self.left else row + f for row, f in zip(rows, fill, strict=True)])
 
 
-def by_length(batch_size: int, dataset: Sequence[Item], seed: int) -> Any:
+class EpochOrder(Sampler[int]):
+    """An order of the data that seed and epoch alone decide, so that training can go on in the middle of any epoch."""
+
+    def __init__(self, draw: Callable[[torch.Generator], list[int]], size: int, seed: int) -> None:
+        """An order.
+
+        Args:
+            draw: a permutation of the indices.
+            size: of the data.
+            seed: of the first epoch's.
+        """
+        self.draw = draw
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch comes next; Trainer calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.draw(torch.Generator().manual_seed(self.seed + self.epoch)))
+
+
+def by_length(batch_size: int, dataset: Sequence[Item], seed: int) -> EpochOrder:
     """Random order with sequences of like length side by side, so that little of a batch is padding."""
     lengths = dataset.lengths if isinstance(dataset, TokenStore) else [len(item["input_ids"]) for item in dataset]
-    return LengthGroupedSampler(batch_size, lengths=lengths, generator=torch.Generator().manual_seed(seed))
+    return EpochOrder(lambda g: get_length_grouped_indices(lengths, batch_size, generator=g), len(dataset), seed)
 
 
-def shuffled(dataset: Sequence[Item], seed: int) -> Any:
+def shuffled(dataset: Sequence[Item], seed: int) -> EpochOrder:
     """Random order."""
-    return RandomSampler(dataset, generator=torch.Generator().manual_seed(seed))
+    size = len(dataset)
+    return EpochOrder(lambda g: torch.randperm(size, generator=g).tolist(), size, seed)
 
 
 def in_batches(dataset: Sequence[Item], batch_size: int, collate: PadToLongest) -> Iterator[Batch]:

@@ -1,9 +1,10 @@
-"""The training loop: transformers' Trainer with our loss, order, evaluation and progress."""
+"""The training loop: transformers' Trainer with our loss, order, evaluation, memory's limit and progress."""
 
 import logging
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +13,11 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.contract import Report
 from finetune_runner.training.arguments import GROUPED
-from finetune_runner.training.batches import PadToLongest, by_length, in_batches, shuffled
+from finetune_runner.training.batches import Batch, EpochOrder, PadToLongest, by_length, in_batches, shuffled
+from finetune_runner.training.divergence import Divergence
 from finetune_runner.training.loss import token_losses
 from finetune_runner.training.meter import Meter
+from finetune_runner.training.micro_batch import MicroBatch
 from finetune_runner.training.token_store import Item
 
 log = logging.getLogger(__name__)
@@ -48,24 +51,91 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             path: where the training arguments stand in the spec.
         """
         self.meter = Meter(time.monotonic, window=arguments.logging_steps)
+        self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
+        self.micro_batch = MicroBatch(arguments.per_device_train_batch_size, "micro-batch", path)
+        self.evaluated = MicroBatch(arguments.per_device_eval_batch_size, "batch of evaluation", path)
+        self.report = report
         self.path = path
+        self._step_batches: list[Batch] = []
+        self._done = 0
         super().__init__(
             model=model,
             args=arguments,
             train_dataset=train,
             eval_dataset=held_out if len(held_out) else None,
             data_collator=collate,
-            callbacks=[_Progress(self.meter, report)],
+            callbacks=[_Progress(self)],
         )
         self.remove_callback(PrinterCallback)  # _Progress logs
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the step's tokens for every model
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+    def progress_state(self) -> dict[str, Any]:
+        """What of the run so far lies here and not in Trainer's own checkpoint; as JSON."""
+        return {
+            "meter": self.meter.state(),
+            "divergence": self.divergence.state(),
+            "micro_batch": self.micro_batch.size,
+        }
+
+    def restore_progress(self, state: dict[str, Any]) -> None:
+        """Goes on from what progress_state gave."""
+        self.meter.restore(state["meter"])
+        self.divergence.restore(state["divergence"])
+        self.micro_batch.size = state["micro_batch"]
+
+    @property
+    def lowered_micro_batch(self) -> int | None:
+        """Sequences in a micro-batch, where that is fewer than was asked for."""
+        size = self.micro_batch.size
+        return size if size < self.args.per_device_train_batch_size else None
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> EpochOrder:
         step = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
         rows = train_dataset or self.train_dataset
         if self.args.train_sampling_strategy == GROUPED:
             return by_length(step, rows, self.args.data_seed)
         return shuffled(rows, self.args.data_seed)
+
+    def get_batch_samples(self, *arguments: Any) -> tuple[list[Batch], Any]:
+        """As Trainer's, remembered for the case that the step has to begin anew."""
+        self._step_batches, items = super().get_batch_samples(*arguments)
+        self._done = 0
+        return self._step_batches, items
+
+    def training_step(
+        self,
+        model: Any,
+        inputs: Batch,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Forward and backward of a micro-batch, in as many pieces as memory asks for.
+
+        Where memory runs out, the whole optimizer step begins anew with smaller pieces: a backward pass that was cut
+        off leaves half of a gradient. As each piece's loss is its share of the step's mean, the sum stays the same.
+
+        Raises:
+            FineTuneError: NaNLoss, OutOfAcceleratorMemory.
+        """
+        begun = self._done
+        self._done += 1
+        clean = True
+
+        def work() -> torch.Tensor:
+            nonlocal begun, clean
+            if not clean:
+                model.zero_grad()
+                begun = 0
+            clean = False
+            losses = [self._in_parts(model, b, num_items_in_batch) for b in self._step_batches[begun : self._done]]
+            return losses[-1]
+
+        loss = self.micro_batch.fitted(work, len(inputs["input_ids"]))
+        self.meter.add(tokens=int(inputs["attention_mask"].sum()), loss=self.finite(loss.item()))
+        return loss
+
+    def _in_parts(self, model: Any, batch: Batch, items: torch.Tensor | int | None) -> torch.Tensor:
+        losses = [super(AdapterTrainer, self).training_step(model, p, items) for p in self.micro_batch.parts(batch)]
+        return torch.stack(losses).sum()
 
     def compute_loss(
         self,
@@ -74,17 +144,11 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,  # noqa: ARG002
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """The micro-batch's share of the mean over all tokens of the optimizer step.
-
-        Raises:
-            FineTuneError: NaNLoss.
-        """
+        """The micro-batch's share of the mean over all tokens of the optimizer step."""
         if num_items_in_batch is None:
             msg = "the number of tokens in the optimizer step is unknown"
             raise TypeError(msg)
-        loss = token_losses(model, **inputs).sum() / num_items_in_batch
-        self.meter.add(tokens=int(inputs["attention_mask"].sum()), loss=self.finite(loss.item()))
-        return loss
+        return token_losses(model, **inputs).sum() / num_items_in_batch
 
     def evaluate(
         self,
@@ -95,14 +159,26 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         """Mean loss of the held-out examples over their tokens, which batches of unlike size would weigh wrongly."""
         self.model.eval()
         total, tokens = 0.0, 0
-        with torch.no_grad():
-            for batch in in_batches(self.eval_dataset, self.args.per_device_eval_batch_size, self.data_collator):
-                losses = token_losses(self.model, **self._prepare_inputs(batch))
-                total, tokens = total + losses.sum().item(), tokens + losses.numel()
+        for batch in in_batches(self.eval_dataset, self.args.per_device_eval_batch_size, self.data_collator):
+            losses = self.evaluated.fitted(partial(self._losses, batch), len(batch["input_ids"]))
+            total, tokens = total + losses.sum().item(), tokens + losses.numel()
         figures = {f"{metric_key_prefix}_loss": total / tokens}
         self.log(dict(figures))
         self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
         return figures
+
+    @torch.no_grad()
+    def _losses(self, batch: Batch) -> torch.Tensor:
+        parts = self.evaluated.parts(batch)
+        return torch.cat([token_losses(self.model, **self._prepare_inputs(part)) for part in parts])
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As Trainer does, but with losses of the whole run: it knows only those since it was started."""
+        if "loss" in logs:
+            logs["loss"] = self.meter.logged()
+        if "train_loss" in logs:
+            logs["train_loss"] = self.meter.mean_loss
+        super().log(logs, start_time)
 
     def finite(self, loss: float) -> float:
         """The loss, if it is one.
@@ -112,27 +188,54 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         """
         if math.isfinite(loss):
             return loss
-        message = f"the loss became {loss} at step {self.state.global_step + 1}"
-        raise FineTuneError(Reason.NAN_LOSS, message, remedy=NAN_REMEDY, path=self.path)
+        raise self._astray(f"the loss became {loss} at step {self.state.global_step + 1}")
+
+    def check_course(self) -> None:
+        """That the steps so far have not made the model far worse.
+
+        Raises:
+            FineTuneError: NaNLoss.
+        """
+        self.divergence.add(self.meter.step_loss)
+        if self.divergence.seen:
+            start, now = self.divergence.start, self.divergence.now
+            raise self._astray(
+                f"training diverges: the loss rose from {start:.2f} to {now:.2f} at step {self.state.global_step}"
+            )
+
+    def _astray(self, message: str) -> FineTuneError:
+        return FineTuneError(Reason.NAN_LOSS, message, remedy=NAN_REMEDY, path=self.path)
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]
     """Tells each step as it ends, and logs what Trainer has to log."""
 
-    def __init__(self, meter: Meter, report: Report) -> None:
-        self.meter = meter
-        self.report = report
+    def __init__(self, trainer: AdapterTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        if state.global_step:
+            log.info("resumed from step %d of %d", state.global_step, state.max_steps)
+            self.trainer.report(
+                step=state.global_step,
+                total_steps=state.max_steps,
+                resumed_from=state.global_step,
+                micro_batch=self.trainer.lowered_micro_batch,
+            )
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        self.meter.begin_step()
+        self.trainer.meter.begin_step()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        self.meter.end_step()
-        self.report(
+        meter = self.trainer.meter
+        meter.end_step()
+        self.trainer.check_course()
+        self.trainer.report(
             step=state.global_step,
             total_steps=state.max_steps,
-            loss=self.meter.loss,
-            tokens_per_second=self.meter.tokens_per_second,
+            loss=meter.loss,
+            tokens_per_second=meter.tokens_per_second,
+            micro_batch=self.trainer.lowered_micro_batch,
         )
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:  # noqa: ARG002

@@ -234,7 +234,7 @@ def training_findings(training: dict[str, Any], system: str = "gpu") -> list[str
             "transformers' TrainingArguments have no such argument (did you mean neftune_noise",
         ),
         ("learning_rate", "1e-4", "is a field of its own (set training.learningRate)"),
-        ("save_steps", "5", "would have no effect: an output is committed once"),
+        ("save_strategy", "steps", "would have no effect: an output is committed once"),
         ("label_smoothing_factor", "0.1", "would have no effect: the loss"),
         ("neftune_noise_alpha", "[", "is not the YAML of a value it can have (write a int or float)"),
         ("torch_empty_cache_steps", "true", "is not the YAML of a value it can have (write a int)"),
