@@ -145,7 +145,8 @@ def test_an_interval_in_seconds_makes_checkpoints_too(tiny_phi3, tmp_path, store
             while said["step"] == 3 and time.monotonic() < end:  # a step of more than a second
                 pass
 
-    tune(tiny_phi3, tmp_path / "adapter", lora(training={"saveSeconds": 1}), checkpoints=checkpoints, report=Slow())
+    config = lora(training={"saveSeconds": 1, "saveTotalLimit": 16})
+    tune(tiny_phi3, tmp_path / "adapter", config, checkpoints=checkpoints, report=Slow())
 
     assert "00000003-pod" in names(store)
 

@@ -90,23 +90,41 @@ def test_without_the_accelerator_it_asks_for_a_stage_ends_before_it_downloads(pl
     assert not (place.layout.work / "base").exists()
 
 
-def test_progress_is_served_while_a_pass_runs_and_sigterm_ends_it_at_once(tiny):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_a_pass_keeps_a_checkpoint_that_the_next_pod_goes_on_from(tiny, number):
     endless = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": STEPS_WITHOUT_END}}}
     prepared(tiny, endless)
-    port = _free_port()
-    command = [*tiny.command("stage", "0"), "--progress-port", str(port)]
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
-        progress = _progress_of_a_running_pass(process, port)
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=60)
 
-    assert progress["pass"] == "tune"
-    assert progress["totalSteps"] == STEPS_WITHOUT_END
+    first, code = _stopped_while_running(tiny, number)
+
+    assert first["pass"] == "tune"
+    assert first["totalSteps"] == STEPS_WITHOUT_END
+    assert "resumedFromStep" not in first
     assert code == EXIT_CODES[Reason.INTERRUPTED] == 143
     word = tiny.last_word()
     assert word.failure.reason is Reason.INTERRUPTED
     assert word.failure.index == 0
     assert word.passes[0].digest == ""
+    [manifest] = [key for key in tiny.bucket.object_keys("store/") if _is_checkpoint(key) and "manifest" in key]
+    kept = int(manifest.split("/")[-2].partition("-")[0])
+    assert f"a checkpoint of step {kept} is kept" in word.failure.message
+
+    second, _ = _stopped_while_running(tiny, number)
+
+    assert second["resumedFromStep"] == kept >= first["step"]
+    assert second["step"] > kept
+
+
+def test_checkpoints_are_gone_once_the_pass_is_committed(tiny):
+    prepared(
+        tiny, {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 5, "saveSteps": 1}}}
+    )
+
+    ended = tiny.run("stage", "0")
+
+    assert ended.code == 0, ended.log
+    assert "checkpoint of step 1 kept" in ended.log
+    assert [key for key in tiny.bucket.object_keys("store/") if _is_checkpoint(key)] == []
 
 
 def test_a_corrupt_output_of_the_same_stage_is_made_anew(tiny):
@@ -199,8 +217,22 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+def _is_checkpoint(key):
+    return "/checkpoints/" in key
+
+
+def _stopped_while_running(place, number):
+    """Progress of a stage that has moved since it began, and the code it ends with when it is asked to stop."""
+    port = _free_port()
+    command = [*place.command("stage", "0"), "--progress-port", str(port)]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
+        progress = _progress_of_a_running_pass(process, port)
+        process.send_signal(number)
+        return progress, process.wait(timeout=60)
+
+
 def _progress_of_a_running_pass(process, port):
-    """The first progress with a step done."""
+    """The first progress with a step done by this process."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -208,7 +240,7 @@ def _progress_of_a_running_pass(process, port):
                 progress = json.loads(answer.read() or b"{}")
         except urllib.error.URLError:
             progress = {}
-        if progress.get("step"):
+        if progress.get("step", 0) > progress.get("resumedFromStep", 0):
             return progress
         time.sleep(0.1)
     pytest.fail(f"no pass has moved; exit code {process.poll()}")

@@ -184,6 +184,12 @@ def test_a_stage_has_shared_memory_of_the_systems_size() -> None:
     assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Gi"}
 
 
+def test_a_system_says_how_long_its_stages_may_take_to_stop() -> None:
+    patient = document(systems=[{"name": "gpu", "terminationGracePeriodSeconds": 300}, {"name": "cpu"}])
+    assert pod_of(stage_job(doc=patient))["terminationGracePeriodSeconds"] == 300
+    assert pod_of(prepare_job(patient))["terminationGracePeriodSeconds"] == 60
+
+
 def test_a_system_may_move_a_cache_and_mount_volumes_of_its_own() -> None:
     env = [v for v in container_of(stage_job())["env"] if v["name"] == "HF_HOME"]
     assert env == [{"name": "HF_HOME", "value": "/cache"}]

@@ -40,6 +40,11 @@ def test_a_changed_pass_changes_its_own_key_and_those_downstream():
     assert changed(keys(spec_of(CHAIN)), keys(with_pass(2, blockSize=64))) == {"int4", "check"}
 
 
+def test_how_often_checkpoints_are_made_changes_no_key():
+    often = with_pass(0, training={"saveSeconds": 5, "saveSteps": 7, "saveTotalLimit": 1})
+    assert changed(keys(spec_of(CHAIN)), keys(often)) == set()
+
+
 def test_names_of_passes_systems_data_and_evaluators_do_not_matter():
     renamed = wire_spec([("a", "c", "lora"), ("b", "d", "merge"), ("e", "d", "build"), ("f", "d", "evaluate")])
     renamed["systems"] = [{"name": "c", "accelerator": {}}, {"name": "d"}]
