@@ -202,6 +202,32 @@ def test_asked_to_stop_it_takes_its_stage_along(desk, tiny_phi3):
     assert not _alive(child)
 
 
+def test_interrupted_by_its_terminal_it_goes_on_where_it_was(desk, tiny_phi3):
+    shutil.copytree(tiny_phi3, desk.folder / "models" / "phi3")
+    training = {"maxSteps": 100000, "loggingSteps": 1}
+    tune = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": training}}
+    command = [sys.executable, "-m", "finetune_cli", *desk.write(passes=[tune])]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        _wait_for_a_step(process, desk.folder / "here" / "logs")
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the stage as well
+        assert process.wait(60) == 130
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        line = next(line for line in process.stderr if "resumed from step" in line)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == SIGTERM_EXIT
+    assert int(line.partition("resumed from step ")[2].split(",")[0]) >= 3
+
+
+def _wait_for_a_step(process: subprocess.Popen, logs: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if any("step 3 of" in file.read_text() for file in logs.glob("*.log")):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"no pass has moved; exit code {process.poll()}")
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

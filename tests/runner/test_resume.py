@@ -9,7 +9,7 @@ import pytest
 from finetune_runner.interruption import Interrupted, raise_on_sigterm
 from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.commit import Cache
-from passes import Reported, dora, lora, loftq, qlora, tune
+from passes import Reported, dora, loftq, lora, qlora, tune
 from stores import open_store
 
 TRAINING = {

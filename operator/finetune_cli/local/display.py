@@ -12,10 +12,10 @@ EVERY_PERCENT = 25
 
 
 class Lines:
-    """A line when a pass begins, and one every quarter of it."""
+    """A line when a pass begins or goes on from a checkpoint, and one every quarter of it."""
 
     def __init__(self) -> None:
-        self._said: tuple[str, int] = ("", 0)
+        self._said: tuple[str, int, int | None] = ("", 0, None)
 
     def __enter__(self) -> Self:
         return self
@@ -28,7 +28,7 @@ class Lines:
         click.echo(f"stage {stage.index} on {stage.system.name}: {names}", err=True)
 
     def progress(self, progress: Progress) -> None:
-        now = (progress.pass_, progress.percent // EVERY_PERCENT)
+        now = (progress.pass_, progress.percent // EVERY_PERCENT, progress.resumed_from_step)
         if now != self._said:
             self._said = now
             click.echo(f"  {progress.pass_}: {progress.percent} %{figures(progress)}", err=True)
