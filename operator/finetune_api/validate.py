@@ -207,10 +207,23 @@ def _tune_problems(spec: FineTuneJobSpec, config: Tuning, path: str) -> Iterator
     evaluates = config.training.eval_strategy != "no"
     if evaluates and not (config.eval_data or config.eval_fraction):
         yield Problem(f"{path}.training.evalStrategy", "there are no held-out rows", "set evalFraction or evalData")
+    yield from _best_problems(config.training, f"{path}.training")
     steps = config.training
     if evaluates and 0 < steps.max_steps < steps.eval_steps and steps.eval_strategy == "steps":
         message = f"evaluation after {steps.eval_steps} steps, but training ends after {steps.max_steps}"
         yield Problem(f"{path}.training.evalSteps", message, "lower evalSteps")
+
+
+def _best_problems(training: Training, path: str) -> Iterator[Problem]:
+    """What looks at evaluations needs some."""
+    if training.eval_strategy != "no":
+        return
+    for name, wanted in (
+        ("loadBestModelAtEnd", training.load_best_model_at_end),
+        ("earlyStoppingPatience", training.early_stopping_patience),
+    ):
+        if wanted:
+            yield Problem(f"{path}.{name}", "nothing is evaluated during training", "set evalStrategy: steps or epoch")
 
 
 def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, path: str) -> Iterator[Problem]:

@@ -102,6 +102,12 @@ class Training(Model):
     eval_steps: int = Field(
         default=500, ge=1, le=10000000, description="Steps between evaluations with evalStrategy: steps."
     )
+    load_best_model_at_end: bool = Field(
+        default=False, description="Keep the adapter of the evaluation with the lowest loss instead of the last one."
+    )
+    early_stopping_patience: int = Field(
+        default=0, ge=0, le=1000, description="Evaluations without a lower loss that end training; 0: none do."
+    )
     save_seconds: int = Field(
         default=600, ge=0, le=86400, description="Seconds between checkpoints in the store; 0: none by time."
     )

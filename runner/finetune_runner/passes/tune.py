@@ -23,6 +23,7 @@ from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import training_arguments
+from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
@@ -67,6 +68,11 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             collate=collator(inputs.data[TRAIN_DATA].config.preprocess, _pad(tokenizer)),
             report=report,
             path=f"{inputs.path}.training",
+            best=Best(
+                model,
+                keep=config.training.load_best_model_at_end,
+                patience=config.training.early_stopping_patience,
+            ),
         )
         _train(trainer, config, inputs, Path(scratch))
         figures = _figures(trainer)
@@ -116,10 +122,14 @@ def _pad(tokenizer: Any) -> int:
 
 
 def _figures(trainer: AdapterTrainer) -> dict[str, str]:
-    """Headline figures: mean loss over training, and the held-out loss at its end."""
+    """Headline figures: mean loss over training, and the held-out loss of the adapter that is kept."""
     figures = {"trainLoss": f"{trainer.finite(trainer.meter.mean_loss):.4f}"}
     if trainer.eval_dataset:
-        figures["evalLoss"] = f"{trainer.finite(_held_out_loss(trainer)):.4f}"
+        loss, best = trainer.finite(_held_out_loss(trainer)), trainer.best
+        if best.keep and best.standing.loss is not None:
+            best.load()
+            loss, figures["bestStep"] = best.standing.loss, str(best.standing.step)
+        figures["evalLoss"] = f"{loss:.4f}"
     return figures
 
 

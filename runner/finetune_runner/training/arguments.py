@@ -15,6 +15,8 @@ OURS = (
     "warmup_steps",
     "warmup_ratio",
     "group_by_length",
+    "load_best_model_at_end",
+    "early_stopping_patience",
     "save_seconds",
     "save_steps",
     "save_total_limit",

@@ -1,6 +1,5 @@
 """When a checkpoint is made, and how it gets into the store while training goes on."""
 
-import json
 import logging
 import shutil
 import threading
@@ -19,8 +18,6 @@ from finetune_runner.training.trainer import AdapterTrainer
 
 log = logging.getLogger(__name__)
 
-PROGRESS_FILE = "progress_state.json"
-"""Beside Trainer's own files."""
 MARGIN_SECONDS = 5.0
 """Of the grace period, for the last word and for what the kubelet needs."""
 
@@ -43,8 +40,7 @@ def restored(trainer: AdapterTrainer, checkpoints: Checkpoints, folder: Path) ->
     """
     if checkpoints.restore(folder) is None:
         return None
-    trainer.restore_progress(json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8")))
-    trainer.args.eval_on_start = False  # that was done at the start
+    trainer.restore_progress(folder)
     return str(folder)
 
 
@@ -116,12 +112,12 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """At an epoch's last step not yet: what Trainer does between two epochs would be left out on resuming."""
-        control.should_save = not float(state.epoch).is_integer() and self._due(state)
+        control.should_save = not float(state.epoch).is_integer() and self._due(state, control)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        control.should_save = self._due(state)
+        control.should_save = self._due(state, control)
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Trainer has written its part.
 
         Raises:
@@ -129,7 +125,10 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
         """
         self._step, self._time = state.global_step, self.clock()
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / PROGRESS_FILE).write_text(json.dumps(self.trainer.progress_state()), encoding="utf-8")
+        if control.should_training_stop:  # an evaluation has just ended it; there is nothing to go on from
+            shutil.rmtree(folder)
+            return
+        self.trainer.save_progress(folder)
         if not self.stop.requested:
             self.saves.begin(state.global_step, folder)
         elif self.saves.now(state.global_step, folder):
@@ -138,9 +137,9 @@ class Checkpointing(TrainerCallback):  # type: ignore[misc]
         else:
             raise Interrupted
 
-    def _due(self, state: Any) -> bool:
+    def _due(self, state: Any, control: Any) -> bool:
         """Not at the last step: Trainer would take another one on resuming."""
-        if state.global_step in (self._step, state.max_steps):
+        if state.global_step in (self._step, state.max_steps) or control.should_training_stop:
             return False
         return self.stop.requested or (not self.saves.busy and self._interval_is_over(state.global_step))
 

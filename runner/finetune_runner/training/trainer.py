@@ -1,10 +1,12 @@
 """The training loop: transformers' Trainer with our loss, order, evaluation, memory's limit and progress."""
 
+import json
 import logging
 import math
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.contract import Report
 from finetune_runner.training.arguments import GROUPED
 from finetune_runner.training.batches import Batch, EpochOrder, PadToLongest, by_length, in_batches, shuffled
+from finetune_runner.training.best import Best
 from finetune_runner.training.divergence import Divergence
 from finetune_runner.training.loss import token_losses
 from finetune_runner.training.meter import Meter
@@ -22,6 +25,8 @@ from finetune_runner.training.token_store import Item
 
 log = logging.getLogger(__name__)
 
+PROGRESS_FILE = "progress_state.json"
+"""Beside Trainer's own files."""
 NAN_REMEDY = "Lower training.learningRate or set training.maxGradNorm; with bfloat16, try training.dtype: float32."
 
 
@@ -38,6 +43,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         collate: PadToLongest,
         report: Report,
         path: str,
+        best: Best | None = None,
     ) -> None:
         """Sets the loop up.
 
@@ -49,6 +55,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             collate: makes batches of examples.
             report: told each step.
             path: where the training arguments stand in the spec.
+            best: follows the evaluations.
         """
         self.meter = Meter(time.monotonic, window=arguments.logging_steps)
         self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
@@ -56,6 +63,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.evaluated = MicroBatch(arguments.per_device_eval_batch_size, "batch of evaluation", path)
         self.report = report
         self.path = path
+        self.best = best or Best(model, keep=False, patience=0)
         self._step_batches: list[Batch] = []
         self._done = 0
         super().__init__(
@@ -64,24 +72,29 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             train_dataset=train,
             eval_dataset=held_out if len(held_out) else None,
             data_collator=collate,
-            callbacks=[_Progress(self)],
+            callbacks=[_Progress(self), self.best],
         )
         self.remove_callback(PrinterCallback)  # _Progress logs
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the step's tokens for every model
 
-    def progress_state(self) -> dict[str, Any]:
-        """What of the run so far lies here and not in Trainer's own checkpoint; as JSON."""
-        return {
+    def save_progress(self, folder: Path) -> None:
+        """Writes what of the run so far lies here and not in Trainer's own checkpoint."""
+        state = {
             "meter": self.meter.state(),
             "divergence": self.divergence.state(),
             "micro_batch": self.micro_batch.size,
+            "best": self.best.save(folder),
         }
+        (folder / PROGRESS_FILE).write_text(json.dumps(state), encoding="utf-8")
 
-    def restore_progress(self, state: dict[str, Any]) -> None:
-        """Goes on from what progress_state gave."""
+    def restore_progress(self, folder: Path) -> None:
+        """Goes on from what save_progress left."""
+        state = json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8"))
         self.meter.restore(state["meter"])
         self.divergence.restore(state["divergence"])
         self.micro_batch.size = state["micro_batch"]
+        self.best.restore(folder, state["best"])
+        self.args.eval_on_start = False  # that was done at the start
 
     @property
     def lowered_micro_batch(self) -> int | None:
