@@ -16,7 +16,7 @@ from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
 from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import refusals
-from finetune_api.validate_data import has_answer, preprocess_problems, template_columns
+from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_plugin import plugin_problems
 
 __all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
@@ -37,6 +37,8 @@ def parse(spec: Any) -> tuple[FineTuneJobSpec | None, list[Problem]]:
 def schema_problem(item: Any) -> Problem:
     """One of pydantic's findings, in the resource's own words."""
     path = spec_path(item["loc"])
+    if item["type"] == "extra_forbidden" and item["loc"][-2:] == ("huggingFace", "files"):
+        return Problem(path, "is a field of the data config itself", "write it beside source")
     if item["type"] == "extra_forbidden":
         parent = ".".join(["spec", *(part for part in item["loc"][:-1] if isinstance(part, str))])
         return Problem(path, "unknown field", f"check the spelling with kubectl explain finetunejob.{parent}")
@@ -53,8 +55,7 @@ def spec_path(loc: tuple[int | str, ...]) -> str:
 def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     """Everything that is wrong between the parts of a spec."""
     yield from _duplicate_names(spec)
-    for index, config in enumerate(spec.data_configs):
-        yield from preprocess_problems(f"spec.dataConfigs[{index}].preprocess", config.preprocess)
+    yield from data_problems(spec.data_configs)
     for index, system in enumerate(spec.systems):
         yield from _env_problems(f"spec.systems[{index}].env", system)
         yield from _resource_problems(f"spec.systems[{index}].resources", system)

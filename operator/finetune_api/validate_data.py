@@ -1,10 +1,13 @@
 """What is wrong with spec.dataConfigs beyond their schema. Pure."""
 
+import json
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from finetune_api.problem import Problem
-from finetune_api.resource.data import DataConfig, Preprocess
+from finetune_api.resource.data import INLINE_BYTES, TRAIN_SPLIT, DataConfig, DataSource, Preprocess
+
+BINARY = ("parquet", "arrow")
 
 
 def template_columns(template: str) -> list[str]:
@@ -24,6 +27,42 @@ def template_columns(template: str) -> list[str]:
             )
             raise ValueError(msg)
     return list(dict.fromkeys(field for _, field, _, _ in parsed if field is not None))
+
+
+def data_problems(data_configs: Sequence[DataConfig]) -> Iterator[Problem]:
+    """What is wrong with a job's data configs."""
+    for index, config in enumerate(data_configs):
+        path = f"spec.dataConfigs[{index}]"
+        yield from _file_problems(path, config)
+        yield from preprocess_problems(f"{path}.preprocess", config.preprocess)
+    yield from _inline_problems(data_configs)
+
+
+def _file_problems(path: str, config: DataConfig) -> Iterator[Problem]:
+    source = config.source
+    if config.split != TRAIN_SPLIT and not source.hugging_face:
+        message = f"only a huggingFace source has splits, not {_name(source)}"
+        yield Problem(f"{path}.split", message, "leave it out, and choose the files by source or files")
+    if config.files and source.hugging_face and (config.split != TRAIN_SPLIT or source.hugging_face.subset):
+        yield Problem(f"{path}.files", "chooses files, and so do split and subset", "keep one of the two")
+    if config.files and (source.config_map or source.inline):
+        yield Problem(f"{path}.files", f"has no meaning with {_name(source)}, which is one file", "leave it out")
+    if config.format in BINARY and source.inline:
+        yield Problem(f"{path}.format", f"{config.format} is no text", "use one of: json, jsonl, csv")
+
+
+def _name(source: DataSource) -> str:
+    return type(source).model_fields[source.variant].alias or source.variant
+
+
+def _inline_problems(data_configs: Sequence[DataConfig]) -> Iterator[Problem]:
+    """The job and all its rows become one ConfigMap, as JSON."""
+    texts = [(index, config.source.inline.text) for index, config in enumerate(data_configs) if config.source.inline]
+    size = sum(len(json.dumps(text, ensure_ascii=False).encode()) for _, text in texts)
+    if size > INLINE_BYTES:
+        message = f"the job's inline rows take {size} bytes as JSON, and at most {INLINE_BYTES} fit"
+        path = f"spec.dataConfigs[{texts[-1][0]}].source.inline.text"
+        yield Problem(path, message, "put them into a configMap, a bucket or a volume")
 
 
 def preprocess_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:

@@ -22,6 +22,10 @@ class PreparedData(Model):
     rows: int = Field(ge=0)
     distinct: int = Field(ge=0)
     """Examples that differ."""
+    bad_rows: int = Field(default=0, ge=0)
+    """Rows that were left out since they can't be used."""
+    bad_rows_named: list[str] = Field(default_factory=list)
+    """The first of them, with their places."""
 
 
 class PreparedPass(Model):

@@ -5,7 +5,7 @@ from pydantic import Field
 from finetune_api.resource.base import Model
 from finetune_runner.committed import Committed
 from finetune_runner.job import Job
-from finetune_runner.prepared import Prepared
+from finetune_runner.prepared import Prepared, PreparedData
 
 REPORT = "report.json"
 
@@ -29,6 +29,8 @@ class ReportedData(Model):
     digest: str
     rows: int
     distinct: int
+    bad_rows: int
+    bad_rows_named: list[str]
 
 
 class FullReport(Model):
@@ -54,16 +56,25 @@ def report_of(job: Job, prepared: Prepared, committed: Committed) -> FullReport:
         uid=document.uid,
         base=prepared.base.uri,
         base_digest=prepared.base.digest,
-        data=[
-            ReportedData(name=d.name, uri=d.source.uri, digest=d.digest, rows=d.rows, distinct=d.distinct)
-            for d in prepared.data
-        ],
+        data=[_reported_data(data) for data in prepared.data],
         passes=[_reported(job, prepared, committed, step.name) for step in job.plan.passes],
     )
 
 
 def write(job: Job, report: FullReport) -> None:
     job.store.put(f"{job.folder}/{REPORT}", report.encode())
+
+
+def _reported_data(data: PreparedData) -> ReportedData:
+    return ReportedData(
+        name=data.name,
+        uri=data.source.uri,
+        digest=data.digest,
+        rows=data.rows,
+        distinct=data.distinct,
+        bad_rows=data.bad_rows,
+        bad_rows_named=data.bad_rows_named,
+    )
 
 
 def _reported(job: Job, prepared: Prepared, committed: Committed, name: str) -> ReportedPass:

@@ -168,7 +168,7 @@ def test_a_wrong_dataset_fails_with_its_reason_and_place(finetune, desk, tiny_ph
     (desk.folder / "data" / "tones.jsonl").write_text('{"phrase": "no tone"}\n')
     ended = finetune(*desk.write())
     assert ended.code == EXIT_CODES[Reason.DATASET_INVALID]
-    assert "spec.dataConfigs[0].preprocess.textTemplate: row 1 has no column 'tone'" in ended.err
+    assert "spec.dataConfigs[0].preprocess.textTemplate: line 1 of tones.jsonl: no column 'tone'" in ended.err
 
 
 def test_a_failing_pass_says_why_and_where_its_log_is(finetune, desk, tiny_phi3):

@@ -211,7 +211,7 @@ def test_a_template_with_a_missing_column_is_named_with_the_columns_there_are(pl
     error = refused(place)
     assert error.reason is Reason.DATASET_INVALID
     assert error.path == "spec.dataConfigs[0].preprocess.textTemplate"
-    assert "'phrase'" in error.message
+    assert "line 1 of tones.jsonl: no column 'phrase'" in error.message
     assert "text, label" in error.remedy
 
 
@@ -220,6 +220,37 @@ def test_an_empty_data_set_is_refused(place):
     error = refused(place)
     assert error.reason is Reason.DATASET_INVALID
     assert "no rows" in error.message
+
+
+def test_bad_rows_are_left_out_within_their_limit_and_the_report_names_them(place):
+    place.bucket.put("tones.jsonl", jsonl(TONES) + "broken\n")
+    assert "line 5 of tones.jsonl: not JSON" in refused(place).message
+
+    source = {"s3": place.bucket.location("tones.jsonl")}
+    prepared(place, place.spec(dataConfigs=[data_config(source, maxBadRows=1)]))
+
+    report = json.loads(place.bucket.get(f"store/team/jobs/{place.uid}/report.json"))
+    [data] = report["data"]
+    assert (data["rows"], data["badRows"]) == (4, 1)
+    assert data["badRowsNamed"][0].startswith("line 5 of tones.jsonl: not JSON")
+
+
+@pytest.mark.parametrize("fields", [{"maxSamples": 3}, {"filters": [{"column": "tone", "values": ["joy", "fear"]}]}])
+def test_fewer_rows_give_other_keys(place, fields):
+    first = keys(prepared(place))
+    less = place.spec(dataConfigs=[data_config({"s3": place.bucket.location("tones.jsonl")}, **fields)])
+    assert not set(first) & set(keys(prepared(place.another(), less)))
+
+
+def test_choosing_the_same_rows_in_another_way_gives_the_same_keys(place):
+    first = keys(prepared(place))
+    place.bucket.put("set/tones.csv", "phrase,tone\n" + "".join(f"{row['phrase']},{row['tone']}\n" for row in TONES))
+    fields = {"files": ["*.csv"], "format": "csv", "maxSamples": 99, "maxBadRows": 5}
+    elsewhere = place.spec(dataConfigs=[data_config({"s3": place.bucket.location("set")}, **fields)])
+    assert keys(prepared(place.another(), elsewhere)) == first
+
+    inline = place.spec(dataConfigs=[data_config({"inline": {"text": jsonl(TONES)}})])
+    assert keys(prepared(place.another(), inline)) == first
 
 
 def test_rows_that_are_not_there_are_named(place):

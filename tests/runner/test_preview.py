@@ -202,7 +202,7 @@ def test_a_wrong_row_is_named_as_the_job_would(finetune, folder):
     ended = finetune(*command(folder))
     assert ended.code == EXIT_CODES[Reason.DATASET_INVALID]
     assert "spec.dataConfigs" in ended.err
-    assert "row 1 has no column 'out'" in ended.err
+    assert "line 1 of train.jsonl: no column 'out'" in ended.err
 
 
 def test_neither_store_nor_outputs_secret_is_asked_for(folder, finetune):

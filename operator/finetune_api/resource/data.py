@@ -9,26 +9,36 @@ from finetune_api.resource.locations import ConfigMapKey, HuggingFaceRepository,
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+TRAIN_SPLIT = "train"
+INLINE_BYTES = 262144
+"""The longest inline text: a job with its rows must fit into one object of the cluster."""
 
 
 class HuggingFaceDataset(HuggingFaceRepository):
-    """Files of a dataset repository on the Hugging Face hub."""
+    """A dataset repository on the Hugging Face hub."""
 
-    files: list[Glob] = Field(
-        default_factory=lambda: ["*.jsonl", "*.json"],
-        min_length=1,
-        max_length=32,
-        description="Glob patterns of the files to read, in the repository.",
+    subset: Annotated[str, StringConstraints(max_length=128)] = Field(
+        default="",
+        description="Subset (configuration) that the repository's README declares; empty: the default one, or the only one.",
+    )
+
+
+class InlineRows(Model):
+    """Rows that stand in the manifest."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=INLINE_BYTES)] = Field(
+        description="What a file of rows would hold: JSON Lines, a JSON array, or CSV. All inline rows of a job may take 256 KiB."
     )
 
 
 class DataSource(OneOf):
     """Where the rows come from."""
 
-    variants: ClassVar[tuple[str, ...]] = ("hugging_face", "s3", "volume", "config_map")
+    variants: ClassVar[tuple[str, ...]] = ("hugging_face", "s3", "volume", "config_map", "inline")
 
     hugging_face: HuggingFaceDataset | None = Field(
-        default=None, description="Files of a dataset repository on the Hugging Face hub."
+        default=None,
+        description="A dataset repository on the Hugging Face hub, of which split and subset choose the files.",
     )
     s3: S3Location | None = Field(
         default=None, description="A file in a bucket, or a prefix with several files of one format."
@@ -38,6 +48,18 @@ class DataSource(OneOf):
         description="A file in a PersistentVolumeClaim, or a folder with several files of one format.",
     )
     config_map: ConfigMapKey | None = Field(default=None, description="One key of a ConfigMap, for small sets.")
+    inline: InlineRows | None = Field(default=None, description="Rows in the manifest itself, for small sets.")
+
+
+class Filter(Model):
+    """Keeps the rows with certain values in a column."""
+
+    column: Column = Field(description="Column to look at; a row without it is a bad row.")
+    values: list[Annotated[str, StringConstraints(max_length=1024)]] = Field(
+        min_length=1,
+        max_length=64,
+        description="Values of rows that are kept, as text: 3 as '3', true as 'true'. A null is none of them.",
+    )
 
 
 class Pair(Model):
@@ -134,10 +156,36 @@ class DataConfig(Model):
 
     name: Name = Field(description="Name that passes refer to.")
     source: DataSource = Field(
-        description="Where the rows come from: exactly one of huggingFace, s3, volume, configMap."
+        description="Where the rows come from: exactly one of huggingFace, s3, volume, configMap, inline."
     )
-    format: Literal["auto", "json", "jsonl"] = Field(
+    format: Literal["auto", "json", "jsonl", "csv", "parquet", "arrow"] = Field(
         default="auto",
-        description="json: an array of objects; jsonl: an object a line; auto: by the file's name.",
+        description="json: an array of objects; jsonl: an object a line; csv: with a header; parquet; arrow: Arrow's file or"
+        " stream. auto: by a file's name, or by how inline text begins.",
+    )
+    files: list[Glob] = Field(
+        default_factory=list,
+        max_length=32,
+        description="Glob patterns of the files to read, relative to the prefix, folder or repository; ** stands for any"
+        " folders. Default: every file of the format (auto: of a known one), of a dataset repository those of split and"
+        " subset.",
+    )
+    split: Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$", max_length=128)] = Field(
+        default=TRAIN_SPLIT,
+        description="Split of a dataset repository on the hub, found by its README's configs, or by the names of files and"
+        " folders, as the hub does. Other sources have no splits.",
+    )
+    filters: list[Filter] = Field(
+        default_factory=list, max_length=16, description="Which rows are kept: those that every filter keeps."
+    )
+    max_samples: int = Field(
+        default=0, ge=0, le=2147483647, description="The first rows after filtering that are used; 0: all of them."
+    )
+    max_bad_rows: int = Field(
+        default=0,
+        ge=0,
+        le=2147483647,
+        description="How many unusable rows (malformed, no object, a column missing, null or of the wrong kind) are left out"
+        " before the job fails.",
     )
     preprocess: Preprocess = Field(description="How a row becomes a prompt and a completion.")

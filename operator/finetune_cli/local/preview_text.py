@@ -36,7 +36,7 @@ def summary(preview: Preview) -> list[str]:
     found = preview.statistics
     lines = [
         f"rows       {found.rows}: {found.distinct} used, {found.duplicates} duplicate, {found.held_out} held out,"
-        f" {found.truncated} cut to maxSeqLen",
+        f" {found.truncated} cut to maxSeqLen" + (f", {found.bad_rows} bad left out" if found.bad_rows else ""),
         f"sequences  {_sequences(found)}",
     ]
     if preview.held_out and preview.held_out.sequences:

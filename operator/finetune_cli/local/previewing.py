@@ -68,7 +68,7 @@ def previewed(spec: FineTuneJobSpec, subject: Subject, mapped: Mapped, limit: in
         if isinstance(subject, Pass) and isinstance(subject.config, Tuning):
             path = f"spec.passes[{spec.passes.index(subject)}].{subject.path_name}"
             return preview_pass(subject.config, data, tokenizer, path, limit)
-        return preview_data(data[""].rows, data[""].config, tokenizer, limit)
+        return preview_data(data[""], tokenizer, limit)
 
 
 def _named(known: Mapping[str, T], kind: str, name: str) -> T:

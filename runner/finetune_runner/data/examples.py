@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from finetune_api.failures import FineTuneError, Reason
@@ -11,6 +11,7 @@ from finetune_api.resource.data import Preprocess
 from finetune_runner.data.chat import ChatTemplate, conversation
 from finetune_runner.data.marks import Text
 from finetune_runner.data.template import Template, template_of
+from finetune_runner.data.values import BadRowError, Row, given, text_of
 
 
 @dataclass(frozen=True)
@@ -27,31 +28,49 @@ class Example:
     """By a chat template, which wrote beginning and end of sequence where they belong."""
 
 
-def build_examples(
-    rows: Iterable[Mapping[str, object]], preprocess: Preprocess, path: str, chat: ChatTemplate | None = None
-) -> Iterator[Example]:
-    """One example a row, in order.
+MakeExample = Callable[[Row], Example]
+"""Makes the example that a row says; raises BadRowError."""
+
+
+def example_maker(preprocess: Preprocess, path: str, chat: ChatTemplate | None = None) -> MakeExample:
+    """What makes examples of rows.
 
     Args:
-        rows: column to value, as read from JSON.
         preprocess: how a row becomes text.
         path: where `preprocess` stands in the spec, for errors, such as spec.dataConfigs[0].preprocess.
         chat: the chat template of conversations. Without it (prepare has no tokenizer) a conversation is checked, and
             stands there as JSON.
 
     Raises:
-        FineTuneError: DatasetInvalid, naming row and column: a column is missing, null, or holds an array or object;
-            a conversation is none.
+        FineTuneError: DatasetInvalid, the template is malformed.
     """
     if preprocess.chat:
         column, where = preprocess.chat.messages_column, f"{path}.chat.messagesColumn"
-        return (_conversation(row, number, column, where, chat) for number, row in enumerate(rows, start=1))
+        return lambda row: _as_text(_conversation(row, column, where, chat))
     try:
         template = template_of(preprocess)
     except ValueError as error:
         raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{path}.textTemplate") from error
     where = f"{path}.{_kind(preprocess)}"
-    return (_example(row, number, template, where) for number, row in enumerate(rows, start=1))
+    return lambda row: _as_text(_example(row, template, where))
+
+
+def build_examples(
+    rows: Iterable[Row], preprocess: Preprocess, path: str, chat: ChatTemplate | None = None
+) -> Iterator[Example]:
+    """One example a row, in order; arguments as of example_maker.
+
+    Raises:
+        FineTuneError: DatasetInvalid, naming row and column: a column is missing, null, or holds an array or object;
+            a conversation is none.
+    """
+    make = example_maker(preprocess, path, chat)
+    return (_named(make, row, number) for number, row in enumerate(rows, start=1))
+
+
+def columns_of(preprocess: Preprocess) -> list[str]:
+    """The columns that are read, in order."""
+    return [preprocess.chat.messages_column] if preprocess.chat else template_of(preprocess).columns
 
 
 def distinct(examples: Iterable[Example]) -> Iterator[Example]:
@@ -104,46 +123,41 @@ def _digest(example: Example) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _conversation(row: Mapping[str, object], number: int, column: str, path: str, chat: ChatTemplate | None) -> Example:
+def _named(make: MakeExample, row: Row, number: int) -> Example:
     try:
-        messages = conversation(_value(row, column, number, path))
+        return make(row)
+    except BadRowError as bad:
+        message = f"row {number}: {bad.why}"
+        raise FineTuneError(Reason.DATASET_INVALID, message, remedy=bad.remedy, path=bad.path) from bad
+
+
+def _conversation(row: Row, column: str, path: str, chat: ChatTemplate | None) -> Example:
+    try:
+        messages = conversation(given(row, column, path))
         if chat is None:
-            return Example("", json.dumps(messages, sort_keys=True), rendered=True)
+            return Example("", json.dumps(messages, sort_keys=True, ensure_ascii=False), rendered=True)
         *turns, (completion, _) = chat.texts(messages)
-    except ValueError as error:
-        message = f"column {column!r} of row {number} {error}"
-        raise _invalid(message, "Correct the row or remove it.", path) from error
+    except BadRowError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRowError(f"column {column!r} {error}", "Correct the row or remove it.", path) from error
     return Example("".join(text for text, _ in turns), completion, tuple(turns), rendered=True)
 
 
-def _example(row: Mapping[str, object], number: int, template: Template, path: str) -> Example:
-    values = {column: _text(row, column, number, path) for column in template.columns}
+def _example(row: Row, template: Template, path: str) -> Example:
+    values = {column: text_of(row, column, path) for column in template.columns}
     return Example(
         prompt="".join(piece.render(values) for piece in template.prompt),
         completion="".join(piece.render(values) for piece in template.completion),
     )
 
 
-def _text(row: Mapping[str, object], column: str, number: int, path: str) -> str:
-    """A column's value as text: numbers and booleans as JSON writes them."""
-    value = _value(row, column, number, path)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    kind = "an object" if isinstance(value, Mapping) else "an array"
-    raise _invalid(f"column {column!r} of row {number} is {kind}", "Columns must hold text or numbers.", path)
-
-
-def _value(row: Mapping[str, object], column: str, number: int, path: str) -> object:
-    if column not in row:
-        there_is = ", ".join(str(name) for name in row) or "none"
-        raise _invalid(f"row {number} has no column {column!r}", f"The columns there are: {there_is}.", path)
-    value = row[column]
-    if value is None:
-        raise _invalid(f"column {column!r} of row {number} is null", "Fill it in or remove the row.", path)
-    return value
-
-
-def _invalid(message: str, remedy: str, path: str) -> FineTuneError:
-    return FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=path)
+def _as_text(example: Example) -> Example:
+    """JSON can write half of a surrogate pair, which no tokenizer takes."""
+    try:
+        (example.prompt + example.completion).encode()
+    except UnicodeEncodeError as error:
+        raise BadRowError(
+            "holds half of a surrogate pair, which is no text", "Correct the row or remove it."
+        ) from error
+    return example

@@ -1,14 +1,13 @@
 """What a model would be trained on, to look at: text, what of it counts, and how much there is. No torch needed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from finetune_api.resource.data import DataConfig
 from finetune_api.resource.passes import Tuning
 from finetune_runner.data.examples import distinct
-from finetune_runner.data.rendering import Row, render, sequences
+from finetune_runner.data.rendering import render, sequences
 from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.data.tokens import labels_of
@@ -56,23 +55,24 @@ def preview_pass(config: Tuning, data: Mapping[str, DataSet], tokenizer: Any, pa
     return Preview(samples, made.statistics, made.of_held_out)
 
 
-def preview_data(rows: Iterable[Row], data_config: DataConfig, tokenizer: Any, limit: int) -> Preview:
+def preview_data(data: DataSet, tokenizer: Any, limit: int) -> Preview:
     """The same of a data config by itself: nothing is held out.
 
     Args:
-        rows: column to value.
-        data_config: how they become sequences.
+        data: rows, and how they become sequences.
         tokenizer: of transformers, or a FileTokenizer.
         limit: how many sequences are shown.
 
     Raises:
         FineTuneError: DatasetInvalid, InvalidSpec or ModelUnsupported.
     """
-    preprocess, statistics = data_config.preprocess, Statistics()
-    path = f"spec.dataConfigs[{data_config.name}].preprocess"
-    examples = distinct(render(statistics.count_rows(rows), preprocess, tokenizer, path))
+    preprocess, statistics = data.config.preprocess, Statistics()
+    path = f"spec.dataConfigs[{data.config.name}].preprocess"
+    examples = distinct(render(statistics.count_rows(data.rows), preprocess, tokenizer, path))
     made = sequences(lambda: statistics.count_distinct(examples), preprocess, tokenizer, statistics)
-    return Preview(_first(made, tokenizer, limit), statistics)
+    samples = _first(made, tokenizer, limit)
+    statistics.bad_rows = data.bad_rows
+    return Preview(samples, statistics)
 
 
 def _first(made: Iterator[TokenSequence], tokenizer: Any, limit: int) -> list[Sample]:

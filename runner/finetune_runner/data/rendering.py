@@ -1,6 +1,6 @@
 """From rows to training sequences, with one tokenizer: the way that training and preview share."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
@@ -10,8 +10,7 @@ from finetune_runner.data.examples import Example, build_examples
 from finetune_runner.data.sequences import TokenSequence, build_sequences, joins
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.data.tokens import Encoded, Encoder
-
-Row = Mapping[str, object]
+from finetune_runner.data.values import Row
 
 
 def chat_template(preprocess: Preprocess, tokenizer: Any, path: str) -> ChatTemplate | None:

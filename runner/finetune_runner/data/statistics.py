@@ -17,6 +17,7 @@ class Statistics:
     rows: int = 0
     """Usable ones, duplicates included."""
     bad_rows: int = 0
+    """Left out, since they can't be used."""
     distinct: int = 0
     """Those that are left when duplicates and held-out ones are gone."""
     held_out: int = 0

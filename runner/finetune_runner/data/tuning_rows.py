@@ -38,7 +38,8 @@ def tuning_rows(config: Tuning, data: Mapping[str, DataSet], tokenizer: Any, pat
         FineTuneError: DatasetInvalid, InvalidSpec or ModelUnsupported.
     """
     trained, kept = data[TRAIN_DATA], data.get(EVAL_DATA)
-    statistics, of_held_out = Statistics(rows=sum(1 for _ in trained.rows)), Statistics()
+    rows = sum(1 for _ in trained.rows)
+    statistics, of_held_out = Statistics(rows=rows, bad_rows=trained.bad_rows), Statistics()
     train, held_out = _split(config, lambda: _examples(trained, tokenizer), path)
     held_out = _examples(kept, tokenizer) if kept else statistics.count_held_out(held_out)
     return TuningRows(

@@ -1,6 +1,6 @@
 """What a pass is given and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +8,8 @@ from typing import Protocol
 from finetune_api.plan import Product
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
+from finetune_runner.data.values import Row
+from finetune_runner.sources.rows import RowFiles
 
 TRAIN_DATA = "train_data"
 EVAL_DATA = "eval_data"
@@ -19,7 +21,13 @@ class DataSet:
     """The rows of a data config, as read from their source."""
 
     config: DataConfig
-    rows: list[dict[str, object]]
+    rows: Iterable[Row]
+    """Gone through from the beginning each time; they need not fit into memory."""
+
+    @property
+    def bad_rows(self) -> int:
+        """Rows that were left out, the last time that all were gone through, since they can't be used."""
+        return self.rows.bad.count if isinstance(self.rows, RowFiles) else 0
 
 
 class Checkpoints(Protocol):

@@ -6,6 +6,7 @@ The output: metrics.json, with all figures, the confusion counts, and the first 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
@@ -59,7 +60,7 @@ def run(config: Evaluate, inputs: PassInputs, report: Report) -> PassResult:
 def _rows(inputs: PassInputs, evaluator: Evaluator, tokenizer: Any) -> list[_Row]:
     data = inputs.data[DATA]
     preprocess = data.config.preprocess
-    chosen = data.rows[: evaluator.max_samples or None]
+    chosen = islice(data.rows, evaluator.max_samples or None)
     examples = list(render(chosen, preprocess, tokenizer, f"spec.dataConfigs[{data.config.name}].preprocess"))
     if not examples:
         message = f"data config {data.config.name!r} has no rows"

@@ -135,8 +135,9 @@ def _figures(trainer: AdapterTrainer) -> dict[str, str]:
 
 def _counts(statistics: Statistics) -> dict[str, str]:
     """What a table of figures tells about the training rows."""
-    named = ("rows", "duplicates", "truncated", "sequences", "tokens")
-    return {name: str(getattr(statistics, name)) for name in named}
+    named = ("rows", "badRows", "duplicates", "truncated", "sequences", "tokens")
+    counts = asdict(statistics) | {"badRows": statistics.bad_rows, "duplicates": statistics.duplicates}
+    return {name: str(counts[name]) for name in named}
 
 
 def _held_out_loss(trainer: AdapterTrainer) -> float:

@@ -51,9 +51,13 @@ class HubSource:
                 remedy="Check repo, revision and files.",
                 path=f"{self.path}.repo",
             )
-        digest = digest_of([self.kind, repository.repo, info.sha, sorted(file.path for file in files)])
-        uri = f"hf://{repository.repo}@{info.sha}"
-        return Pinned(uri=uri, digest=digest, revision=info.sha or "", files=files)
+        return self.pinned(info.sha or "", files)
+
+    def pinned(self, sha: str, files: list[PinnedFile]) -> Pinned:
+        """Some files of a commit."""
+        repo = self.repository.repo
+        digest = digest_of([self.kind, repo, sha, sorted(file.path for file in files)])
+        return Pinned(uri=f"hf://{repo}@{sha}", digest=digest, revision=sha, files=files)
 
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
         with self._mapped():

@@ -1,112 +1,110 @@
-"""Rows from files: JSON (an array of objects) or JSON Lines (an object a line). Pure but for reading the files."""
+"""The usable rows of a data config's files."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from finetune_api.failures import FineTuneError, Reason
-
-Row = dict[str, object]
-Wanted = Callable[[str], bool]
-SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-NAMED = 3
-"""Files named in a message."""
-
-
-def is_wanted(name: str) -> bool:
-    """Whether a file among others holds rows, by its name."""
-    return Path(name).suffix in SUFFIXES
+from finetune_api.resource.data import DataConfig, Filter
+from finetune_runner.data.examples import columns_of, example_maker
+from finetune_runner.data.values import BadRowError, Row, text_of, value_of
+from finetune_runner.formats.errors import UnreadableFileError
+from finetune_runner.formats.reading import FORMATS, Format, format_of
+from finetune_runner.sources.bad_rows import NAMED, BadRows
 
 
-def matching(patterns: Sequence[str]) -> Wanted:
-    """Whether a file matches one of several glob patterns."""
-    return lambda name: any(fnmatchcase(name, pattern) for pattern in patterns)
+class RowFiles:
+    """Rows that can be gone through again and again, from the beginning each time; few of them are in memory.
 
-
-def read_rows(folder: Path, names: Iterable[str], declared: str, path: str) -> list[Row]:
-    """The rows of all files, in order of the files' names.
-
-    Args:
-        folder: where the files lie.
-        names: their paths in it.
-        declared: the data config's format: auto, json or jsonl.
-        path: the data config's place in the spec, such as spec.dataConfigs[0].
-
-    Raises:
-        FineTuneError: DatasetInvalid, naming file, line and what is wrong; also when there are no rows at all.
+    Files come in order of their names. A row has only the columns that become text. Left out are rows that a filter
+    does not keep, bad rows, and what is beyond maxSamples.
     """
-    ordered = sorted(names)
-    rows = [row for name in ordered for row in parse(name, (folder / name).read_bytes(), declared, path)]
-    if not rows:
-        message = f"the data set has no rows: {', '.join(ordered[:NAMED])} holds none"
-        raise _invalid(message, "Put rows into it, or point to another file.", f"{path}.source")
-    return rows
+
+    def __init__(self, folder: Path, names: Iterable[str], config: DataConfig, path: str) -> None:
+        """Reads nothing yet.
+
+        Args:
+            folder: where the files lie.
+            names: their paths in it.
+            config: their data config.
+            path: its place in the spec, such as spec.dataConfigs[0].
+
+        Raises:
+            FineTuneError: DatasetInvalid, the text template is malformed.
+        """
+        self.folder = folder
+        self.names = sorted(names)
+        self.config = config
+        self.path = path
+        self.bad = BadRows(config.max_bad_rows, path)
+        """Of the latest way through."""
+        self._make_example = example_maker(config.preprocess, f"{path}.preprocess")
+        self._columns = columns_of(config.preprocess)
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows.
+
+        Raises:
+            FineTuneError: DatasetInvalid, naming file, line and what is wrong: a file can't be read, there are too
+                many bad rows, or no usable ones.
+        """
+        bad = self.bad = BadRows(self.config.max_bad_rows, self.path)
+        usable = 0
+        for where, found in self._found():
+            try:
+                row = self._kept(found)
+            except BadRowError as error:
+                bad.add(where, error, others_usable=usable > 0)
+                continue
+            if row is not None:
+                usable += 1
+                yield row
+            if usable == self.config.max_samples > 0:
+                break
+        bad.check(others_usable=usable > 0)
+        if not usable:
+            raise self._empty(bad)
+
+    def _found(self) -> Iterator[tuple[str, Row | BadRowError]]:
+        """All rows with their places, such as line 3 of a.csv."""
+        columns = {*self._columns, *(one.column for one in self.config.filters)}
+        for name in self.names:
+            kind = self._format(name)
+            try:
+                for number, found in kind.read(self.folder / name, columns):
+                    yield f"{kind.unit} {number} of {name}", found
+            except UnreadableFileError as error:
+                message, where = f"{name}: {error.why}", f"{self.path}.{error.field}"
+                raise FineTuneError(Reason.DATASET_INVALID, message, remedy=error.remedy, path=where) from error
+
+    def _format(self, name: str) -> Format:
+        found = self.config.format if self.config.format != "auto" else format_of(name)
+        if not found:
+            message = f"the format of {name} can't be told from its name"
+            remedy = f"Set format to one of {', '.join(FORMATS)}."
+            raise FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{self.path}.format")
+        return FORMATS[found]
+
+    def _kept(self, found: Row | BadRowError) -> Row | None:
+        """The row's columns that become text, which they can; None for a row that a filter does not keep."""
+        if isinstance(found, BadRowError):
+            raise found
+        for number, one in enumerate(self.config.filters):
+            if not _keeps(one, found, f"{self.path}.filters[{number}].column"):
+                return None
+        self._make_example(found)
+        return {column: found[column] for column in self._columns}
+
+    def _empty(self, bad: BadRows) -> FineTuneError:
+        named = ", ".join(self.names[:NAMED]) + (" …" if len(self.names) > NAMED else "")
+        if bad.count:
+            message = f"every row of {named} is bad, such as {bad.named[0]}"
+            remedy = "Correct the rows, or what is said of them."
+        elif self.config.filters:
+            message, remedy = f"the filters keep no row of {named}", "Check the filters' columns and values."
+        else:
+            message, remedy = f"the data set has no rows: {named}", "Put rows into it, or point to another file."
+        return FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{self.path}.source")
 
 
-def parse(name: str, data: bytes, declared: str, path: str) -> list[Row]:
-    """The rows of one file; may be none."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _invalid(f"{name} is not UTF-8: byte {error.start}", "Save it as UTF-8.", f"{path}.source") from error
-    if _format(name, declared, path) == "json":
-        return _json_rows(name, text, path)
-    return list(_jsonl_rows(name, text, path))
-
-
-def _format(name: str, declared: str, path: str) -> str:
-    found = declared if declared != "auto" else SUFFIXES.get(Path(name).suffix, "")
-    if not found:
-        message = f"the format of {name} can't be told from its name"
-        raise _invalid(message, "Set format to json or jsonl.", f"{path}.format")
-    return found
-
-
-def _json_rows(name: str, text: str, path: str) -> list[Row]:
-    if not text.strip():
-        return []
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _not_json(name, text, error, path) from error
-    if not isinstance(document, list):
-        remedy = "Write an array of objects, or set format: jsonl for one object a line."
-        raise _invalid(f"{name} holds {_kind(document)}, not an array of objects", remedy, f"{path}.source")
-    return [_object(item, f"item {number} of {name}", path) for number, item in enumerate(document, start=1)]
-
-
-def _not_json(name: str, text: str, error: json.JSONDecodeError, path: str) -> FineTuneError:
-    if error.msg == "Extra data" and text.lstrip().startswith("{"):
-        message = f"{name} has one object a line, which is not the format json"
-        return _invalid(message, "Set format: jsonl.", f"{path}.format")
-    message = f"{name}, line {error.lineno}, column {error.colno}: {error.msg}"
-    return _invalid(message, "Correct the line.", f"{path}.source")
-
-
-def _jsonl_rows(name: str, text: str, path: str) -> Iterator[Row]:
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may stand inside a string
-        if not line.strip():
-            continue
-        where = f"line {number} of {name}"
-        try:
-            yield _object(json.loads(line), where, path)
-        except json.JSONDecodeError as error:
-            message = f"{where} is not JSON: {error.msg} (column {error.colno})"
-            raise _invalid(message, "Write one JSON object a line.", f"{path}.source") from error
-
-
-def _object(item: object, where: str, path: str) -> Row:
-    if not isinstance(item, dict):
-        message = f"{where} is {_kind(item)}, not an object"
-        raise _invalid(message, 'Write rows as objects, such as {"text": "…"}.', f"{path}.source")
-    return item
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _invalid(message: str, remedy: str, path: str) -> FineTuneError:
-    return FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=path)
+def _keeps(one: Filter, row: Row, path: str) -> bool:
+    return value_of(row, one.column, path) is not None and text_of(row, one.column, path) in one.values

@@ -54,7 +54,7 @@ class S3Source:
         return self.location.key if pinned.single else f"{self.location.key}/{file.path}".lstrip("/")
 
     def _missing(self) -> FineTuneError:
-        what = "a directory with config.json" if self.kind == "model" else "a .json or .jsonl file"
+        what = "a directory with config.json" if self.kind == "model" else "a file of rows, such as rows.jsonl,"
         return not_found(
             self.kind,
             f"there is no {self.kind} at {self.location.uri}",

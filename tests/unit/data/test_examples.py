@@ -72,18 +72,28 @@ def test_numbers_and_booleans_become_text():
 def test_a_missing_column_is_refused_with_the_columns_there_are():
     error = refusal({"phrase": "x", "mood": "joy"}, text_template=TEMPLATE)
 
-    assert str(error) == f"{PATH}.textTemplate: row 1 has no column 'tone'. The columns there are: phrase, mood."
+    assert str(error) == f"{PATH}.textTemplate: row 1: no column 'tone'. The columns there are: phrase, mood."
 
 
 def test_a_null_is_refused_by_row_and_never_becomes_the_word_none():
     rows = [ROW, {"phrase": "x", "tone": None}]
-    with pytest.raises(FineTuneError, match="column 'tone' of row 2 is null"):
+    with pytest.raises(FineTuneError, match="row 2: column 'tone' is null"):
         list(build_examples(rows, Preprocess(text_template=TEMPLATE), PATH))
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1], "an array"), ({"a": 1}, "an object")])
 def test_a_nested_value_is_refused(value, kind):
     assert kind in refusal({"phrase": value}, text_columns=["phrase"]).message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused(value):
+    assert refusal({"phrase": value}, text_columns=["phrase"]).message == "row 1: column 'phrase' is no finite number"
+
+
+def test_half_of_a_surrogate_pair_is_refused():
+    assert "surrogate" in refusal({"phrase": "\ud83d"}, text_columns=["phrase"]).message
+    assert "surrogate" in refusal({"messages": [{"role": "user", "content": "\ud83d"}]}, chat={}).message
 
 
 @pytest.mark.parametrize("template", ["{phrase.__class__} {tone}", "{phrase[0]} {tone}", "{phrase!r} {tone}"])

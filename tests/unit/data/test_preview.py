@@ -27,7 +27,7 @@ def config(**preprocess):
 
 
 def test_a_sample_shows_what_counts(llama):
-    shown = preview_data(ROWS, config(), llama, limit=1)
+    shown = preview_data(DataSet(config(), ROWS), llama, limit=1)
 
     [sample] = shown.samples
     assert sample.rows == [[("<s>Say a\n", False), ("b</s>", True)]]
@@ -38,13 +38,13 @@ def test_a_sample_shows_what_counts(llama):
 def test_packed_rows_stand_by_themselves(llama):
     rows = [{"q": "a", "a": "b"}, {"q": "c", "a": "d"}]
 
-    [sample] = preview_data(rows, config(strategy="packing"), llama, limit=1).samples
+    [sample] = preview_data(DataSet(config(strategy="packing"), rows), llama, limit=1).samples
 
     assert sample.rows == [[("<s>Say a\n", False), ("b</s>", True)], [("<s>Say c\n", False), ("d</s>", True)]]
 
 
 def test_statistics_are_about_all_rows(llama):
-    statistics = preview_data(ROWS, config(maxSeqLen=12), llama, limit=1).statistics
+    statistics = preview_data(DataSet(config(maxSeqLen=12), ROWS), llama, limit=1).statistics
 
     assert (statistics.rows, statistics.duplicates, statistics.sequences) == (3, 1, 2)
     assert (statistics.tokens, statistics.counted_tokens, statistics.truncated) == (7 + 12, 2 + 2, 1)
@@ -88,8 +88,10 @@ def test_neither_torch_nor_transformers_is_imported(tmp_path):
         "from finetune_api.resource.data import DataConfig\n"
         "from finetune_runner.data.file_tokenizer import FileTokenizer\n"
         "from finetune_runner.data.preview import preview_data\n"
+        "from finetune_runner.passes.contract import DataSet\n"
         f"config = DataConfig.model_validate({config().to_wire()!r})\n"
-        f"assert preview_data({ROWS!r}, config, FileTokenizer(Path({str(tmp_path)!r})), 2).samples\n"
+        f"tokenizer = FileTokenizer(Path({str(tmp_path)!r}))\n"
+        f"assert preview_data(DataSet(config, {ROWS!r}), tokenizer, 2).samples\n"
         "assert not {'torch', 'transformers', 'numpy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""Files become rows, a batch at a time: one module a format."""
