@@ -51,8 +51,13 @@ FROM installer AS operator-packages
 COPY requirements/operator.txt /tmp/requirements.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --no-deps --only-binary :all: \
-        --require-hashes --requirement /tmp/requirements.txt \
- && /opt/venv/bin/python -m compileall -q -j 0 -x '/py3[0-9]+_[^/]*$' \
+        --require-hashes --requirement /tmp/requirements.txt
+# Prepare reads Parquet and Arrow files with pyarrow; these 60 MB of it serve other ends (and a pattern that
+# a later pyarrow has no match for fails the build).
+RUN cd /opt/venv/lib/python3*/site-packages/pyarrow \
+ && rm -r include src tests *flight* *s3* libarrow_python.so libarrow_python.so.*.*.* \
+ && /opt/venv/bin/python -I -B -c "import pyarrow.parquet, pyarrow.ipc"
+RUN /opt/venv/bin/python -m compileall -q -j 0 -x '/py3[0-9]+_[^/]*$' \
         --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM installer AS runner-packages

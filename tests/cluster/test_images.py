@@ -7,7 +7,7 @@ from cluster_operator import DEPLOYMENT
 from cluster_setup import OPERATOR_NAMESPACE
 
 MEBIBYTE = 2**20
-OPERATOR_MEBIBYTES = 400
+OPERATOR_MEBIBYTES = 500
 
 
 def in_operator(cluster: Cluster, code: str) -> str:
@@ -22,9 +22,8 @@ def test_the_operators_image_has_no_machine_learning_stack(cluster: Cluster, mod
 
 
 def test_the_operators_image_can_prepare(cluster: Cluster) -> None:
-    assert (
-        in_operator(cluster, "import finetune_runner.prepare, boto3, huggingface_hub, tokenizers; print('ok')") == "ok"
-    )
+    modules = "finetune_runner.prepare, boto3, huggingface_hub, tokenizers, pyarrow.parquet, pyarrow.ipc, ijson"
+    assert in_operator(cluster, f"import {modules}; print('ok')") == "ok"
 
 
 def test_the_operator_does_not_run_as_root(cluster: Cluster) -> None:
