@@ -64,6 +64,12 @@ class Lora(Tuning):
         default=False,
         description="Rank-stabilised scaling: the adapter's output counts alpha / √r (arXiv:2312.03732).",
     )
+    lora_plus_ratio: float = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="LoRA+: learning rate of factor B over that of A (arXiv:2402.12354); 1: the same, as in LoRA.",
+    )
 
 
 class Dora(Lora):

@@ -13,7 +13,7 @@ import torch
 from transformers import BitsAndBytesConfig, set_seed
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.passes import LoftQ, QLora, Tuning
+from finetune_api.resource.passes import LoftQ, Lora, QLora, Tuning
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.interruption import deferred
@@ -73,6 +73,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
                 keep=config.training.load_best_model_at_end,
                 patience=config.training.early_stopping_patience,
             ),
+            ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
         )
         _train(trainer, config, inputs, Path(scratch))
         figures = _figures(trainer)

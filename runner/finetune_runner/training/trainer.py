@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft.optimizers import create_loraplus_optimizer
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from finetune_api.failures import FineTuneError, Reason
@@ -33,6 +34,9 @@ NAN_REMEDY = "Lower training.learningRate or set training.maxGradNorm; with bflo
 class AdapterTrainer(Trainer):  # type: ignore[misc]
     """Trains what of a model requires a gradient."""
 
+    optimizer: Any
+    """Of torch, or accelerate's wrapper of it."""
+
     def __init__(
         self,
         model: Any,
@@ -44,6 +48,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         report: Report,
         path: str,
         best: Best | None = None,
+        ratio: float = 1,
     ) -> None:
         """Sets the loop up.
 
@@ -56,6 +61,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             report: told each step.
             path: where the training arguments stand in the spec.
             best: follows the evaluations.
+            ratio: learning rate of a LoRA's factor B over that of A.
         """
         self.meter = Meter(time.monotonic, window=arguments.logging_steps)
         self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
@@ -63,6 +69,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.evaluated = MicroBatch(arguments.per_device_eval_batch_size, "batch of evaluation", path)
         self.report = report
         self.path = path
+        self.ratio = ratio
         self.best = best or Best(model, keep=False, patience=0)
         self._step_batches: list[Batch] = []
         self._done = 0
@@ -108,6 +115,16 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         if self.args.train_sampling_strategy == GROUPED:
             return by_length(step, rows, self.args.data_seed)
         return shuffled(rows, self.args.data_seed)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """As Trainer does, or with LoRA+'s groups of parameters."""
+        if self.ratio == 1 or self.optimizer is not None:
+            return super().create_optimizer(model)
+        kind, arguments = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+        self.optimizer = create_loraplus_optimizer(
+            self.model, kind, loraplus_lr_ratio=self.ratio, loraplus_weight_decay=self.args.weight_decay, **arguments
+        )
+        return self.optimizer
 
     def get_batch_samples(self, *arguments: Any) -> tuple[list[Batch], Any]:
         """As Trainer's, remembered for the case that the step has to begin anew."""
