@@ -5,6 +5,7 @@ import importlib
 import click
 
 COMMANDS = {
+    "import": "Translate an Olive config into a manifest.",
     "passes": "List the passes with their fields.",
     "preview": "Show what a model would be trained on.",
     "run": "Run a job on this machine, without a cluster.",

@@ -139,6 +139,31 @@ _Loader.add_constructor(FLOAT, _number)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what kubectl, or another reader, would take for something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+for _character in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}:
+    for _tag, _pattern in _Loader.yaml_implicit_resolvers.get(_character, []):
+        _Dumper.add_implicit_resolver(_tag, _pattern, [_character])
+
+
+def _dumped_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Several lines as one, so that they can be read as they are written in a config."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _dumped_text)
+
+
+def dump_document(document: Any) -> str:
+    """A document as YAML that load_documents, and kubectl, read back as it was."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
 def _where(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     said = error.problem or error.context or "malformed YAML"

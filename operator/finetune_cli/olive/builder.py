@@ -1,0 +1,82 @@
+"""ModelBuilder → modelBuilder. Pure."""
+
+from finetune_api import export_options
+from finetune_cli.olive.context import Context
+from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.section import Section, Sourced, joined
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "precision": ("precision",),
+    "algorithm": ("int4_algo_config", "algo_config"),
+    "blockSize": ("int4_block_size", "block_size"),
+    "isSymmetric": ("int4_is_symmetric", "is_symmetric"),
+    "accuracyLevel": ("int4_accuracy_level", "accuracy_level"),
+    "opTypesToQuantize": ("int4_op_types_to_quantize", "op_types_to_quantize"),
+    "nodesToExclude": ("int4_nodes_to_exclude", "nodes_to_exclude"),
+    "excludeEmbeds": ("exclude_embeds",),
+    "excludeLmHead": ("exclude_lm_head",),
+    "enableCudaGraph": ("enable_cuda_graph",),
+    "useQdq": ("use_qdq",),
+}
+FLAGS = ("isSymmetric", "excludeEmbeds", "excludeLmHead", "enableCudaGraph", "useQdq")
+LISTS = {"opTypesToQuantize": "/", "nodesToExclude": ","}
+"""Fields that the builder's own options write as text, and what stands between items."""
+WORDS = {"true": True, "1": True, "false": False, "0": False}
+DEFAULT_PRECISION = "fp32"
+LEAVE_OUT = "leave it out"
+
+
+def builder(section: Section, context: Context) -> Draft:
+    """An export; where Olive's defaults differ from ours, its own are written."""
+    own = section.part("extra_options")
+    every = joined(section, own)
+    draft: Draft = {field: _value(field, every, names) for field, names in NAMES.items()}
+    if draft["precision"] is None:
+        context.ledger.note(section.steps, "no precision is given: fp32, as in Olive")
+        draft["precision"] = DEFAULT_PRECISION
+    _algorithm(draft, section, context)
+    _metadata_only(section, context)
+    search = ("generate's defaults stay those of the model", "edit search in genai_config.json of the artifact")
+    section.refuse({"search": search})
+    further = {name: every.take(name) for name in every if name in export_options.FURTHER}
+    draft["extraOptions"] = {name: _as_text(item) for name, item in further.items() if item} or None
+    own.refuse({name: (why, LEAVE_OUT) for name, why in export_options.REFUSED.items()})
+    return draft
+
+
+def _value(field: str, section: Section, names: tuple[str, ...]) -> Sourced | None:
+    if field in ("blockSize", "accuracyLevel"):
+        return section.number(*names)
+    found = section.take(*names)
+    if found is None:
+        return None
+    value = found.value
+    if field in FLAGS and str(value).lower() in WORDS:
+        value = WORDS[str(value).lower()]
+    if field in LISTS and isinstance(value, str):
+        value = [item for item in value.split(LISTS[field]) if item]
+    return Sourced(value, found.steps)
+
+
+def _algorithm(draft: Draft, section: Section, context: Context) -> None:
+    """Olive leaves the builder's default; we round with k_quant unless told otherwise."""
+    if draft["algorithm"] is not None:
+        return
+    draft["algorithm"] = "default"
+    precision = draft["precision"]
+    if isinstance(precision, Sourced) and precision.value in export_options.ROUNDED:
+        message = "weights are rounded by algorithm: default, as in Olive"
+        context.ledger.note(section.steps, message, "k_quant loses less")
+
+
+def _metadata_only(section: Section, context: Context) -> None:
+    given = section.flag("metadata_only")
+    if given and given.value:
+        context.ledger.not_carried(given.steps, "a model is exported in any case", LEAVE_OUT)
+
+
+def _as_text(item: Sourced) -> Sourced:
+    value = item.value
+    if isinstance(value, bool):
+        return Sourced(str(value).lower(), item.steps)
+    return Sourced(str(value), item.steps) if isinstance(value, (int, float)) else item

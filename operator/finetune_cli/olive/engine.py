@@ -1,0 +1,116 @@
+"""engine → spec.engine, spec.store and spec.output. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_cli.olive.context import Context
+from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.section import Section, Sourced, joined
+from finetune_cli.olive.systems import System, Systems, execution_provider
+
+LEVELS = {0: "debug", 1: "info", 2: "warning", 3: "error", 4: "error"}
+CRITICAL = 4
+LEAVE_OUT = "leave it out"
+RUNTIME_LOG = ("onnxruntime's own log is not kept apart", "use log_severity_level")
+CACHE = ("what decides an output decides its cache key", "delete the store's folder to make all anew")
+SHARED = ("jobs of a namespace share one store", LEAVE_OUT)
+PACKED = ("an artifact is published as a directory", "set spec.output; pack it yourself where you need an archive")
+SEARCH = ("values are not searched for", "write a job for each value; what they have in common is made once")
+
+NOT_CARRIED: dict[str, tuple[str, str]] = {
+    "ort_log_severity_level": RUNTIME_LOG,
+    "ort_py_log_severity_level": RUNTIME_LOG,
+    "log_to_file": ("pods log to their output", "kubectl logs, or finetune run, which keeps it in a file"),
+    "clean_cache": CACHE,
+    "clean_evaluation_cache": CACHE,
+    "enable_shared_cache": SHARED,
+    "packaging_config": PACKED,
+    "plot_pareto_frontier": ("figures are in status and report", LEAVE_OUT),
+    "no_artifacts": ("an artifact is published where spec.output is set", LEAVE_OUT),
+    "ort_py_log_level": RUNTIME_LOG,
+    "output_name": ("an artifact has the job's name", "set spec.output"),
+    "search": SEARCH,
+    "auto_optimizer_config": ("passes are not chosen for you", "write them under passes"),
+    "workflow_host": ("the operator runs the workflow", LEAVE_OUT),
+    "azureml_client": ("nothing runs in Azure ML", LEAVE_OUT),
+    "data_root": ("paths are relative to the config's folder", "write it into data_files"),
+}
+CACHE_CONFIG: dict[str, tuple[str, str]] = {
+    **{name: CACHE for name in ("clean_cache", "clean_evaluation_cache")},
+    **{name: SHARED for name in ("account_name", "container_name", "enable_shared_cache", "update_shared_cache")},
+}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the config's engine says."""
+
+    section: Section
+    """Its keys, which may stand at the root too."""
+    host: System | None
+    provider: Sourced | None
+
+    def draft(self, systems: Systems) -> Draft:
+        """spec.engine. Without a host, passes run on the only system, or as in Olive on a local one."""
+        context = systems.context
+        host = self.host or (systems.local() if len(systems.found) != 1 else None)
+        target = {"executionProvider": self.provider} if self.provider else None
+        return {"host": host.name if host else None, "target": target, "logLevel": _log_level(self.section, context)}
+
+
+def engine(root: Section, systems: Systems) -> Engine:
+    """Reads host and target; the rest of the keys are for draft and places."""
+    section = joined(root.part("engine").flat("config"), root)
+    host, target = systems.reference(section, "host"), systems.reference(section, "target")
+    listed = execution_provider(section, systems.context)
+    provider = (target.provider if target else None) or listed or (host.provider if host else None)
+    if listed and provider and listed.value != provider.value:
+        systems.context.ledger.not_carried(listed.steps, f"the target's {provider.value} decides", "leave it out")
+    return Engine(section, host, provider)
+
+
+def search(section: Section, context: Context) -> None:
+    """Off is what we do."""
+    given = section.peek("search_strategy")
+    if given is None or given.value is False:
+        section.take("search_strategy")
+    else:
+        context.ledger.not_carried(given.steps, *SEARCH)
+    section.refuse(NOT_CARRIED)
+
+
+def places(section: Section, store: Mapping[str, Any] | None, output: Mapping[str, Any] | None) -> Draft:
+    """spec.store and spec.output, which take the place of folders of this machine."""
+    cache = section.part("cache_config") if isinstance((section.peek("cache_config") or _NONE).value, dict) else None
+    folders = joined(section, cache) if cache else section
+    if cache:
+        cache.refuse(CACHE_CONFIG)
+    _folder(folders, "cache_dir", "passes are kept in spec.store", store, "--store s3://bucket/prefix")
+    _folder(folders, "output_dir", "the artifact is published at spec.output", output, "--output s3://bucket/prefix")
+    return {"store": store, "output": output}
+
+
+_NONE = Sourced(None, ())
+
+
+def _folder(section: Section, name: str, message: str, given: Mapping[str, Any] | None, option: str) -> None:
+    found = section.take(name)
+    if found is None:
+        return
+    if given:
+        section.ledger.note(found.steps, message)
+    else:
+        section.ledger.not_carried(found.steps, f"{message}, not in a folder of this machine", f"give {option}")
+
+
+def _log_level(section: Section, context: Context) -> Sourced | None:
+    given = section.number("log_severity_level")
+    if given is None:
+        return None
+    if isinstance(given.value, bool) or given.value not in LEVELS:
+        context.ledger.not_carried(given.steps, "no such level", "use 0 (debug) to 4 (critical)")
+        return None
+    if given.value == CRITICAL:
+        context.ledger.note(given.steps, "error, the highest level there is")
+    return Sourced(LEVELS[given.value], given.steps)

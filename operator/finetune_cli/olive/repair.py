@@ -1,0 +1,46 @@
+"""What the resource refuses of an import: fields that can be left out are, and reported; the rest is an error. Pure."""
+
+from finetune_api.validate import Problem, parse
+from finetune_cli.olive.draft import Resolved, without
+from finetune_cli.olive.notes import Steps
+from finetune_cli.olive.section import Ledger
+from finetune_cli.olive.sense import made_sense_of
+
+ESSENTIAL = frozenset(
+    {"source", "repo", "uri", "precision", "textTemplate", "textColumns", "inputColumn", "outputColumn"}
+    | {"trainData", "evaluator", "data", "name"}
+)
+"""Fields without which a job would be another one."""
+
+
+def repaired(found: Resolved, ledger: Ledger) -> Resolved | None:
+    """A spec that the resource takes; None where there is none, and why is noted as an error."""
+    sensed = False
+    while True:
+        spec, problems = parse(found.spec)
+        if spec and not sensed:
+            sensed = True
+            found = made_sense_of(found, spec, ledger)
+            continue
+        if not problems:
+            return found
+        less = next((left for problem in problems if (left := _less(found, problem, ledger))), None)
+        if less is None:
+            for problem in problems:
+                ledger.error(found.source_of(problem.path), f"{problem.path}: {problem.message}", problem.remedy)
+            return None
+        found = less
+
+
+def _less(found: Resolved, problem: Problem, ledger: Ledger) -> Resolved | None:
+    """The spec less the field that a problem is about; None where that can't be left out."""
+    origin = found.origin_of(problem.path)
+    if origin is None or not _can_go(origin.field):
+        return None
+    ledger.not_carried(origin.source, f"{problem.path}: {problem.message}", problem.remedy)
+    origins = {path: kept for path, kept in found.origins.items() if kept is not origin}
+    return Resolved(without(found.spec, origin.field), origins)
+
+
+def _can_go(field: Steps) -> bool:
+    return isinstance(field[-1], str) and field[-1] not in ESSENTIAL

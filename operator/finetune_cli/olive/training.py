@@ -1,0 +1,84 @@
+"""training_args → training of a tuning pass. Pure."""
+
+import json
+
+from finetune_api.resource.training import Training
+from finetune_api.training_arguments import FURTHER, REFUSED
+from finetune_cli.olive.context import Context
+from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.section import Section, Sourced
+
+OTHER_NAMES = {"eval_strategy": ("evaluation_strategy",), "learning_rate": ("lr",)}
+"""transformers' name to older ones."""
+NUMBERS = frozenset(
+    name for name, field in Training.model_fields.items() if field.annotation in (int, float) and name != "extra"
+)
+LEAVE_OUT = "leave it out"
+PLACE = ("outputs are committed by the store", LEAVE_OUT)
+DTYPE = ("training.dtype decides it", "set torch_dtype of the pass")
+
+NOT_CARRIED: dict[str, tuple[str, str]] = {
+    "output_dir": PLACE,
+    "overwrite_output_dir": PLACE,
+    "resume_from_checkpoint": PLACE,
+    "deepspeed": ("a pass trains in one process", LEAVE_OUT),
+    "use_module_with_loss": ("the runner trains with PyTorch", LEAVE_OUT),
+    "fp16": DTYPE,
+    "bf16": DTYPE,
+    "dtype": DTYPE,
+}
+
+
+def training(section: Section, context: Context) -> Draft:
+    """The arguments; where Olive's defaults differ from ours, its own are written."""
+    section = section.flat("extra_args")
+    named = {alias: _argument(section, name) for name, alias in Training.names().items() if name not in ("extra", "dtype")}
+    extra = _further(section, context)
+    _sampling(section, named, context)
+    _warmup(named)
+    section.refuse(NOT_CARRIED)
+    section.refuse({name: (why, LEAVE_OUT) for name, why in REFUSED.items()})
+    return {**_defaults(named), "extra": extra or None}
+
+
+def _argument(section: Section, name: str) -> Sourced | None:
+    names = (name, *OTHER_NAMES.get(name, ()))
+    return section.number(*names) if name in NUMBERS else section.take(*names)
+
+
+def _defaults(named: Draft) -> Draft:
+    seed = named["seed"]
+    olive: Draft = {"gradientCheckpointing": True, "groupByLength": False}
+    if seed and named["dataSeed"] is None:
+        olive["dataSeed"] = Sourced(seed.value, seed.steps)
+    return {**named, **{name: value for name, value in olive.items() if named[name] is None}}
+
+
+def _sampling(section: Section, named: Draft, context: Context) -> None:
+    """transformers 5 says by a word what group_by_length said."""
+    given = section.text("train_sampling_strategy")
+    if given is None:
+        return
+    if given.value in ("group_by_length", "random"):
+        named["groupByLength"] = Sourced(given.value == "group_by_length", given.steps)
+    else:
+        remedy = "use random or group_by_length"
+        context.ledger.not_carried(given.steps, f"rows are not drawn in the way {given.value!r}", remedy)
+
+
+def _warmup(named: Draft) -> None:
+    """transformers 5 takes a share of all steps under the name of the steps."""
+    steps = named["warmupSteps"]
+    if steps and isinstance(steps.value, float) and 0 < steps.value < 1:
+        named["warmupSteps"], named["warmupRatio"] = None, named["warmupRatio"] or steps
+
+
+def _further(section: Section, context: Context) -> Draft:
+    found = {name: section.take(name) for name in section if name in FURTHER}
+    for name in [name for name in found if name == "tf32"]:
+        context.ledger.note(section.steps, f"{name} needs an accelerator of NVIDIA's Ampere generation or later")
+    return {name: Sourced(_yaml(item.value), item.steps) for name, item in found.items() if item}
+
+
+def _yaml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,158 @@
+"""LoRA and its kin → tuning passes. Pure."""
+
+from typing import Any
+
+from finetune_cli.olive.context import Context
+from finetune_cli.olive.data import data_config
+from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.section import Section, Sourced
+from finetune_cli.olive.training import training
+
+KINDS = ("lora", "qlora", "dora", "loftq", "loha", "lokr")
+FOUR_BIT = ("qlora", "loftq")
+LYCORIS = ("loha", "lokr")
+DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "fp32": "float32", "bf16": "bfloat16"}
+PAGED = "paged_adamw_32bit"
+LEAVE_OUT = "leave it out"
+DECIDED = ("the runner decides where a model's layers lie", LEAVE_OUT)
+
+NOT_CARRIED: dict[str, tuple[str, str]] = {
+    "device_map": DECIDED,
+    "ephemeral_gpu_offload": DECIDED,
+    "allow_tf32": ("training.dtype decides the precision", "set tf32 in training_args, on NVIDIA's Ampere or later"),
+    "use_ort_trainer": ("the runner trains with PyTorch", LEAVE_OUT),
+    "ortmodule_onnx_opset_version": ("the runner trains with PyTorch", LEAVE_OUT),
+    "compute_dtype": ("4-bit layers compute in training.dtype", "set torch_dtype"),
+    "save_quant_config": ("an adapter belongs to the full-precision base", LEAVE_OUT),
+    "use_effective_conv2d": ("causal language models have no such layers", LEAVE_OUT),
+    "optimize_model": ("the runner trains with PyTorch", LEAVE_OUT),
+    "user_script": ("code of the config is not run", LEAVE_OUT),
+    "script_dir": ("code of the config is not run", LEAVE_OUT),
+}
+
+
+def tuning(kind: str, section: Section, data: list[Draft], context: Context) -> tuple[str, Draft]:
+    """The pass's name in the manifest, and its fields.
+
+    Args:
+        kind: of KINDS.
+        section: its config.
+        data: data configs; what is written in place is added.
+        context: of the import.
+    """
+    double = section.flag("double_quant")
+    if kind == "lora" and double and double.value:
+        context.ledger.note(double.steps, "a LoRA with double_quant is a QLoRA: the pass is qlora")
+        kind = "qlora"
+    elif kind != "qlora" and double:
+        context.ledger.not_carried(double.steps, f"{kind} has no such option", "use QLoRA for 4-bit weights")
+    arguments = training(section.part("training_args"), context)
+    arguments["dtype"] = _dtype(section, context)
+    if kind in FOUR_BIT and arguments["optim"] is None:
+        arguments["optim"] = PAGED
+    draft: Draft = {
+        "r": section.number("r", "lora_r"),
+        "alpha": section.number("alpha", "lora_alpha"),
+        "targetModules": section.texts("target_modules"),
+        "modulesToSave": section.texts("modules_to_save"),
+        "trainData": _reference(section, "train_data_config", data, context),
+        **_held_out(section, data, arguments, context),
+        **_own(kind, section, double, context),
+        "training": arguments,
+    }
+    section.refuse(NOT_CARRIED)
+    return kind, draft
+
+
+def _own(kind: str, section: Section, double: Sourced | None, context: Context) -> Draft:
+    """What only some kinds have."""
+    if kind in LYCORIS:
+        section.refuse({"lora_dropout": (f"peft's {kind} has no such dropout", "use rank_dropout")})
+        return _lycoris(kind, section, context)
+    own: Draft = {"dropout": section.number("lora_dropout"), "useRslora": section.take("use_rslora")}
+    if kind == "qlora":
+        own |= {"quantType": section.take("quant_type"), "doubleQuant": double}
+    if kind == "loftq":
+        own |= {"loftqIter": section.number("loftq_iter")}
+    return own
+
+
+def _lycoris(kind: str, section: Section, context: Context) -> Draft:
+    pattern = section.texts("layers_pattern")
+    if pattern and isinstance(pattern.value, list) and len(pattern.value) == 1:
+        pattern = Sourced(pattern.value[0], pattern.steps)
+    elif pattern:
+        context.ledger.not_carried(pattern.steps, "one pattern can be given", "write the pattern that the model has")
+        pattern = None
+    own: Draft = {
+        "rankDropout": section.number("rank_dropout"),
+        "moduleDropout": section.number("module_dropout"),
+        "excludeModules": section.texts("exclude_modules"),
+        "initWeights": section.take("init_weights"),
+        "layersToTransform": section.take("layers_to_transform"),
+        "layersPattern": pattern,
+        "rankPattern": section.take("rank_pattern"),
+        "alphaPattern": section.take("alpha_pattern"),
+    }
+    if kind == "lokr":
+        own |= {
+            "decomposeBoth": section.take("decompose_both"),
+            "decomposeFactor": section.number("decompose_factor"),
+            "rankDropoutScale": section.take("rank_dropout_scale"),
+        }
+    return own
+
+
+def _dtype(section: Section, context: Context) -> Sourced | None:
+    given = section.text("torch_dtype")
+    if given is None:
+        return None
+    name = given.value.removeprefix("torch.")
+    if name in DTYPES:
+        return Sourced(DTYPES[name], given.steps)
+    message = f"weights are not trained in {name}"
+    context.ledger.not_carried(given.steps, message, "auto is used: bfloat16 on an accelerator that has it, else float32")
+    return None
+
+
+def _reference(section: Section, name: str, data: list[Draft], context: Context) -> Sourced | None:
+    """A data config by name, or one that is written in place."""
+    given = section.peek(name)
+    if given is None:
+        return None
+    if isinstance(given.value, dict):
+        written = data_config(Section.of(context.ledger, given), context, instead=name.partition("_")[0])
+        data.append(written)
+        return Sourced(written["name"], given.steps)
+    section.take(name)
+    return Sourced(context.data_names.known(str(given.value)) or given.value, given.steps)
+
+
+def _held_out(section: Section, data: list[Draft], arguments: Draft, context: Context) -> Draft:
+    """Rows held out, and when they are evaluated: Olive does so whenever there are some."""
+    evaluated = _reference(section, "eval_data_config", data, context)
+    size = section.number("eval_dataset_size")
+    strategy = arguments["evalStrategy"]
+    if size and not evaluated and _is_count(size.value):
+        message = f"{size.value} rows: a share of the rows is held out, not a number of them"
+        context.ledger.not_carried(size.steps, message, "write the share, such as 0.1")
+        size = None
+    if evaluated or size:
+        _evaluate(arguments)
+    elif strategy and strategy.value != "no":
+        message = "there are no held-out rows"
+        context.ledger.not_carried(strategy.steps, message, "set eval_data_config or eval_dataset_size")
+        arguments["evalStrategy"] = None
+    return {"evalData": evaluated, "evalFraction": None if evaluated else size}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value >= 1
+
+
+def _evaluate(arguments: Draft) -> None:
+    strategy = arguments["evalStrategy"]
+    if strategy is None or strategy.value in (None, "no"):
+        arguments["evalStrategy"] = "steps"
+    if arguments["evalSteps"] is None and arguments["loggingSteps"] is not None:
+        arguments["evalSteps"] = arguments["loggingSteps"]
