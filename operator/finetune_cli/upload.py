@@ -32,7 +32,11 @@ def upload_all(uploads: Sequence[Upload], folder: Path, endpoint: str) -> None:
         click.echo(f"uploading {file} to {uri}", err=True)
         try:
             client.upload_file(str(file), bucket, key)
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, boto3.exceptions.Boto3Error) as error:
+        except (
+            botocore.exceptions.BotoCoreError,
+            botocore.exceptions.ClientError,
+            boto3.exceptions.Boto3Error,
+        ) as error:
             raise click.ClickException(f"{file} can't be uploaded to {uri}: {error}") from error
 
 

@@ -36,7 +36,7 @@ def command(
     """
     if name and not is_object_name(name):
         raise click.UsageError(f"--name: {name!r} is not a name; use lower case, digits, '-' and '.'")
-    access = {"endpoint": endpoint} if endpoint else {}
+    access: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     access |= {"credentialsSecretRef": {"name": secret}} if secret else {}
     label = getattr(config, "name", "-")
     files = FolderFiles(Path(label).parent if label not in ("-", "<stdin>") else Path())

@@ -69,7 +69,9 @@ def convert(document: Any, files: Files, options: Options) -> Imported:
     ledger.report_left_over(document)
     failed = found is None or any(note.kind is Kind.ERROR for note in ledger.notes)
     manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}}
-    return Imported(None if failed or not found else {**manifest, "spec": found.spec}, ledger.notes, context.places.uploads)
+    return Imported(
+        None if failed or not found else {**manifest, "spec": found.spec}, ledger.notes, context.places.uploads
+    )
 
 
 def _name(root: Section, options: Options) -> str:
@@ -82,7 +84,7 @@ def _name(root: Section, options: Options) -> str:
 
 
 def _spec(root: Section, context: Context, options: Options) -> Draft:
-    """systems first: they say whether the hub is asked with a token."""
+    """Systems first: they say whether the hub is asked with a token."""
     systems = Systems(context)
     systems.read(root.part("systems"))
     machine = engine(root, systems)

@@ -108,7 +108,7 @@ def _source(load: Section, name: str, context: Context) -> Sourced | Draft | Non
 
 def _repository(
     name: Sourced, files: Sourced | None, split: Sourced | None, load: Section, context: Context
-) -> Sourced | Draft:
+) -> Sourced | Draft | None:
     """Files of a data set on the hub."""
     found = resource(name, context.ledger, context.files)
     if found and found.where in (Where.LOCAL, Where.BUCKET):
@@ -164,15 +164,12 @@ def _files(files: Sourced, split: Sourced | None, name: str, context: Context) -
 def _one(file: Sourced, name: str, context: Context) -> Sourced | Draft | None:
     found = resource(file, context.ledger, context.files)
     ledger = context.ledger
-    match found.where if found else None:
-        case None:
-            ledger.error(file.steps, "the rows' place can't be told", "write a path as text")
-            return None
+    if found is None:
+        ledger.error(file.steps, "the rows' place can't be told", "write a path as text")
+        return None
+    match found.where:
         case Where.ELSEWHERE:
             ledger.error(file.steps, "no source reads such a URL", "download the file and name it by its path")
-            return None
-        case _ if found is None:
-            return None
         case Where.BUCKET:
             return {"s3": {"uri": found.path}}
         case Where.HUB if found.file:
@@ -184,6 +181,7 @@ def _one(file: Sourced, name: str, context: Context) -> Sourced | Draft | None:
             return Sourced({"volume": {"claimName": "olive-files", "path": path}}, found.path.steps)
         case _:
             return _local(found.path, name, context)
+    return None
 
 
 def _local(path: Sourced, name: str, context: Context) -> Sourced | None:
@@ -201,7 +199,9 @@ def _several(files: list[Sourced], whole: Sourced, name: str, context: Context) 
     wrong = [item for item in files if not isinstance(item.value, str) or "://" in item.value]
     if wrong or not files:
         steps = wrong[0].steps if wrong else whole.steps
-        ledger.error(steps, "no file is named, or one that is not on this machine", "name the rows' files by their paths")
+        ledger.error(
+            steps, "no file is named, or one that is not on this machine", "name the rows' files by their paths"
+        )
         return None
     source = context.places.several([item.value for item in files], name)
     if "s3" in source:

@@ -31,9 +31,7 @@ class Resolved:
 
     def origin_of(self, path: str) -> Origin | None:
         """The origin of a field, or of the field that it lies in."""
-        around = [
-            place for place in self.origins if path == place or path.startswith((f"{place}.", f"{place}["))
-        ]
+        around = [place for place in self.origins if path == place or path.startswith((f"{place}.", f"{place}["))]
         return self.origins[max(around, key=len)] if around else None
 
     def source_of(self, path: str) -> Steps:
@@ -54,7 +52,9 @@ def _plain(value: Any, path: str, field: Steps, origins: dict[str, Origin]) -> A
         return _copied(value.value)
     if isinstance(value, dict):
         return {
-            key: _plain(item, f"{path}.{key}", (*field, key), origins) for key, item in value.items() if item is not None
+            key: _plain(item, f"{path}.{key}", (*field, key), origins)
+            for key, item in value.items()
+            if item is not None
         }
     if isinstance(value, list):
         return [_plain(item, f"{path}[{index}]", (*field, index), origins) for index, item in enumerate(value)]

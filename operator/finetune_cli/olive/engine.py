@@ -37,8 +37,8 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
     "data_root": ("paths are relative to the config's folder", "write it into data_files"),
 }
 CACHE_CONFIG: dict[str, tuple[str, str]] = {
-    **{name: CACHE for name in ("clean_cache", "clean_evaluation_cache")},
-    **{name: SHARED for name in ("account_name", "container_name", "enable_shared_cache", "update_shared_cache")},
+    **dict.fromkeys(("clean_cache", "clean_evaluation_cache"), CACHE),
+    **dict.fromkeys(("account_name", "container_name", "enable_shared_cache", "update_shared_cache"), SHARED),
 }
 
 

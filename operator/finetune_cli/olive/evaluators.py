@@ -100,7 +100,7 @@ class Evaluators:
             for sub in subs:
                 sub.refuse({"name": NO_METRIC})
             return [], Sourced(None, section.steps)
-        kinds = list(dict.fromkeys(kind for sub in subs if (kind := self._figure(sub))))
+        kinds = list(dict.fromkeys(figure for sub in subs if (figure := self._figure(sub))))
         _refuse_goals(subs)
         only = label(str(name.value))[:MAX_NAME].strip("-") if name and len(kinds) == 1 else ""
         figures = [{"name": only or kind, kind: {}} for kind in kinds]
@@ -133,5 +133,5 @@ class Evaluators:
 
 def _refuse_goals(subs: list[Section]) -> None:
     for sub in subs:
-        sub.refuse({name: NO_GOAL for name in ("goal", "priority")})
+        sub.refuse(dict.fromkeys(("goal", "priority"), NO_GOAL))
         sub.refuse({"higher_is_better": NO_GOAL, "metric_config": NO_METRIC})

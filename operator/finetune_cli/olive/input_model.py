@@ -58,7 +58,7 @@ def input_model(section: Section, context: Context) -> Draft:
     _task(joined(hub, section), context)
     _format(section, context)
     hub.refuse({"generation_config": ("the model's own generation config is kept", LEAVE_OUT)})
-    hub.refuse({name: (ONLY_ONNX, LEAVE_OUT) for name in ("components", "feature", "dataset", "model_class")})
+    hub.refuse(dict.fromkeys(("components", "feature", "dataset", "model_class"), (ONLY_ONNX, LEAVE_OUT)))
     section.refuse(NOT_CARRIED)
     loading.refuse(LOADING_NOT_CARRIED)
     return draft

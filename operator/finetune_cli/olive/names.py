@@ -32,7 +32,9 @@ class Names:
         """A name for something; says so where it is another one."""
         name = self.unused(label(str(raw.value)))
         if name != raw.value:
-            self._ledger.note(raw.steps, f"{str(raw.value)[:MAX_CHARS]!r} is called {name!r}, as Kubernetes names things")
+            self._ledger.note(
+                raw.steps, f"{str(raw.value)[:MAX_CHARS]!r} is called {name!r}, as Kubernetes names things"
+            )
         self._known.setdefault(str(raw.value), name)
         return name
 

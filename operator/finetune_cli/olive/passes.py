@@ -17,7 +17,7 @@ MERGE = "mergeadapterweights"
 DEFAULT_VALUE = "DEFAULT_VALUE"
 """What Olive takes for unset."""
 LEAVE_OUT = "leave it out"
-NO_PASS_REMEDY = "merge the adapter and export with ModelBuilder, which rounds weights too"
+ONLY_MERGE_AND_EXPORT = "merge the adapter and export with ModelBuilder, which rounds weights too"
 RUN_ONCE = ("a pass runs once, with what is given", LEAVE_OUT)
 
 NOT_CARRIED: dict[str, tuple[str, str]] = {
@@ -100,7 +100,7 @@ def _pass(raw: Sourced, section: Section, shared: Shared) -> list[Draft]:
     name = kind.value.lower().rpartition(".")[2] if kind else ""
     if name not in (*KINDS, *BUILDERS, MERGE):
         said = f"no pass corresponds to {kind.value}" if kind else "names no type"
-        ledger.not_carried(section.steps, said, NO_PASS_REMEDY)
+        ledger.not_carried(section.steps, said, ONLY_MERGE_AND_EXPORT)
         return []
     section = _without_defaults(section)
     host = shared.systems.reference(section, "host")

@@ -76,7 +76,7 @@ class Places:
 
 
 def inside(path: str) -> str:
-    """A path without what leads out of a folder: ../models/phi → models/phi, C:\\phi → phi."""
+    """A path without what leads out of a folder: ../models/phi → models/phi."""
     slashed = re.sub(r"^[A-Za-z]:", "", path.replace("\\", "/"))
     parts = [part for part in posixpath.normpath(slashed).split("/") if part not in ("", ".", "..", "~")]
     return "/".join(parts) or "files"

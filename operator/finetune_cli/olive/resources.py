@@ -42,7 +42,7 @@ class Resource:
 
 
 def resource(value: Sourced, ledger: Ledger, files: Files) -> Resource | None:
-    """What a path means, written as text or as an object with a type; None where that can't be told, which is reported."""
+    """What a path means, written as text or as an object with a type; None, and reported, where that can't be told."""
     if isinstance(value.value, str):
         ledger.read(value.steps)
         return _of_text(value, files)

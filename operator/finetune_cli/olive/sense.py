@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from finetune_api.plan import TUNING
+from finetune_api.plan import TUNING, system_name
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.plan import system_name
 from finetune_cli.olive.draft import Resolved
 from finetune_cli.olive.section import Ledger
 
@@ -25,7 +24,7 @@ def made_sense_of(found: Resolved, spec: FineTuneJobSpec, ledger: Ledger) -> Res
         fields = changed.spec["passes"][index][kind]
         _steps(fields["training"], spec.passes[index].config.training, path, changed, ledger)  # type: ignore[union-attr]
         _grouping(fields, spec, path, changed, ledger)
-        _optimizer(fields["training"], spec, index, path, changed, ledger)
+        _optimizer(fields["training"], spec, index, path, found=changed, ledger=ledger)
     return changed
 
 
@@ -58,7 +57,7 @@ def _grouping(fields: dict[str, Any], spec: FineTuneJobSpec, path: str, found: R
 
 
 def _optimizer(
-    arguments: dict[str, Any], spec: FineTuneJobSpec, index: int, path: str, found: Resolved, ledger: Ledger
+    arguments: dict[str, Any], spec: FineTuneJobSpec, index: int, path: str, *, found: Resolved, ledger: Ledger
 ) -> None:
     """Olive's default for 4-bit weights runs on an accelerator only."""
     step = spec.passes[index]

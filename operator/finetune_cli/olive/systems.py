@@ -88,7 +88,7 @@ class Systems:
         return None
 
     def local(self) -> System:
-        """This machine, where Olive runs what names no system."""
+        """The machine itself, where Olive runs what names no system."""
         if "" not in self.found:
             name = self.context.system_names.unused("local")
             self.found[""] = System({"name": name})
@@ -116,10 +116,10 @@ def _system(name: str, section: Section, context: Context) -> System:
 
 def _accelerator(section: Section, context: Context) -> tuple[Mapping[str, Any] | None, Sourced | None]:
     """What the pod asks for, and the execution provider; the first of several counts."""
-    first, *more = items(context.ledger, section.peek("accelerators")) or [None]
-    for other in more:
-        if other:
-            context.ledger.not_carried(other.steps, "a system has one kind of accelerator", "write a system for each")
+    listed = items(context.ledger, section.peek("accelerators"))
+    first = listed[0] if listed else None
+    for other in listed[1:]:
+        context.ledger.not_carried(other.steps, "a system has one kind of accelerator", "write a system for each")
     if first is None:
         return None, None
     if isinstance(first.value, dict):
@@ -143,7 +143,9 @@ def _gpu() -> Mapping[str, Any]:
 
 
 def _device_of(provider: Sourced | None) -> str:
-    return "gpu" if provider and provider.value in ("CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider") else "cpu"
+    return (
+        "gpu" if provider and provider.value in ("CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider") else "cpu"
+    )
 
 
 def execution_provider(section: Section, context: Context) -> Sourced | None:
@@ -184,7 +186,7 @@ def _as_text(item: Sourced) -> Sourced:
 
 
 def _docker(section: Section, context: Context) -> None:
-    section.refuse({name: IMAGE for name in ("base_image", "dockerfile", "build_context_path")})
+    section.refuse(dict.fromkeys(("base_image", "dockerfile", "build_context_path"), IMAGE))
     file = section.text("conda_file_path")
     if file is None:
         return

@@ -32,7 +32,9 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
 def training(section: Section, context: Context) -> Draft:
     """The arguments; where Olive's defaults differ from ours, its own are written."""
     section = section.flat("extra_args")
-    named = {alias: _argument(section, name) for name, alias in Training.names().items() if name not in ("extra", "dtype")}
+    named = {
+        alias: _argument(section, name) for name, alias in Training.names().items() if name not in ("extra", "dtype")
+    }
     extra = _further(section, context)
     _sampling(section, named, context)
     _warmup(named)
@@ -55,7 +57,7 @@ def _defaults(named: Draft) -> Draft:
 
 
 def _sampling(section: Section, named: Draft, context: Context) -> None:
-    """transformers 5 says by a word what group_by_length said."""
+    """Version 5 of transformers says by a word what group_by_length said."""
     given = section.text("train_sampling_strategy")
     if given is None:
         return
@@ -67,7 +69,7 @@ def _sampling(section: Section, named: Draft, context: Context) -> None:
 
 
 def _warmup(named: Draft) -> None:
-    """transformers 5 takes a share of all steps under the name of the steps."""
+    """Version 5 of transformers takes a share of all steps under the name of the steps."""
     steps = named["warmupSteps"]
     if steps and isinstance(steps.value, float) and 0 < steps.value < 1:
         named["warmupSteps"], named["warmupRatio"] = None, named["warmupRatio"] or steps

@@ -111,7 +111,9 @@ def _dtype(section: Section, context: Context) -> Sourced | None:
     if name in DTYPES:
         return Sourced(DTYPES[name], given.steps)
     message = f"weights are not trained in {name}"
-    context.ledger.not_carried(given.steps, message, "auto is used: bfloat16 on an accelerator that has it, else float32")
+    context.ledger.not_carried(
+        given.steps, message, "auto is used: bfloat16 on an accelerator that has it, else float32"
+    )
     return None
 
 

@@ -46,7 +46,11 @@ def test_flat_keys_of_today_are_read_as_nested_ones_of_old(finetune, tmp_path):
     config = {
         "input_model": {"type": "HfModel", "model_path": "microsoft/Phi-3-mini-4k-instruct"},
         "data_configs": [
-            {"name": "d", "load_dataset_config": {"data_name": "org/rows"}, "pre_process_data_config": {"text_cols": "t"}}
+            {
+                "name": "d",
+                "load_dataset_config": {"data_name": "org/rows"},
+                "pre_process_data_config": {"text_cols": "t"},
+            }
         ],
         "passes": {"l": [{"type": "DoRA", "r": 8, "train_data_config": "d"}]},
         "log_severity_level": 2,
