@@ -8,7 +8,7 @@ from typing import Any, Self
 from finetune_cli.olive.notes import Kind, Note, Steps
 
 LEFT_OVER = "nothing in a FineTuneJob corresponds to it"
-LEFT_OVER_REMEDY = "check its spelling, or leave it out; docs/olive.md lists the known keys"
+LEFT_OVER_REMEDY = "check its spelling, or leave it out"
 
 
 @dataclass(frozen=True)
