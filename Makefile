@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CLUSTER := $(PYTHON) hack/cluster
 CRDS := crds/finetunejobs.yaml charts/finetune-operator/files/finetunejobs.yaml
-CHECKED := operator runner tests hack examples
+CHECKED := operator runner tests hack examples benchmarks
 
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -48,6 +48,10 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 .PHONY: test-images
 test-images: ## Both images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, seconds otherwise).
 	$(PYTHON) hack/images check operator runner
+
+.PHONY: bench-cli
+bench-cli: venv ## How long the command line takes, beside a bare Python and importing torch (a few minutes).
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/start_up.py
 
 .PHONY: lint
 lint: venv ## Style, types and import layers.

@@ -19,6 +19,7 @@ from runner_place import TEMPLATE, TONES, jsonl
 
 __all__ = ["finetune"]
 
+HEAVY = ("torch", "transformers", "numpy", "boto3", "huggingface_hub", "tokenizers", "jinja2", "onnxruntime_genai")
 CHAIN = [
     {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 2}}},
     {"name": "merge", "mergeAdapterWeights": {}},
@@ -99,22 +100,19 @@ def test_nothing_but_store_output_and_logs_is_left(finished):
     assert left == {"store", "output", "logs"}
 
 
-def test_a_cached_run_ends_in_two_seconds_without_torch(finished):
+def test_a_cached_run_starts_no_stage_and_imports_nothing_heavy(finished):
+    """That is why it ends within two seconds; `make bench-cli` measures them."""
     desk, _ = finished
     program = (
         "import sys\nfrom finetune_cli.__main__ import main\n"
         f"code = main({desk.write()!r})\n"
-        "print(code, 'torch' in sys.modules, 'transformers' in sys.modules)"
+        f"print(code, [name for name in {HEAVY!r} if name in sys.modules])"
     )
-    seconds = []
-    for _ in range(3):  # others share the machine: the quickest counts
-        begin = time.monotonic()
-        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-        seconds.append(time.monotonic() - begin)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
-    assert ended.stdout.splitlines()[-1] == "0 False False", ended.stderr
+    assert ended.stdout.splitlines()[-1] == "0 []", ended.stderr
     assert ended.stdout.count("reused") == 4
-    assert min(seconds) < 2
+    assert "stage" not in ended.stderr
 
 
 def test_a_changed_pass_is_made_anew_and_its_artifact_replaces_the_older(finished):
