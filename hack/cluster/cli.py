@@ -98,6 +98,8 @@ def _status(chosen: argparse.Namespace) -> int:
 
 def _env(chosen: argparse.Namespace) -> None:
     cluster = settings.cluster(chosen.name)
+    if not cluster.kubeconfig.exists():
+        raise ClusterError(f"there is no cluster {cluster.name}; start it with: hack/cluster up --name {cluster.name}")
     print(json.dumps(environment.variables(cluster), indent=1) if chosen.json else environment.exports(cluster))
 
 

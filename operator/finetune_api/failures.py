@@ -31,6 +31,8 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "StoreUnavailable"
     HUB_UNAVAILABLE = "HubUnavailable"
     INTERRUPTED = "Interrupted"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    UNSCHEDULABLE = "Unschedulable"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     INTERNAL = "Internal"
 
@@ -54,7 +56,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.OUT_OF_HOST_MEMORY: 137,
     Reason.INTERRUPTED: SIGTERM_EXIT,
 }
-"""What the runner exits with. DeadlineExceeded is the operator's to say and has none."""
+"""What the runner exits with. What the operator says (ImagePullFailed, Unschedulable, DeadlineExceeded) has none."""
 
 
 class FineTuneError(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_api import export_options
+from finetune_api.pattern_words import described
 from finetune_api.plan import ACCEPTS, BASE, Product, execution_provider, input_name, product_of, system_name
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
@@ -44,6 +45,8 @@ def schema_problem(item: Any) -> Problem:
         return Problem(path, "unknown field", f"check the spelling with kubectl explain finetunejob.{parent}")
     if item["type"] == "missing":
         return Problem(path, "required, but not given")
+    if item["type"] == "string_pattern_mismatch":
+        return Problem(path, f"{item['input']!r} is not {described(item['ctx']['pattern'])}")
     return Problem(path, item["msg"].removeprefix("Value error, "))
 
 
@@ -104,7 +107,7 @@ def _system_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[P
 
 
 def _unknown(path: str, kind: str, name: str, known: list[str]) -> Problem:
-    there_is = f"known: {', '.join(known)}" if known else "there is none"
+    there_is = f"use one of: {', '.join(known)}" if known else "there is none; define one first"
     return Problem(path, f"no {kind} is named {name!r}", there_is)
 
 

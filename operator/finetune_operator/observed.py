@@ -17,6 +17,9 @@ class Pod:
     name: str
     uid: str = ""
     phase: str = "Pending"
+    created_at: str = ""
+    scheduled_at: str = ""
+    """When it got its node; empty before."""
     ip: str = ""
     deleting: bool = False
     running: bool = False

@@ -71,6 +71,8 @@ def read_pod(wire: Wire) -> Pod:
         name=meta["name"],
         uid=meta.get("uid", ""),
         phase=status.get("phase") or "Pending",
+        created_at=meta.get("creationTimestamp") or "",
+        scheduled_at=_scheduled(status).get("lastTransitionTime") or "" if not _unschedulable(status) else "",
         ip=status.get("podIP") or "",
         deleting="deletionTimestamp" in meta,
         running="running" in state,
@@ -87,7 +89,12 @@ def read_pod(wire: Wire) -> Pod:
 
 
 def _unschedulable(status: Wire) -> str:
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return condition.get("message") or condition.get("reason") or "not scheduled"
-    return ""
+    condition = _scheduled(status)
+    if condition.get("status") != "False" or condition.get("reason") == "SchedulingGated":
+        return ""
+    return condition.get("message") or condition.get("reason") or "not scheduled"
+
+
+def _scheduled(status: Wire) -> Wire:
+    """The condition PodScheduled; empty before the scheduler has looked."""
+    return next((c for c in status.get("conditions") or [] if c.get("type") == "PodScheduled"), {})

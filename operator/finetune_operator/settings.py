@@ -9,6 +9,7 @@ from finetune_api.resource.job import Store
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 LOG_FORMATS = ("text", "json")
+LONGEST_SECONDS = 30 * 86400
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -26,6 +27,10 @@ class Settings:
     watch_namespaces: tuple[str, ...] = ()
     """Empty: all namespaces."""
     default_store: Store | None = None
+    pod_start_seconds: float = 600
+    """How long a pod may wait for its image, or for a Secret its env names, before its job fails."""
+    unschedulable_seconds: float = 86400
+    """How long a pod may wait for a node that fits before its job fails."""
     progress_interval_seconds: float = 5
     resync_seconds: float = 60
     workers: int = 8
@@ -47,6 +52,8 @@ class Settings:
             image_pull_policy=_choice(environ, "FINETUNE_IMAGE_PULL_POLICY", PULL_POLICIES, "IfNotPresent"),
             watch_namespaces=_words(environ.get("FINETUNE_WATCH_NAMESPACES", "")),
             default_store=_store(environ, "FINETUNE_DEFAULT_STORE"),
+            pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
+            unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
             progress_interval_seconds=_seconds(environ, "FINETUNE_PROGRESS_INTERVAL_SECONDS", 5),
             resync_seconds=_seconds(environ, "FINETUNE_RESYNC_SECONDS", 60),
             workers=int(_seconds(environ, "FINETUNE_WORKERS", 8)),
@@ -79,8 +86,8 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     except ValueError as error:
         msg = f"{name} is {text!r}, which is not a number"
         raise SettingsError(msg) from error
-    if not 1 <= value <= 86400:  # noqa: PLR2004
-        msg = f"{name} is {text}; it must lie between 1 and 86400"
+    if not 1 <= value <= LONGEST_SECONDS:
+        msg = f"{name} is {text}; it must lie between 1 and {LONGEST_SECONDS}"
         raise SettingsError(msg)
     return value
 

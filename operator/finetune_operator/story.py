@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus
+from finetune_operator.decide.pod_trouble import WAITING
 
 ORDER = (
     "Accepted",
@@ -12,6 +13,7 @@ ORDER = (
     "Prepared",
     "PassSucceeded",
     "StageStarted",
+    *WAITING,
     "Suspended",
     "Resumed",
     "Published",
@@ -41,6 +43,7 @@ def story(before: FineTuneJobStatus, after: FineTuneJobStatus) -> list[Chapter]:
         *_preparation(before, after),
         *_passes(before, after),
         *_stages(before, after),
+        *_waiting(before, after),
         *_suspension(before, after),
         *_end(before, after),
     ]
@@ -82,6 +85,13 @@ def _stages(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Cha
             started.setdefault(step.job_name, []).append(step)
     for job, steps in started.items():
         yield Chapter("StageStarted", f"Job {job} runs {', '.join(step.name for step in steps)}", job)
+
+
+def _waiting(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:
+    """Told when it begins, not again while it lasts."""
+    was, now = before.condition(ConditionType.RECONCILING), after.condition(ConditionType.RECONCILING)
+    if now and now.reason in WAITING and (was is None or was.reason != now.reason):
+        yield Chapter(now.reason, now.message, now.message, kind="Warning")
 
 
 def _suspension(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:

@@ -29,7 +29,7 @@ FOUND_IN_THE_SPEC = {
         *("InvalidSpec", "spec.passes[0].lora.trainData", ("sonnets", "tones, heldout")),
     ),
     "unknown-system": Mistake(
-        *("passes.0.system", "tpu"), *("InvalidSpec", "spec.passes[0].system", ("tpu", "known: cpu"))
+        *("passes.0.system", "tpu"), *("InvalidSpec", "spec.passes[0].system", ("tpu", "use one of: cpu"))
     ),
     "unknown-column": Mistake(
         *("dataConfigs.0.preprocess.textColumns", ["text", "tone"]),

@@ -12,6 +12,10 @@ RelativePath = Annotated[
     StringConstraints(pattern=r"^[^/].*$|^$", max_length=1024),
 ]
 
+S3Uri = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024)]
+Endpoint = Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)]
+Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$", max_length=192)]
+
 
 class SecretReference(Model):
     """A Secret in the job's own namespace."""
@@ -29,12 +33,10 @@ class SecretKeyReference(Model):
 class S3Location(Model):
     """An object or a prefix in S3 or an S3-compatible service."""
 
-    uri: Annotated[
-        str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024)
-    ] = Field(
+    uri: S3Uri = Field(
         description="s3://bucket/key or s3://bucket/prefix.",
     )
-    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)] = Field(
+    endpoint: Endpoint = Field(
         default="",
         description="URL of an S3-compatible service; empty for AWS.",
     )
@@ -74,15 +76,12 @@ class VolumeLocation(Model):
 class HuggingFaceRepository(Model):
     """A repository on the Hugging Face hub."""
 
-    repo: Annotated[
-        str,
-        StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$", max_length=192),
-    ] = Field(description="Repository, such as microsoft/Phi-3-mini-4k-instruct.")
+    repo: Repository = Field(description="Repository, such as microsoft/Phi-3-mini-4k-instruct.")
     revision: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
         default="main",
         description="Branch, tag or commit. Prepare pins it to a commit.",
     )
-    endpoint: Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)] = Field(
+    endpoint: Endpoint = Field(
         default="",
         description="URL of a mirror of the hub; empty for the hub itself.",
     )

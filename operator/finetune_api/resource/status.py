@@ -148,7 +148,7 @@ class FineTuneJobStatus(Model):
     )
 
     observed_generation: int = Field(default=0, ge=0, description="Generation of the spec this status is about.")
-    phase: Literal["", "Pending", "Preparing", "Running", "Suspended", "Complete", "Failed"] = Field(
+    phase: Literal["", "Pending", "Preparing", "Running", "Waiting", "Suspended", "Complete", "Failed"] = Field(
         default="", description="Summary of the conditions, for people and printer columns."
     )
     conditions: list[Condition] = Field(

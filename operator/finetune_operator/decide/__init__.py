@@ -10,6 +10,7 @@ from finetune_operator.decide.deadline import enforce_deadline
 from finetune_operator.decide.ending import failed_status
 from finetune_operator.decide.failure import fail
 from finetune_operator.decide.outcome import record_outcomes
+from finetune_operator.decide.patience import lose_patience
 from finetune_operator.decide.preparation import prepare
 from finetune_operator.decide.settling import settle
 from finetune_operator.decide.staging import run_stages
@@ -19,7 +20,7 @@ from finetune_operator.decision import Decision
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 
-POLICIES: tuple[Policy, ...] = (complete, fail, enforce_deadline, suspend, settle, prepare, run_stages)
+POLICIES: tuple[Policy, ...] = (complete, fail, enforce_deadline, suspend, lose_patience, settle, prepare, run_stages)
 """In order of precedence: ends first, then what stops, then what starts."""
 
 

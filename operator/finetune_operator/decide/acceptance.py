@@ -60,11 +60,16 @@ def _filled(spec: FineTuneJobSpec, settings: Settings, image: str) -> FineTuneJo
 
 
 def _invalid(problems: list[Problem]) -> FailureStatus:
-    """All problems at once, so that a manifest is corrected once; the path is the first one's."""
+    """All problems at once, so that a manifest is corrected once: the first in full, then each of the others."""
     first, *others = problems
-    message = "; ".join([_unplaced(first), *(str(problem) for problem in others)]) if others else first.message
-    remedy = REMEDY if others or not first.remedy else first.remedy
-    return FailureStatus(reason=Reason.INVALID_SPEC, path=first.path, message=clip(message), remedy=clip(remedy))
+    if not others:
+        return _failure(first.path, first.message, first.remedy or REMEDY)
+    told = [f"1) {_unplaced(first)}", *(f"{number}) {problem}" for number, problem in enumerate(others, start=2))]
+    return _failure(first.path, f"the first of {len(problems)} problems: {'; '.join(told)}", REMEDY)
+
+
+def _failure(path: str, message: str, remedy: str) -> FailureStatus:
+    return FailureStatus(reason=Reason.INVALID_SPEC, path=path, message=clip(message), remedy=clip(remedy))
 
 
 def _unplaced(problem: Problem) -> str:

@@ -57,7 +57,7 @@ def _silent(case: Case, child: Child) -> FailureStatus:
     pod = child.ended_well
     name, message = (pod.name, pod.message) if pod else ("", "")
     return _failure(
-        _where(case, child),
+        where(case, child),
         Reason.INTERNAL,
         "the pod ended well, but without saying that its work is committed",
         remedy=f"use a runner image that fits the operator, and read the pod's log: kubectl logs {name}",
@@ -70,7 +70,7 @@ def _silent(case: Case, child: Child) -> FailureStatus:
 def failure_of(case: Case, child: Child) -> FailureStatus:
     pod = child.newest_failure
     if child.reason == "DeadlineExceeded":
-        return deadline_exceeded(_where(case, child), case.document.spec.active_deadline_seconds)
+        return deadline_exceeded(where(case, child), case.document.spec.active_deadline_seconds)
     if pod is None:
         return _told_by_job(case, child)
     message = decoded(pod)
@@ -81,7 +81,7 @@ def failure_of(case: Case, child: Child) -> FailureStatus:
 
 def _told_by_pod(case: Case, child: Child, pod: Pod, said: FailureMessage) -> FailureStatus:
     return _failure(
-        _where(case, child, said.index),
+        where(case, child, said.index),
         said.reason,
         said.message or "no message",
         remedy=said.remedy,
@@ -96,11 +96,11 @@ def _told_by_state(case: Case, child: Child, pod: Pod, log_tail: str) -> Failure
     text, remedy = TEXTS.get(reason, UNKNOWN)
     detail = f": {pod.reason_message}" if pod.reason_message else ""
     return _failure(
-        _where(case, child),
+        where(case, child),
         reason,
         text + detail,
         remedy=remedy.format(pod=pod.name),
-        path=_resources_path(case, child) if reason in (Reason.OUT_OF_HOST_MEMORY, Reason.OUT_OF_DISK) else "",
+        path=system_path(case, child) if reason in (Reason.OUT_OF_HOST_MEMORY, Reason.OUT_OF_DISK) else "",
         pod=pod.name,
         exitCode=pod.exit_code,
         logTail=clip(log_tail),
@@ -127,14 +127,14 @@ def _told_by_job(case: Case, child: Child) -> FailureStatus:
     reason = reason_of_exit_code(int(code[1])) if code else Reason.INTERNAL
     text = f"Job {child.name} failed and its pods are gone: {child.message or child.reason or 'no reason given'}"
     remedy = "create the job anew under another name; committed passes are reused"
-    return _failure(_where(case, child), reason, text, remedy=remedy, exitCode=int(code[1]) if code else None)
+    return _failure(where(case, child), reason, text, remedy=remedy, exitCode=int(code[1]) if code else None)
 
 
 def _failure(step: str, reason: Reason, message: str, **more: Any) -> FailureStatus:
     return FailureStatus.model_validate({"pass": step, "reason": reason, "message": clip(message)} | more)
 
 
-def _where(case: Case, child: Child, index: int | None = None) -> str:
+def where(case: Case, child: Child, index: int | None = None) -> str:
     """The pass that failed: named by the pod, else the one that ran, else the stage's first that isn't committed."""
     if child.kind == PREPARE:
         return PREPARE
@@ -150,7 +150,8 @@ def _stage(case: Case, child: Child) -> Stage | None:
     return next((stage for stage in case.plan.stages if stage.index == child.stage), None)
 
 
-def _resources_path(case: Case, child: Child) -> str:
+def system_path(case: Case, child: Child) -> str:
+    """The system that the child runs on, in the spec; empty for prepare."""
     stage = _stage(case, child)
     if stage is None:
         return ""

@@ -22,8 +22,9 @@ def prepare(case: Case) -> Verdict | None:
     if child.finished:
         return prepare_again(case, f"the last word of {child.name} is lost")
     status = _asked_for(case, case.attempt, child.name)
-    what = "looking for cached passes, checking model and data"
-    return Verdict(status, "Preparing", trouble(child) or what)
+    if found := trouble(child):
+        return Verdict(status, found.kind, found.message)
+    return Verdict(status, "Preparing", "looking for cached passes, checking model and data")
 
 
 def prepare_again(case: Case, why: str) -> Verdict:

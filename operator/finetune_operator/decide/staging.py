@@ -13,7 +13,9 @@ def run_stages(case: Case) -> Verdict:
     for stage in case.plan.stages:
         child = case.observed.child("stage", case.attempt, stage.index)
         if child and child.live:
-            return Verdict(case.status, "Running", trouble(child) or _describe(case, stage), stage=stage, child=child)
+            found = trouble(child)
+            reason, message = (found.kind, found.message) if found else ("Running", _describe(case, stage))
+            return Verdict(case.status, reason, message, stage=stage, child=child)
         if case.committed(stage):
             continue
         if child:

@@ -10,6 +10,7 @@ from finetune_api.resource.status import (
 )
 from finetune_operator.conditions import with_condition
 from finetune_operator.decide.case import Verdict
+from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.observed import Observed, Reading
 
 
@@ -40,6 +41,8 @@ def phase(status: FineTuneJobStatus) -> str:
             return word
     if not status.holds(ConditionType.ACCEPTED):
         return "Pending"
+    if (going_on := status.condition(ConditionType.RECONCILING)) and going_on.reason in WAITING:
+        return "Waiting"
     prepared = status.prepare and status.prepare.state is PassState.SUCCEEDED
     return "Running" if prepared else "Preparing"
 

@@ -44,7 +44,7 @@ def test_an_unknown_data_config_is_refused_with_the_known_ones():
     spec = wire_spec()
     spec["passes"][0]["lora"]["trainData"] = "tonez"
 
-    assert findings(spec) == ["spec.passes[0].lora.trainData: no data config is named 'tonez' (known: tones)"]
+    assert findings(spec) == ["spec.passes[0].lora.trainData: no data config is named 'tonez' (use one of: tones)"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_unknown_system_is_refused_where_it_is_named(bend, path):
     spec = wire_spec()
     bend(spec)
 
-    assert findings(spec) == [f"{path}: no system is named 'gpuu' (known: gpu, cpu)"]
+    assert findings(spec) == [f"{path}: no system is named 'gpuu' (use one of: gpu, cpu)"]
 
 
 def test_several_systems_and_none_chosen_is_refused():

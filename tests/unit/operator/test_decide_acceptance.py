@@ -36,10 +36,13 @@ def test_a_spec_with_problems_fails_and_nothing_is_made() -> None:
 
 
 def test_all_problems_of_a_spec_are_told_at_once() -> None:
-    world = World(spec=wire_spec([("tune", "tpu", "lora"), ("int4", "npu", "build")]))
+    world = World(spec=wire_spec([("tune", "tpu", "lora"), ("merge", "npu", "merge")]))
     world.round()
-    assert "tpu" in world.status.failure.message
-    assert "spec.passes[1].system: no system is named 'npu'" in world.status.failure.message
+    assert world.status.failure.path == "spec.passes[0].system"
+    assert world.status.failure.message == (
+        "the first of 2 problems: 1) no system is named 'tpu' (use one of: gpu, cpu);"
+        " 2) spec.passes[1].system: no system is named 'npu' (use one of: gpu, cpu)"
+    )
 
 
 def test_a_job_without_a_store_uses_the_operators_default() -> None:

@@ -1,3 +1,8 @@
+from datetime import timedelta
+
+import pytest
+
+from finetune_operator.conditions import timestamp
 from operator_world import World
 
 
@@ -34,3 +39,84 @@ def test_between_two_tries_the_last_failure_is_told() -> None:
     pod = world.start_pod(world.only)
     world.end_pod(pod, 51, "Traceback")
     assert reconciling(world) == f"starting again: pod {pod} ended with exit code 51"
+
+
+def stuck(world: World, **state: object) -> dict:
+    """The live child's pod, on a node since now, waits."""
+    on_node = {"type": "PodScheduled", "status": "True", "lastTransitionTime": timestamp(world.now)}
+    return world.pods[world.start_pod(world.only, running=False, **({"conditions": [on_node]} | state))]
+
+
+def waiting(reason: str, text: str) -> list[dict]:
+    return [{"state": {"waiting": {"reason": reason, "message": text}}}]
+
+
+def warnings(world: World) -> list[str]:
+    return [chapter.reason for chapter in world.chapters if chapter.kind == "Warning"]
+
+
+def test_while_an_image_cannot_be_pulled_the_job_waits_and_one_event_says_so() -> None:
+    world = World().prepared()
+    pod = stuck(world, containerStatuses=waiting("ErrImagePull", "not found"))
+    world.rounds(3)
+    pod["status"]["containerStatuses"] = waiting("ImagePullBackOff", "Back-off")
+    world.rounds(3)
+    assert world.status.phase == "Waiting"
+    assert warnings(world) == ["ImagePullFailed"]
+
+
+@pytest.mark.parametrize(
+    ("word", "reason", "path"),
+    [
+        ("ImagePullBackOff", "ImagePullFailed", "spec.systems[0].image"),
+        ("InvalidImageName", "ImagePullFailed", "spec.systems[0].image"),
+        ("CreateContainerConfigError", "InvalidSpec", "spec.systems[0].env"),
+        ("CreateContainerError", "Internal", "spec.systems[0]"),
+    ],
+)
+def test_a_pod_that_cannot_start_for_long_fails_the_job_and_frees_what_it_holds(
+    word: str, reason: str, path: str
+) -> None:
+    world = World().prepared()
+    stuck(world, containerStatuses=waiting(word, "the kubelet's words"))
+    world.now += timedelta(seconds=599)
+    world.round()
+    assert not world.status.terminal
+    world.now += timedelta(seconds=1)
+    world.round()
+    failure = world.status.failure
+    assert (failure.reason, failure.path, failure.pass_) == (reason, path, "tune")
+    assert "the kubelet's words" in failure.message
+    assert world.live == []
+
+
+def test_a_pod_that_no_node_takes_for_a_day_fails_the_job_with_the_schedulers_words() -> None:
+    world = World().prepared()
+    text = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
+    name = world.start_pod(world.only, running=False, conditions=[condition])
+    world.pods[name]["metadata"]["creationTimestamp"] = timestamp(world.now)
+    world.now += timedelta(days=1) - timedelta(seconds=1)
+    world.round()
+    assert (world.status.phase, warnings(world)) == ("Waiting", ["Unschedulable"])
+    world.now += timedelta(seconds=1)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.path) == ("Unschedulable", "spec.systems[0]")
+    assert text in world.status.failure.message
+
+
+def test_a_pod_that_someone_holds_back_by_a_scheduling_gate_is_no_trouble() -> None:
+    world = World().prepared()
+    condition = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "gated"}
+    world.start_pod(world.only, running=False, conditions=[condition])
+    assert reconciling(world) == "stage 1 of 2 on system gpu: tune"
+
+
+def test_a_pod_that_gets_its_node_after_all_runs_as_ever() -> None:
+    world = World().prepared()
+    pod = stuck(world, containerStatuses=waiting("ImagePullBackOff", "Back-off"))
+    world.round()
+    pod["status"] |= {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}
+    world.now += timedelta(days=2)
+    world.round()
+    assert world.status.phase == "Running"

@@ -1,0 +1,29 @@
+"""What the resource's patterns ask for, in words: nobody reads a regular expression in an error."""
+
+from typing import Any, get_args
+
+from finetune_api.resource import base, locations, systems
+
+_WORDS: dict[Any, str] = {
+    base.Name: "a name of lower-case letters, digits and '-' such as tone-v2",
+    base.ObjectName: "the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
+    systems.Quantity: "a quantity such as 500m, 2 or 16Gi",
+    systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
+    locations.S3Uri: "an address such as s3://bucket/prefix",
+    locations.Endpoint: "a URL such as https://s3.example.com",
+    locations.RelativePath: "a path without a leading /",
+    locations.SecretKey: "a key of letters, digits, '-', '_' and '.'",
+    locations.Repository: "a repository such as microsoft/Phi-3-mini-4k-instruct",
+}
+
+
+def _pattern(text: Any) -> str:
+    return next(str(part.pattern) for part in get_args(text) if hasattr(part, "pattern"))
+
+
+_BY_PATTERN = {_pattern(text): words for text, words in _WORDS.items()}
+
+
+def described(pattern: str) -> str:
+    """A text that matches, described; the pattern itself where there are no words for it."""
+    return _BY_PATTERN.get(pattern, f"a text that matches {pattern}")
