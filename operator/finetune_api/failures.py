@@ -79,11 +79,6 @@ class FineTuneError(Exception):
         return EXIT_CODES[self.reason]
 
 
-def is_permanent(exit_code: int) -> bool:
-    """Whether another attempt would end the same way."""
-    return FIRST_PERMANENT <= exit_code <= LAST_PERMANENT
-
-
 def reason_of_exit_code(exit_code: int) -> Reason:
     """The reason an exit code stands for; Internal for one that is not ours."""
     return next((reason for reason, code in EXIT_CODES.items() if code == exit_code), Reason.INTERNAL)

@@ -145,7 +145,7 @@ def _metadata_problems(metadata: Any) -> Iterator[Problem]:
     if not isinstance(metadata, dict):
         yield Problem("metadata", "not an object", "write metadata: {name: …}")
         return
-    for name in sorted(metadata.keys() - METADATA):
+    for name in sorted(metadata.keys() - METADATA - WRITTEN_BY_SERVER):
         yield Problem(f"metadata.{name}", "unknown field", "check the spelling")
     if "name" not in metadata and "generateName" not in metadata:
         yield Problem("metadata.name", "required, but not given")

@@ -1,29 +1,13 @@
-"""How the operator logs."""
+"""How much the operator logs, and how."""
 
-import json
 import logging
-from datetime import UTC, datetime
+
+from finetune_api.log_format import formatter
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
-
-
-def configure_logging(level: str, form: str) -> None:
+def configure_logging(level: str, style: str) -> None:
     handler = logging.StreamHandler()
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if form == "json" else plain)
+    handler.setFormatter(formatter(style))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for noisy in ("aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel("WARNING")

@@ -153,21 +153,11 @@ def _referenced(document: JobDocument) -> list[Mounted]:
     """Optional mounts: what is missing is an empty folder, which the runner can name; else the pod would hang."""
     found = references(document.spec)
     secrets = [
-        _mounted(
-            volume_name("secret", name),
-            {"secret": {"secretName": name, "optional": True}},
-            f"{pod_layout.SECRETS}/{name}",
-            read_only=True,
-        )
+        _optional("secret", name, {"secret": {"secretName": name, "optional": True}}, pod_layout.SECRETS)
         for name in found.secrets
     ]
     config_maps = [
-        _mounted(
-            volume_name("configmap", name),
-            {"configMap": {"name": name, "optional": True}},
-            f"{pod_layout.CONFIG_MAPS}/{name}",
-            read_only=True,
-        )
+        _optional("configmap", name, {"configMap": {"name": name, "optional": True}}, pod_layout.CONFIG_MAPS)
         for name in found.config_maps
     ]
     claims = [
@@ -180,6 +170,10 @@ def _referenced(document: JobDocument) -> list[Mounted]:
         for claim, writable in found.claims
     ]
     return secrets + config_maps + claims
+
+
+def _optional(kind: str, name: str, source: dict[str, Any], below: str) -> Mounted:
+    return _mounted(volume_name(kind, name), source, f"{below}/{name}", read_only=True)
 
 
 def _given(volume: Volume) -> Mounted:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from finetune_api.failures import FineTuneError, Reason, reason_of_exit_code
 from finetune_api.messages import TerminationMessage
 from finetune_api.resource.status import Progress
+from finetune_runner.passes.child_process import end
 
 PULL_SECONDS = 0.3
 PROGRESS_BYTES = 65536
@@ -65,18 +66,7 @@ def _to_its_end(
                 except subprocess.TimeoutExpired:
                     pull()
         finally:
-            _end(child, grace_seconds)
-
-
-def _end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """Ends a child that still runs, which is so when an exception unwinds."""
-    if child.poll() is not None:
-        return
-    child.terminate()
-    try:
-        child.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        child.kill()
+            end(child, grace_seconds)
 
 
 def _ending(code: int, last_word: Path, log_file: Path) -> TerminationMessage:

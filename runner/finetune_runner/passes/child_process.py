@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 TAIL_LINES = 12
 GRACE_SECONDS = 10.0
@@ -52,18 +53,18 @@ def run_logged(command: Sequence[str], environment: Mapping[str, str], on_line: 
                     on_line(text)
             status = child.wait()
         finally:
-            _end(child)
+            end(child, GRACE_SECONDS)
     if status:
         raise ChildFailedError(status, tail)
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def end(child: subprocess.Popen[Any], grace_seconds: float) -> None:
     """Ends a child that still runs, which is so when an exception unwinds."""
     if child.poll() is not None:
         return
     child.terminate()
     try:
-        child.wait(GRACE_SECONDS)
+        child.wait(grace_seconds)
     except subprocess.TimeoutExpired:
         child.kill()
 

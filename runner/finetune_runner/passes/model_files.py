@@ -14,7 +14,6 @@ TOKENIZER_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
-GENERATION_CONFIG = "generation_config.json"
 NOTICES = ("LICENSE*", "NOTICE*", "*TERMS*", "USE_POLICY*")
 """What a model's licence wants to be passed on with what is made from it."""
 

@@ -4,7 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from finetune_api.failures import EXIT_CODES, FineTuneError, Reason, is_permanent, reason_of_exit_code
+from finetune_api.failures import (
+    EXIT_CODES,
+    FIRST_PERMANENT,
+    LAST_PERMANENT,
+    FineTuneError,
+    Reason,
+    reason_of_exit_code,
+)
+
+
+def is_permanent(exit_code: int) -> bool:
+    """Whether the Job controller fails the Job at once."""
+    return FIRST_PERMANENT <= exit_code <= LAST_PERMANENT
 
 
 def test_no_two_reasons_share_an_exit_code():

@@ -146,3 +146,12 @@ def test_a_valid_manifest_round_trips(job):
         again = check(job | {"spec": found.spec.to_wire()})
         assert again.valid
         assert again.spec == found.spec
+
+
+def test_a_job_as_kubectl_get_prints_it_is_valid(finetune, tmp_path):
+    job = manifest()
+    job["metadata"] |= {"uid": "0f7c7a36", "resourceVersion": "7", "generation": 1, "managedFields": []}
+    job["metadata"]["creationTimestamp"] = "2026-11-24T12:00:00Z"
+    job["status"] = {"phase": "Complete"}
+    ended = finetune("validate", written(tmp_path, {"kind": "List", "apiVersion": "v1", "items": [job]}))
+    assert (ended.code, ended.err) == (0, "")
