@@ -74,3 +74,15 @@ def renew(cluster: Cluster) -> None:
     if any(status["restartCount"] for pod in pods for status in pod["status"].get("containerStatuses", [])):
         kubectl(cluster, "delete", "pod", "-l", OPERATOR_LABEL)
     wait_until_ready(cluster)
+
+
+@contextmanager
+def with_environment(cluster: Cluster, **variables: str) -> Iterator[None]:
+    """The operator with other settings, as a values file would give it them."""
+    kubectl(cluster, "set", "env", DEPLOYMENT, *(f"{name}={value}" for name, value in variables.items()))
+    wait_until_ready(cluster)
+    try:
+        yield
+    finally:
+        kubectl(cluster, "rollout", "undo", DEPLOYMENT)
+        wait_until_ready(cluster)

@@ -1,0 +1,83 @@
+"""A stage's pod that can't start is seen while it waits, and after a limit its job fails and holds nothing more."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import cluster_manifests as manifests
+import cluster_operator as operator
+from cluster_access import until
+from cluster_setup import GPUS
+from cluster_workspace import PREPARE_SECONDS, Workspace, in_phase
+
+Json = dict[str, Any]
+LIMIT_SECONDS = 20
+END_SECONDS = 120
+GONE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Trouble:
+    change: Json
+    """Of the system that the stage runs on."""
+    event: str
+    reason: str
+    path: str
+    words: str
+    """What the kubelet or the scheduler says."""
+
+
+TROUBLES = {
+    "no-image": Trouble(
+        {"image": "registry.invalid/none:1"}, "ImagePullFailed", "ImagePullFailed", "spec.systems[1].image", "none:1"
+    ),
+    "no-node": Trouble(
+        {"accelerator": {"resourceName": "nvidia.com/gpu", "count": GPUS + 1}},
+        "Unschedulable",
+        "Unschedulable",
+        "spec.systems[1]",
+        "Insufficient nvidia.com/gpu",
+    ),
+    "no-secret": Trouble(
+        {"env": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "token"}}}]},
+        "MissingReference",
+        "InvalidSpec",
+        "spec.systems[1].env",
+        'secret "absent" not found',
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _impatient_operator(workspace: Workspace) -> Iterator[None]:
+    limit = str(LIMIT_SECONDS)
+    with operator.with_environment(
+        workspace.cluster, FINETUNE_POD_START_SECONDS=limit, FINETUNE_UNSCHEDULABLE_SECONDS=limit
+    ):
+        yield
+
+
+def events(workspace: Workspace, name: str) -> list[Json]:
+    found = workspace.get("events", f"--field-selector=involvedObject.name={name},type=Warning")
+    return found["items"]
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_pod_that_cannot_start_is_told_while_it_waits_and_then_ends_its_job(workspace: Workspace, name: str) -> None:
+    trouble = TROUBLES[name]
+    systems = [manifests.system("cpu"), manifests.system("odd", **trouble.change)]
+    spec = workspace.spec(name, [manifests.lora(system="odd")], systems)
+    workspace.apply(name, spec)
+
+    waiting = workspace.status_when(name, in_phase("Waiting"), PREPARE_SECONDS, "it waited")
+    reconciling = next(c for c in waiting["conditions"] if c["type"] == "Reconciling")
+    assert (reconciling["reason"], reconciling["status"]) == (trouble.event, "True")
+
+    failure = workspace.failed(name, END_SECONDS)
+    assert (failure["reason"], failure["path"], failure["pass"]) == (trouble.reason, trouble.path, "tune")
+    assert trouble.words in failure["message"]
+    assert failure["remedy"]
+    until(lambda: not workspace.stage_pods(name), GONE_SECONDS, "the pod that could not start is gone")
+    assert sorted(event["reason"] for event in events(workspace, name)) == sorted([trouble.event, "Failed"])
