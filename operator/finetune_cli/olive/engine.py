@@ -13,7 +13,7 @@ LEVELS = {0: "debug", 1: "info", 2: "warning", 3: "error", 4: "error"}
 CRITICAL = 4
 LEAVE_OUT = "leave it out"
 RUNTIME_LOG = ("onnxruntime's own log is not kept apart", "use log_severity_level")
-CACHE = ("what decides an output decides its cache key", "delete the store's folder to make all anew")
+CACHE = ("what decides an output decides its cache key", LEAVE_OUT)
 SHARED = ("jobs of a namespace share one store", LEAVE_OUT)
 PACKED = ("an artifact is published as a directory", "set spec.output; pack it yourself where you need an archive")
 SEARCH = ("values are not searched for", "write a job for each value; what they have in common is made once")
@@ -22,7 +22,6 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
     "ort_log_severity_level": RUNTIME_LOG,
     "ort_py_log_severity_level": RUNTIME_LOG,
     "log_to_file": ("pods log to their output", "kubectl logs, or finetune run, which keeps it in a file"),
-    "clean_cache": CACHE,
     "clean_evaluation_cache": CACHE,
     "enable_shared_cache": SHARED,
     "packaging_config": PACKED,
@@ -37,7 +36,7 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
     "data_root": ("paths are relative to the config's folder", "write it into data_files"),
 }
 CACHE_CONFIG: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("clean_cache", "clean_evaluation_cache"), CACHE),
+    "clean_evaluation_cache": CACHE,
     **dict.fromkeys(("account_name", "container_name", "enable_shared_cache", "update_shared_cache"), SHARED),
 }
 
@@ -55,8 +54,12 @@ class Engine:
         """spec.engine. Without a host, passes run on the only system, or as in Olive on a local one."""
         context = systems.context
         host = self.host or (systems.local() if len(systems.found) != 1 else None)
-        target = {"executionProvider": self.provider} if self.provider else None
-        return {"host": host.name if host else None, "target": target, "logLevel": _log_level(self.section, context)}
+        return {
+            "host": host.name if host else None,
+            "target": {"executionProvider": self.provider} if self.provider else None,
+            "cache": _cache(self.section),
+            "logLevel": _log_level(self.section, context),
+        }
 
 
 def engine(root: Section, systems: Systems) -> Engine:
@@ -102,6 +105,16 @@ def _folder(section: Section, name: str, message: str, given: Mapping[str, Any] 
         section.ledger.note(found.steps, message)
     else:
         section.ledger.not_carried(found.steps, f"{message}, not in a folder of this machine", f"give {option}")
+
+
+def _cache(section: Section) -> Sourced | None:
+    """Olive empties its cache before a run; a shared store is not emptied, but not looked into either."""
+    inner = section.peek("cache_config")
+    parts = [section, section.part("cache_config")] if inner and isinstance(inner.value, dict) else [section]
+    given = next((found for part in parts if (found := part.flag("clean_cache")) and found.value), None)
+    if given:
+        section.ledger.note(given.steps, "engine.cache: false: every pass is made anew")
+    return Sourced(False, given.steps) if given else None
 
 
 def _log_level(section: Section, context: Context) -> Sourced | None:

@@ -33,7 +33,6 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
     "target_max_len": ONE_LENGTH,
     "processing_batch_size": ("rows are tokenised as they are read", LEAVE_OUT),
     "random_retries": ("a random sequence is never too short here", LEAVE_OUT),
-    "max_samples": ("all rows are used", "shorten the file"),
     "kv_cache": ("training keeps no cache of keys and values", LEAVE_OUT),
     "align_labels": ("a causal language model has no labels", LEAVE_OUT),
     "label_col": ("a causal language model has no labels", "use text_template"),

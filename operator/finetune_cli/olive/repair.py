@@ -7,7 +7,7 @@ from finetune_cli.olive.section import Ledger
 from finetune_cli.olive.sense import made_sense_of
 
 ESSENTIAL = frozenset(
-    {"source", "repo", "uri", "precision", "textTemplate", "textColumns", "inputColumn", "outputColumn"}
+    {"source", "files", "repo", "uri", "precision", "textTemplate", "textColumns", "inputColumn", "outputColumn"}
     | {"trainData", "evaluator", "data", "name"}
 )
 """Fields without which a job would be another one."""

@@ -10,6 +10,12 @@ from finetune_cli.olive.section import Section, Sourced
 
 OTHER_NAMES = {"eval_strategy": ("evaluation_strategy",), "learning_rate": ("lr",)}
 """transformers' name to older ones."""
+AS_HERE: dict[str, tuple[object, ...]] = {
+    "metric_for_best_model": ("loss", "eval_loss"),
+    "greater_is_better": (False,),
+    "save_strategy": ("steps", "best", "no"),
+}
+"""Values that need no field: loadBestModelAtEnd goes by the held-out loss, and checkpoints are made by steps."""
 NUMBERS = frozenset(
     name for name, field in Training.model_fields.items() if field.annotation in (int, float) and name != "extra"
 )
@@ -38,8 +44,9 @@ def training(section: Section, context: Context) -> Draft:
     extra = _further(section, context)
     _sampling(section, named, context)
     _warmup(named)
+    said = _saving(section, named)
     section.refuse(NOT_CARRIED)
-    section.refuse({name: (why, LEAVE_OUT) for name, why in REFUSED.items()})
+    section.refuse({name: (why, LEAVE_OUT) for name, why in REFUSED.items() if name not in said})
     return {**_defaults(named), "extra": extra or None}
 
 
@@ -54,6 +61,17 @@ def _defaults(named: Draft) -> Draft:
     if seed and named["dataSeed"] is None:
         olive["dataSeed"] = Sourced(seed.value, seed.steps)
     return {**named, **{name: value for name, value in olive.items() if named[name] is None}}
+
+
+def _saving(section: Section, named: Draft) -> set[str]:
+    """The arguments that say what is so in any case (checkpoints by steps, the best by its loss), or in other words."""
+    said = {name for name, values in AS_HERE.items() if (given := section.peek(name)) and given.value in values}
+    for name in said:
+        section.take(name)
+    strategy = section.peek("save_strategy")
+    if strategy and strategy.value == "no":
+        named["saveSteps"] = named["saveSeconds"] = Sourced(0, strategy.steps)
+    return said
 
 
 def _sampling(section: Section, named: Draft, context: Context) -> None:
