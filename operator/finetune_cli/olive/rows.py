@@ -69,7 +69,8 @@ def _named(given: Sourced, load: Section, split: Sourced | None, name: str, cont
             message = "only a data set on the hub has splits: all files are read"
             context.ledger.not_carried(split.steps, message, "name the split's files by data_files")
         named = load.peek("data_files")
-        [folder] = _below(given, [found]) if (found := load.text("data_dir")) else [given]
+        inner = load.text("data_dir")
+        folder = _below(given, [inner])[0] if inner else given
         chosen = _below(folder, _of_split(named, split, context)) if named else [folder]
         return files(chosen, given, name, context)
     return _on_the_hub(found, given, load, split, context)
