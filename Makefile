@@ -9,6 +9,7 @@ CHECKED := operator runner tests hack examples benchmarks
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
+unexport PYTHONDONTWRITEBYTECODE  # or every start compiles all it imports
 
 .DEFAULT_GOAL := help
 
@@ -34,6 +35,10 @@ test: preflight test-unit test-runner test-cluster ## All tests in three tiers (
 .PHONY: test-unit
 test-unit: venv ## Seconds; no cluster, no torch.
 	$(BIN)/pytest tests/unit
+
+.PHONY: soak
+soak: venv ## The unit tier's properties, with thousands of examples each (half an hour and more).
+	$(BIN)/pytest tests/unit -n 2 -m hypothesis --hypothesis-profile soak
 
 .PHONY: test-runner
 test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.

@@ -6,6 +6,7 @@ custom-resource-definitions/#specifying-a-structural-schema): no $ref, no titles
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,7 @@ def _typed(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+@cache
 def render() -> str:
     """The CRD as YAML."""
     dumped = yaml.dump(custom_resource_definition(), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)

@@ -1,6 +1,7 @@
 """The CustomResourceDefinition is what the models say."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ REPOSITORY = Path(__file__).parents[3]
 KUBERNETES_LIMIT = 200 * 1024
 
 
+@cache
 def schema() -> dict[str, Any]:
     return custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 

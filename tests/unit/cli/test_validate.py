@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api_specs import wire_spec
@@ -130,7 +130,6 @@ def bent_manifests(draw):
 
 
 @given(bent_manifests())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_input_makes_it_print_a_traceback(finetune, tmp_path, job):
     file = tmp_path / "job.json"
     file.write_text(json.dumps(job))
@@ -139,7 +138,6 @@ def test_no_input_makes_it_print_a_traceback(finetune, tmp_path, job):
 
 
 @given(bent_manifests())
-@settings(deadline=None)
 def test_a_valid_manifest_round_trips(job):
     found = check(job)
     if found.valid and found.spec:

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_operator.observed import Child
@@ -73,10 +73,8 @@ def live_through(world: World, lives: Life) -> Iterator[None]:
 
 
 lives = st.lists(st.tuples(st.sampled_from(EVENTS), st.sampled_from((0, 1, 1, 2))), min_size=4, max_size=30)
-often = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@often
 @given(lives)
 def test_no_job_ever_has_two_children_at_work(life: Life) -> None:
     world = World()
@@ -87,7 +85,6 @@ def test_no_job_ever_has_two_children_at_work(life: Life) -> None:
         assert not (unfinished and orphans and "deletionTimestamp" not in unfinished[0]["metadata"])
 
 
-@often
 @given(lives)
 def test_an_ended_job_never_starts_anything_and_keeps_its_status(life: Life) -> None:
     world = World()
@@ -99,7 +96,6 @@ def test_an_ended_job_never_starts_anything_and_keeps_its_status(life: Life) -> 
             ended = world.status, len(world.created)
 
 
-@often
 @given(lives)
 def test_whatever_happened_a_job_left_in_peace_comes_to_an_end(life: Life) -> None:
     world = World()
@@ -117,7 +113,6 @@ def test_whatever_happened_a_job_left_in_peace_comes_to_an_end(life: Life) -> No
     assert world.status.terminal
 
 
-@often
 @given(lives)
 def test_a_complete_job_has_all_its_passes_committed_and_an_artifact(life: Life) -> None:
     world = World()

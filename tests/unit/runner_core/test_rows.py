@@ -1,7 +1,7 @@
 """Rows from text files; what is wrong with a file is said with its line."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune_api.failures import FineTuneError, Reason
@@ -91,7 +91,6 @@ def test_a_row_has_only_the_columns_that_become_text(tmp_path):
     assert list(written(tmp_path, "a.jsonl", '{"x": 1, "secret": 2}')) == [{"x": 1}]
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["json", "jsonl", "csv", "arrow"]))
 def test_whatever_a_file_holds_it_is_rows_or_a_named_fault(tmp_path_factory, data, declared):
     rows = written(tmp_path_factory.getbasetemp(), "file", data, format=declared)

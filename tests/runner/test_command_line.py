@@ -8,6 +8,7 @@ import pytest
 
 from finetune_api.failures import Reason
 from finetune_api.messages import TerminationMessage
+from word_tokenizer import write_tokenizer
 
 
 def run(*arguments):
@@ -32,6 +33,24 @@ def test_preparing_imports_no_torch():
 
 def test_a_stages_modules_import_no_torch():
     code = "import sys, finetune_runner.stage; print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_previewing_data_imports_no_torch(tmp_path):
+    write_tokenizer(tmp_path, "llama")
+    source = {"configMap": {"name": "x", "key": "x"}}
+    config = {"name": "x", "source": source, "preprocess": {"textTemplate": "{q}\n{a}"}}
+    rows = [{"q": "a", "a": "b"}, {"q": "c d e f", "a": "b"}]
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from finetune_api.resource.data import DataConfig\n"
+        "from finetune_runner.data.file_tokenizer import FileTokenizer\n"
+        "from finetune_runner.data.preview import preview_data\n"
+        "from finetune_runner.passes.contract import DataSet\n"
+        f"data = DataSet(DataConfig.model_validate({config!r}), {rows!r})\n"
+        f"assert preview_data(data, FileTokenizer(Path({str(tmp_path)!r})), 2).samples\n"
+        "print(sorted({'torch', 'transformers', 'numpy'} & set(sys.modules)))\n"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
