@@ -18,6 +18,7 @@ from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_data import data_problems, has_answer, template_columns
+from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_plugin import plugin_problems
 
 __all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
@@ -58,6 +59,7 @@ def spec_path(loc: tuple[int | str, ...]) -> str:
 def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     """Everything that is wrong between the parts of a spec."""
     yield from _duplicate_names(spec)
+    yield from input_model_problems(spec.input_model)
     yield from data_problems(spec.data_configs)
     for index, system in enumerate(spec.systems):
         yield from _env_problems(f"spec.systems[{index}].env", system)

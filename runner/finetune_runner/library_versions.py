@@ -13,7 +13,12 @@ PINNED: dict[str, str] = {
     "bitsandbytes": "0.50.2",
     "onnxruntime-genai": "0.18.0",
     "onnxruntime": "1.32.0",
+    "gguf": "0.19.0",
+    "safetensors": "0.8.0",
 }
+
+CONVERSION = "conversion"
+"""Of a base model to safetensors: not a pass, but what passes begin with."""
 
 DECIDING: dict[str, tuple[str, ...]] = {
     "lora": ("torch", "transformers", "peft"),
@@ -24,6 +29,7 @@ DECIDING: dict[str, tuple[str, ...]] = {
     "lokr": ("torch", "transformers", "peft"),
     "merge_adapter_weights": ("torch", "transformers", "peft"),
     "model_builder": ("torch", "transformers", "onnxruntime-genai", "onnxruntime"),
+    CONVERSION: ("torch", "transformers", "gguf", "safetensors"),
     "evaluate": ("torch", "transformers", "peft", "onnxruntime-genai", "onnxruntime"),
 }
 """Per kind of pass: the libraries whose version changes what it makes."""

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.base import Model
 from finetune_runner.job import Job
+from finetune_runner.sources.base_model import PinnedModel
 from finetune_runner.sources.source import Pinned
 
 PREPARED = "prepared.json"
@@ -40,7 +41,7 @@ class Prepared(Model):
     """Everything that is pinned for the job."""
 
     version: Literal[1] = 1
-    base: Pinned
+    base: PinnedModel
     data: list[PreparedData]
     passes: list[PreparedPass]
 

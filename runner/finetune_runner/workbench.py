@@ -6,10 +6,10 @@ from pathlib import Path
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import BASE
 from finetune_runner import datasets
+from finetune_runner.base_directory import put_base
 from finetune_runner.job import Job
 from finetune_runner.passes.contract import DataSet
 from finetune_runner.prepared import Prepared
-from finetune_runner.sources import base_model
 from finetune_runner.store.manifest import Manifest
 
 
@@ -41,7 +41,7 @@ class Workbench:
     def base(self) -> Path:
         """The base model."""
         if BASE not in self._there:
-            base_model.fetch(self.job.spec.input_model, self.prepared.base, self.job.layout, self.fresh(BASE))
+            put_base(self.job, self.prepared.base, self.fresh(BASE))
             self.keep(BASE, self.prepared.base.digest)
         return self.folder(BASE)
 

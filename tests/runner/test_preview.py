@@ -12,7 +12,7 @@ import yaml
 
 from command_line import finetune, run_process
 from finetune_api import API_VERSION, KIND
-from finetune_api.failures import EXIT_CODES, Reason
+from finetune_api.failures import EXIT_CODES, FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_cli.local.pod_root import Mapped
 from finetune_cli.local.previewing import previewed, subject_of
@@ -125,6 +125,26 @@ def test_it_has_the_tokenizer_that_transformers_makes_of_the_files(folder, tmp_p
 
     assert rebuilt != as_written
     assert rebuilt == trained(spec, folder, tmp_path_factory.mktemp("scratch"))[0]
+
+
+def test_it_finds_the_tokenizer_in_what_mlflow_has_written(folder):
+    expected = shown(FineTuneJobSpec.model_validate(manifest()), folder)[0]
+    (folder / "mlflow/components").mkdir(parents=True)
+    (folder / "model").rename(folder / "mlflow/components/tokenizer")
+    (folder / "mlflow").rename(folder / "model")
+    (folder / "model/MLmodel").write_text("flavors: {transformers: {model_binary: model}}")
+    assert shown(FineTuneJobSpec.model_validate(manifest()), folder)[0] == expected
+
+
+def test_it_finds_the_tokenizer_beside_a_gguf_file_and_says_so_where_there_is_none(folder):
+    expected = shown(FineTuneJobSpec.model_validate(manifest()), folder)[0]
+    (folder / "model/phi.gguf").write_bytes(b"GGUF")
+    assert shown(FineTuneJobSpec.model_validate(manifest()), folder)[0] == expected
+
+    (folder / "model/tokenizer.json").unlink()
+    with pytest.raises(FineTuneError, match=r"lies in its \.gguf file") as caught:
+        shown(FineTuneJobSpec.model_validate(manifest()), folder)
+    assert "beside the .gguf file" in caught.value.remedy
 
 
 def test_rows_of_eval_data_are_held_out(folder, tmp_path_factory):

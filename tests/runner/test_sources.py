@@ -92,6 +92,19 @@ class TestBucket:
         assert "has changed since the job was prepared" in error.message
         assert error.path == f"{PATH}.s3.uri"
 
+    def test_a_files_beginning_is_read_as_it_stood_or_not_at_all(self, place):
+        place.bucket.put("gguf/phi.gguf", "GGUF and more")
+        wire = {"s3": place.bucket.location("gguf/phi.gguf")}
+        path = "spec.inputModel.source"
+        source = open_source(ModelSource.model_validate(wire), kind="model", layout=place.layout, path=path)
+        assert source.names() == ["phi.gguf"]
+        pinned = source.resolve("phi.gguf".__eq__)
+        assert source.read(pinned, pinned.files[0], 4) == b"GGUF"
+        place.bucket.put("gguf/phi.gguf", "GGUF and less")
+        error = refused(source.read, pinned, pinned.files[0], 4)
+        assert error.reason is Reason.MODEL_NOT_FOUND
+        assert "has changed since the job was prepared" in error.message
+
 
 class TestVolume:
     def folder(self, place):
@@ -111,6 +124,13 @@ class TestVolume:
         pinned = source.resolve(rows_of)
         (folder / "a.jsonl").write_text(ROWS.upper())
         assert "has changed" in refused(source.fetch, pinned, pinned.files, tmp_path / "to").message
+
+    def test_a_files_beginning_is_read(self, place):
+        self.folder(place)
+        source = data(place, volume={"claimName": "claim", "path": "set"})
+        assert source.names() == ["a.jsonl"]
+        pinned = source.resolve(rows_of)
+        assert source.read(pinned, pinned.files[0], 5) == ROWS.encode()[:5]
 
     def test_a_path_that_is_not_there_is_named(self, place):
         self.folder(place)
@@ -201,6 +221,17 @@ class TestHub:
         error = refused(source.fetch, pinned, pinned.files, tmp_path / "to")
         assert error.reason is Reason.AUTH_DENIED
         assert "access is restricted" in error.message
+
+    def test_a_files_beginning_is_read_as_it_stood_also_where_the_server_heeds_no_range(self, place, hub):
+        repository = hub.repository("team/phi", private=True)
+        repository.commit({"phi.gguf": b"GGUF and more", "README.md": b"text"})
+        place.secret("hf", token=TOKEN)
+        source = self.model(place, hub, tokenSecretRef={"name": "hf", "key": "token"})
+        assert sorted(source.names()) == ["README.md", "phi.gguf"]
+        pinned = source.resolve("phi.gguf".__eq__)
+        repository.commit({"phi.gguf": b"another"})
+        assert source.read(pinned, pinned.files[0], 4) == b"GGUF"
+        assert source.read(pinned, pinned.files[0], 100) == b"GGUF and more"
 
     def test_a_hub_that_cannot_be_reached_is_worth_a_retry(self, place, hub):
         hub.broken = True

@@ -15,13 +15,22 @@ SENTENCES = [
 VOCABULARY = 320
 
 
-def tiny_tokenizer(*, bos: str, eos: str, pad: str, adds_bos: bool, sentences: Sequence[str] = SENTENCES) -> Any:
-    """A transformers tokenizer; `adds_bos` as Llama's and Gemma's do, and Phi-3's does not."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+def tiny_tokenizer(
+    *, bos: str, eos: str, pad: str, adds_bos: bool, sentences: Sequence[str] = SENTENCES, split: str = ""
+) -> Any:
+    """A transformers tokenizer; `adds_bos` as Llama's and Gemma's do, and Phi-3's does not.
+
+    split: a regular expression of words, instead of GPT-2's.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if split:
+        words = pre_tokenizers.Split(Regex(split), behavior="isolated")
+        to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     special = list(dict.fromkeys([pad, bos, eos]))
     alphabet = pre_tokenizers.ByteLevel.alphabet()

@@ -1,8 +1,8 @@
 """spec.inputModel: the base model."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, OneOf
 from finetune_api.resource.locations import HuggingFaceRepository, S3Location, VolumeLocation
@@ -18,11 +18,11 @@ class ModelSource(OneOf):
     )
     s3: S3Location | None = Field(
         default=None,
-        description="A directory in a bucket: config.json, tokenizer files and safetensors.",
+        description="A directory in a bucket, or a .gguf file in one.",
     )
     volume: VolumeLocation | None = Field(
         default=None,
-        description="A directory in a PersistentVolumeClaim: config.json, tokenizer files and safetensors.",
+        description="A directory in a PersistentVolumeClaim, or a .gguf file in one.",
     )
 
 
@@ -33,6 +33,21 @@ class InputModel(Model):
     task: Literal["text-generation"] = Field(
         default="text-generation",
         description="What the model does. Causal language models are supported: text-generation.",
+    )
+    format: Literal["auto", "transformers", "gguf", "mlflow"] = Field(
+        default="auto",
+        description="transformers: config.json, tokenizer files and safetensors. gguf: a .gguf file, dequantised once. "
+        "mlflow: a directory with an MLmodel file, as MLflow or Azure's registry writes it. auto: what the directory holds.",
+    )
+    gguf_file: Annotated[str, StringConstraints(max_length=1024)] = Field(
+        default="",
+        description="Which .gguf file of the source, by its path there; needed where there are several. "
+        "No pattern: one file.",
+    )
+    allow_pickle: bool = Field(
+        default=False,
+        description="Read weights from pytorch_model*.bin where there are no safetensors. Off: refused, since unpickling "
+        "can run code of whoever made the file. On: read with torch's weights_only, and made safetensors once.",
     )
     trust_remote_code: bool = Field(
         default=False,

@@ -54,14 +54,14 @@ def input_model(section: Section, context: Context) -> Draft:
     hub = section.part("hf_config")
     loading = _loading(section, hub)
     remote = loading.flag("trust_remote_code") or section.flag("trust_remote_code")
-    draft = {"source": _source(section, hub, loading, context), "trustRemoteCode": remote}
+    source = _source(section, hub, loading, context)
     _task(joined(hub, section), context)
-    _format(section, context)
+    _format(section, source, context)
     hub.refuse({"generation_config": ("the model's own generation config is kept", LEAVE_OUT)})
     hub.refuse(dict.fromkeys(("components", "feature", "dataset", "model_class"), (ONLY_ONNX, LEAVE_OUT)))
     section.refuse(NOT_CARRIED)
     loading.refuse(LOADING_NOT_CARRIED)
-    return draft
+    return {"source": source, "trustRemoteCode": remote}
 
 
 def _loading(section: Section, hub: Section) -> Section:
@@ -78,11 +78,14 @@ def _task(section: Section, context: Context) -> None:
         context.ledger.error(task.steps, message, "only text-generation can be tuned")
 
 
-def _format(section: Section, context: Context) -> None:
+def _format(section: Section, source: Sourced | Draft | None, context: Context) -> None:
+    """Of a folder the runner sees by itself whether MLflow has written it."""
     given = section.text("model_file_format")
     if given is None or given.value == "PyTorch.HuggingFace":
         return
     if given.value == "PyTorch.MLflow":
+        if not isinstance(source, dict) or "huggingFace" not in source:
+            return
         message = "the hub's repository is not in MLflow's layout"
         context.ledger.not_carried(given.steps, message, "point inputModel.source at a transformers directory")
     else:

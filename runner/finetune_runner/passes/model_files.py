@@ -14,6 +14,7 @@ TOKENIZER_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
+GENERATION_CONFIG = "generation_config.json"
 NOTICES = ("LICENSE*", "NOTICE*", "*TERMS*", "USE_POLICY*")
 """What a model's licence wants to be passed on with what is made from it."""
 
@@ -22,6 +23,11 @@ def carry_tokenizer(source: Path, target: Path) -> None:
     """Copies the tokenizer byte for byte: loading and saving would rewrite it."""
     for name in TOKENIZER_FILES:
         _copy(source / name, target)
+
+
+def carry_generation_config(source: Path, target: Path) -> None:
+    """Copies the defaults of generation, among them further tokens that end a text."""
+    _copy(source / GENERATION_CONFIG, target)
 
 
 def carry_notices(source: Path, target: Path) -> None:

@@ -1,137 +1,167 @@
-"""The base model: which files of its directory count, and whether we can work with it; no weights are downloaded."""
+"""The base model: pinned and found fit without its weights, and later fetched as it stood."""
 
-import json
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from pydantic import Field
+
+from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.input_model import InputModel
 from finetune_runner.layout import PodLayout
+from finetune_runner.library_versions import CONVERSION, deciding
+from finetune_runner.sources import gguf_check, mlflow_layout
+from finetune_runner.sources.gguf_header import GgufError, Header, read_header
+from finetune_runner.sources.model_check import PREPARE_READS, ModelCheck
+from finetune_runner.sources.model_format import (
+    GGUF,
+    MLMODEL,
+    Chosen,
+    Conversion,
+    flat,
+    format_of,
+    gguf_choice,
+    has_safetensors,
+    has_tokenizer,
+    small_files,
+    transformers_files,
+    with_notices,
+)
 from finetune_runner.sources.opening import open_source
-from finetune_runner.sources.source import Pinned, PinnedFile, Source
+from finetune_runner.sources.source import ListedSource, Pinned
 
 PATH = "spec.inputModel.source"
-CONFIG = "config.json"
-INDEX = "model.safetensors.index.json"
-PATTERNS = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken")
-CODE_PATTERN = "*.py"
-WEIGHTS = ".safetensors"
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
-PREPARE_READS = (CONFIG, INDEX)
+CONVERSION_VERSION = 1
+"""Raised when the conversion's code changes what it makes."""
 
 
-def open_base(model: InputModel, layout: PodLayout) -> Source:
+class PinnedModel(Pinned):
+    """The base model as it stood in prepare, and what has to be done to have it as passes read it."""
+
+    names: dict[str, str] = Field(default_factory=dict)
+    """Path in the source to the name in the folder, for those where they differ."""
+    conversion: Conversion = ""
+    """What its weights are made safetensors from, once, before a pass can use them."""
+
+
+def open_base(model: InputModel, layout: PodLayout) -> ListedSource:
     return open_source(model.source, kind="model", layout=layout, path=PATH)
 
 
-def resolve(model: InputModel, layout: PodLayout) -> Pinned:
+def resolve(model: InputModel, layout: PodLayout) -> PinnedModel:
     """The base model, pinned and found fit.
 
     Raises:
         FineTuneError: ModelNotFound, ModelUnsupported, AuthDenied, HubUnavailable or StoreUnavailable.
     """
     source = open_base(model, layout)
-    pinned = source.resolve(lambda name: is_wanted(name, code=model.trust_remote_code))
-    folder = layout.folder("prepare", "base")
-    source.fetch(pinned, [file for file in pinned.files if file.path in PREPARE_READS], folder)
-    check(pinned, folder, source.path, trust_remote_code=model.trust_remote_code)
-    return pinned
+    names = source.names()
+    if format_of(model, names) == "gguf":
+        return _resolve_gguf(model, source, names)
+    return _resolve_directory(model, source, _directory(model, source, names, layout), layout)
 
 
-def is_wanted(name: str, *, code: bool) -> bool:
-    """Whether a file of the directory belongs to the model; subfolders hold other formats of the same weights."""
-    patterns = (*PATTERNS, CODE_PATTERN) if code else PATTERNS
-    return "/" not in name and not name.startswith(".") and any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def check(pinned: Pinned, folder: Path, path: str, *, trust_remote_code: bool) -> None:
-    """That the directory holds a model we can work with.
-
-    Args:
-        pinned: its files.
-        folder: where those of PREPARE_READS lie that it has.
-        path: place of the source in the spec.
-        trust_remote_code: whether code that comes with the model may run.
-
-    Raises:
-        FineTuneError: ModelNotFound (no config.json) or ModelUnsupported.
-    """
-    names = {file.path for file in pinned.files}
-    if CONFIG not in names:
-        raise FineTuneError(
-            Reason.MODEL_NOT_FOUND,
-            f"{pinned.uri} has no {CONFIG}",
-            remedy="Point to a directory in transformers' format: config.json, tokenizer files and safetensors.",
-            path=path,
-        )
-    _check_config(_json(folder / CONFIG, pinned, path), pinned, path, trust_remote_code=trust_remote_code)
-    _check_weights(names, folder, pinned, path)
-    if not any(name in names for name in TOKENIZERS) and not any(name.endswith(".tiktoken") for name in names):
-        raise _unsupported(f"{pinned.uri} has no tokenizer", f"Add one of {', '.join(TOKENIZERS)}.", path)
-
-
-def fetch(model: InputModel, pinned: Pinned, layout: PodLayout, target: Path) -> None:
-    """Downloads the model, as it stood in prepare."""
+def fetch(model: InputModel, pinned: PinnedModel, layout: PodLayout, target: Path) -> None:
+    """Downloads the model's files, as they stood in prepare, under their names in the folder."""
     open_base(model, layout).fetch(pinned, pinned.files, target)
+    _rename(pinned.names, target)
 
 
 def fetch_tokenizer(model: InputModel, layout: PodLayout, target: Path) -> None:
     """Downloads all of the model but its weights, as it is now.
 
     Raises:
-        FineTuneError: ModelNotFound, AuthDenied, HubUnavailable or StoreUnavailable.
+        FineTuneError: ModelNotFound, ModelUnsupported, AuthDenied, HubUnavailable or StoreUnavailable.
     """
     source = open_base(model, layout)
-    pinned = source.resolve(lambda name: _is_small(name, code=model.trust_remote_code))
+    names = source.names()
+    chosen = _tokenizer_files(model, source, names, layout)
+    pinned = source.resolve(chosen.__contains__)
     source.fetch(pinned, pinned.files, target)
+    _rename({path: name for path, name in chosen.items() if path != name}, target)
 
 
-def _is_small(name: str, *, code: bool) -> bool:
-    return is_wanted(name, code=code) and not name.endswith(WEIGHTS)
+def _tokenizer_files(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Chosen:
+    if format_of(model, names) != "gguf":
+        return small_files(_directory(model, source, names, layout), code=model.trust_remote_code)
+    if has_tokenizer(gguf_choice(model, names, source.uri, source.path).values()):
+        return small_files(flat(names), code=model.trust_remote_code)
+    raise FineTuneError(
+        Reason.MODEL_UNSUPPORTED,
+        f"the tokenizer of {source.uri} lies in its .gguf file, which is converted only when the job runs",
+        remedy="Put the original model's tokenizer files beside the .gguf file.",
+        path=source.path,
+    )
 
 
-def weight_files(pinned: Pinned) -> list[PinnedFile]:
-    return [file for file in pinned.files if file.path.endswith(WEIGHTS)]
+def _directory(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Chosen:
+    """All files of a transformers directory, wherever its parts lie."""
+    if format_of(model, names) == "transformers":
+        return flat(names)
+    return with_notices(flat(names, _mlflow_folders(source, names, layout)), names)
 
 
-def _check_config(config: Mapping[str, Any], pinned: Pinned, path: str, *, trust_remote_code: bool) -> None:
-    if not config.get("model_type") and not config.get("architectures"):
-        message = f"{CONFIG} of {pinned.uri} names neither model_type nor architectures"
-        raise _unsupported(message, "Point to a model in transformers' format.", path)
-    if config.get("auto_map") and not trust_remote_code:
+def _resolve_directory(model: InputModel, source: ListedSource, there: Chosen, layout: PodLayout) -> PinnedModel:
+    chosen = transformers_files(there, code=model.trust_remote_code, pickles=model.allow_pickle)
+    folder = layout.folder("prepare", "base")
+    looked_at = {path: name for path, name in chosen.items() if name in PREPARE_READS}
+    pinned = source.resolve(chosen.__contains__)
+    source.fetch(pinned, [file for file in pinned.files if file.path in looked_at], folder)
+    _rename(looked_at, folder)
+    ModelCheck(model, set(there.values()), folder, pinned.uri, source.path).check()
+    return _pinned(pinned, chosen, "" if has_safetensors(chosen.values()) else "pickle")
+
+
+def _resolve_gguf(model: InputModel, source: ListedSource, names: Sequence[str]) -> PinnedModel:
+    chosen = gguf_choice(model, names, source.uri, source.path)
+    pinned = source.resolve(chosen.__contains__)
+    beside = has_tokenizer(chosen.values())
+    gguf_check.check(_header(source, pinned), pinned.uri, source.path, has_tokenizer=beside)
+    return _pinned(pinned, chosen, "gguf")
+
+
+def _header(source: ListedSource, pinned: Pinned) -> Header:
+    file = next(file for file in pinned.files if file.path.endswith(GGUF))
+    try:
+        return read_header(lambda size: source.read(pinned, file, size))
+    except GgufError as error:
         raise FineTuneError(
             Reason.MODEL_UNSUPPORTED,
-            f"{pinned.uri} brings Python code of its own (auto_map in {CONFIG})",
-            remedy="Set inputModel.trustRemoteCode if you trust that code, or use a model that transformers knows.",
-            path="spec.inputModel.trustRemoteCode",
+            f"{file.path} of {pinned.uri} is not a GGUF file that can be read: {error}",
+            remedy="Upload it again, or use the model that it was made from, in safetensors.",
+            path=source.path,
+        ) from error
+
+
+def _mlflow_folders(source: ListedSource, names: Sequence[str], layout: PodLayout) -> Sequence[str]:
+    if MLMODEL not in names:
+        raise FineTuneError(
+            Reason.MODEL_NOT_FOUND,
+            f"{source.uri} has no file {MLMODEL}",
+            remedy="Point to the directory that MLflow has written, or set another format.",
+            path="spec.inputModel.format",
         )
+    folder = layout.folder("prepare", "mlflow")
+    pinned = source.resolve(MLMODEL.__eq__)
+    source.fetch(pinned, pinned.files, folder)
+    return mlflow_layout.folders((folder / MLMODEL).read_bytes(), pinned.uri, source.path)
 
 
-def _check_weights(names: set[str], folder: Path, pinned: Pinned, path: str) -> None:
-    if not weight_files(pinned):
-        raise _unsupported(
-            f"{pinned.uri} has no weights in safetensors",
-            "Pickled weights (*.bin) are not read, since they can run code: convert them with save_pretrained.",
-            path,
-        )
-    if INDEX in names:
-        shards = set(_json(folder / INDEX, pinned, path).get("weight_map", {}).values())
-        if missing := sorted(shards - names):
-            raise _unsupported(f"{pinned.uri} lacks {missing[0]}, which {INDEX} names", "Upload all of it.", path)
+def _pinned(pinned: Pinned, chosen: Chosen, conversion: Conversion) -> PinnedModel:
+    names = {path: name for path, name in chosen.items() if path != name}
+    digest = pinned.digest
+    if names or conversion:
+        digest = digest_of([digest, sorted(names.items()), conversion, _conversion_code(conversion)])
+    return PinnedModel.model_validate(
+        pinned.model_dump() | {"digest": digest, "names": names, "conversion": conversion}
+    )
 
 
-def _json(file: Path, pinned: Pinned, path: str) -> Mapping[str, Any]:
-    try:
-        document = json.loads(file.read_bytes())
-    except ValueError as error:
-        message = f"{file.name} of {pinned.uri} is not JSON: {error}"
-        raise _unsupported(message, "Upload the model again.", path) from error
-    if not isinstance(document, dict):
-        raise _unsupported(f"{file.name} of {pinned.uri} is not a JSON object", "Upload the model again.", path)
-    return document
+def _conversion_code(conversion: Conversion) -> list[object]:
+    """What decides, besides the files, what a conversion makes."""
+    return [CONVERSION_VERSION, deciding(CONVERSION)] if conversion else []
 
 
-def _unsupported(message: str, remedy: str, path: str) -> FineTuneError:
-    return FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=path)
+def _rename(names: Chosen, folder: Path) -> None:
+    for path, name in names.items():
+        (folder / path).replace(folder / name)

@@ -13,7 +13,7 @@ from finetune_runner.store.paths import below
 
 
 class FolderSource:
-    """Satisfies Source. Files are identified by their content."""
+    """Satisfies ListedSource. Files are identified by their content."""
 
     def __init__(self, place: Path, *, uri: str, kind: Kind, path: str, missing: FineTuneError) -> None:
         """place: a file, or a folder. missing: the error when it isn't there."""
@@ -22,6 +22,12 @@ class FolderSource:
         self.place = place
         self.uri = uri
         self.missing = missing
+
+    def names(self) -> list[str]:
+        names = [name for name, _ in self._found()]
+        if not names:
+            raise self.missing
+        return names
 
     def resolve(self, wanted: Wanted) -> Pinned:
         single = self.place.is_file()
@@ -39,6 +45,13 @@ class FolderSource:
             shutil.copyfile(there[file.path], copy)
             if file_sha256(copy) != file.sha256:
                 raise changed(self.kind, f"{self.uri} ({file.path})", self.path)
+
+    def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:  # noqa: ARG002
+        there = dict(self._found()).get(file.path)
+        if there is None or there.stat().st_size != file.size:
+            raise changed(self.kind, f"{self.uri} ({file.path})", self.path)
+        with there.open("rb") as opened:
+            return opened.read(size)
 
     def _found(self) -> Iterator[tuple[str, Path]]:
         if self.place.is_file():

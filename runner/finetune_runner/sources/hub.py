@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ FORBIDDEN = 403
 
 
 class HubSource:
-    """Satisfies Source. Files are identified by the repository's commit."""
+    """Satisfies ListedSource. Files are identified by the repository's commit."""
 
     def __init__(self, repository: HuggingFaceRepository, *, kind: Kind, layout: PodLayout, path: str) -> None:
         """Makes no request yet.
@@ -31,18 +32,14 @@ class HubSource:
         self.path = path
         self.kind = kind
         self.repository = repository
+        self.uri = f"hf://{repository.repo}"
         self.token = _token(repository, layout, path)
 
+    def names(self) -> list[str]:
+        return [file.rfilename for file in self._info.siblings or []]
+
     def resolve(self, wanted: Wanted) -> Pinned:
-        repository = self.repository
-        with self._mapped():
-            info = self._api().repo_info(
-                repository.repo,
-                repo_type=self.kind,
-                revision=repository.revision,
-                files_metadata=True,
-                timeout=METADATA_SECONDS,
-            )
+        info = self._info
         files = [PinnedFile(path=f.rfilename, size=f.size or 0) for f in info.siblings or [] if wanted(f.rfilename)]
         if not files:
             raise not_found(
@@ -71,6 +68,39 @@ class HubSource:
                     local_dir=target,
                 )
         shutil.rmtree(target / ".cache", ignore_errors=True)  # the hub library's book-keeping
+
+    def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
+        from huggingface_hub import hf_hub_url  # noqa: PLC0415
+        from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # noqa: PLC0415
+
+        url = hf_hub_url(
+            self.repository.repo,
+            file.path,
+            repo_type=self.kind,
+            revision=pinned.revision,
+            endpoint=self.repository.endpoint or None,
+        )
+        headers = build_hf_headers(token=self.token or False) | {"Range": f"bytes=0-{size - 1}"}
+        with (
+            self._mapped(),
+            get_session().stream(
+                "GET", url, headers=headers, follow_redirects=True, timeout=METADATA_SECONDS
+            ) as answer,
+        ):
+            hf_raise_for_status(answer)
+            return first_bytes(answer.iter_bytes(), size)
+
+    @cached_property
+    def _info(self) -> Any:
+        """The repository as it stands at the first question; later ones mean the same commit."""
+        with self._mapped():
+            return self._api().repo_info(
+                self.repository.repo,
+                repo_type=self.kind,
+                revision=self.repository.revision,
+                files_metadata=True,
+                timeout=METADATA_SECONDS,
+            )
 
     def _api(self) -> Any:
         from huggingface_hub import HfApi  # noqa: PLC0415  half a second
@@ -129,6 +159,16 @@ class HubSource:
             remedy="Check that the pods may reach the hub, or set endpoint to a mirror.",
             path=self.path,
         )
+
+
+def first_bytes(chunks: Iterable[bytes], size: int) -> bytes:
+    """As much of a stream as is asked for: a server need not heed a range."""
+    found = bytearray()
+    for chunk in chunks:
+        found += chunk
+        if len(found) >= size:
+            break
+    return bytes(found[:size])
 
 
 def _token(repository: HuggingFaceRepository, layout: PodLayout, path: str) -> str:

@@ -8,10 +8,10 @@ from finetune_runner.sources.hub import HubSource
 from finetune_runner.sources.hub_dataset import HubDataset
 from finetune_runner.sources.inline import inline_source
 from finetune_runner.sources.s3 import S3Source
-from finetune_runner.sources.source import Kind, Source
+from finetune_runner.sources.source import Kind, ListedSource, Source
 
 
-def open_source(source: ModelSource | DataSource, *, kind: Kind, layout: PodLayout, path: str) -> Source:
+def open_source(source: ModelSource | DataSource, *, kind: Kind, layout: PodLayout, path: str) -> ListedSource:
     """The source of a model or of rows; no request is made yet.
 
     Args:

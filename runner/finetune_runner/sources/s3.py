@@ -13,14 +13,23 @@ from finetune_runner.store.paths import below
 
 
 class S3Source:
-    """Satisfies Source. Files are identified by key, ETag and size, and fetched with If-Match."""
+    """Satisfies ListedSource. Files are identified by key, ETag and size, and fetched with If-Match."""
 
     def __init__(self, location: S3Location, *, kind: Kind, layout: PodLayout, path: str) -> None:
         self.path = path
         self.kind = kind
         self.location = location
+        self.uri = location.uri
         bucket = location.model_copy(update={"uri": f"s3://{location.bucket}"})
         self.store: ObjectStore = open_s3(bucket, layout, path)
+
+    def names(self) -> list[str]:
+        self.store.check()
+        single = self._single()
+        names = [file.path for file in ([single] if single else self._below())]
+        if not names:
+            raise self._missing()
+        return names
 
     def resolve(self, wanted: Wanted) -> Pinned:
         self.store.check()
@@ -36,10 +45,17 @@ class S3Source:
             if not self.store.download(info, below(target, file.path)):
                 raise changed(self.kind, f"{self.location.uri} ({file.path})", f"{self.path}.uri")
 
+    def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
+        data = self.store.read(ObjectInfo(key=self._key(pinned, file), size=file.size, etag=file.etag), size)
+        if data is None:
+            raise changed(self.kind, f"{self.location.uri} ({file.path})", f"{self.path}.uri")
+        return data
+
     def _single(self) -> PinnedFile | None:
-        """The object at the key itself, for rows."""
+        """The object at the key itself: rows, or a model that is one file."""
         key = self.location.key
-        if self.kind == "model" or not key or self.location.uri.endswith("/"):
+        whole_file = self.kind == "dataset" or key.endswith(".gguf")
+        if not whole_file or not key or self.location.uri.endswith("/"):
             return None
         info = self.store.head(key)
         return PinnedFile(path=PurePosixPath(key).name, size=info.size, etag=info.etag) if info else None
@@ -54,7 +70,11 @@ class S3Source:
         return self.location.key if pinned.single else f"{self.location.key}/{file.path}".lstrip("/")
 
     def _missing(self) -> FineTuneError:
-        what = "a directory with config.json" if self.kind == "model" else "a file of rows, such as rows.jsonl,"
+        what = (
+            "a directory with a model (config.json, MLmodel or a .gguf file)"
+            if self.kind == "model"
+            else "a file of rows, such as rows.jsonl,"
+        )
         return not_found(
             self.kind,
             f"there is no {self.kind} at {self.location.uri}",

@@ -64,6 +64,27 @@ class Source(Protocol):
         """
 
 
+class ListedSource(Source, Protocol):
+    """A place whose files can be looked at before any is pinned."""
+
+    uri: str
+    """The place itself, for people."""
+
+    def names(self) -> list[str]:
+        """Every file there, by its path in the source; nothing is pinned yet.
+
+        Raises:
+            FineTuneError: ModelNotFound or DatasetInvalid, when there is no such place.
+        """
+
+    def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
+        """The first `size` bytes of a file as it stood in prepare; fewer where it is shorter.
+
+        Raises:
+            FineTuneError: ModelNotFound or DatasetInvalid, when it has changed since.
+        """
+
+
 def not_found(kind: Kind, message: str, *, remedy: str, path: str) -> FineTuneError:
     """A source that isn't there."""
     return FineTuneError(_reason(kind), message, remedy=remedy, path=path)

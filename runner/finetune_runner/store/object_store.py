@@ -48,6 +48,9 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> Content | None:
         """A small object's content; None where there is none."""
 
+    def read(self, info: ObjectInfo, size: int) -> bytes | None:
+        """An object's first bytes; None when it is gone or is no longer the one that `info` describes."""
+
     def download(self, info: ObjectInfo, target: Path) -> bool:
         """Writes an object into a file; False when it is gone or is no longer the one that `info` describes."""
 

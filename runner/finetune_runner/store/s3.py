@@ -74,6 +74,19 @@ class S3Store:
                 raise
             return Content(data=answer["Body"].read(), etag=answer["ETag"])
 
+    def read(self, info: ObjectInfo, size: int) -> bytes | None:
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        span = {"Range": f"bytes=0-{size - 1}"} if info.size else {}
+        with self._mapped():
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self._full(info.key), IfMatch=info.etag, **span)
+            except ClientError as error:
+                if s3_errors.error_code(error) in s3_errors.CONDITION_FAILED | s3_errors.ABSENT:
+                    return None
+                raise
+            return bytes(answer["Body"].read())
+
     def download(self, info: ObjectInfo, target: Path) -> bool:
         from botocore.exceptions import ClientError  # noqa: PLC0415
         from s3transfer.exceptions import S3DownloadFailedError  # noqa: PLC0415

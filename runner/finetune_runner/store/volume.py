@@ -61,6 +61,12 @@ class VolumeStore:
                 return None
         return Content(data=data, etag=_content_etag(data))
 
+    def read(self, info: ObjectInfo, size: int) -> bytes | None:
+        if self.head(info.key) != info:
+            return None
+        with self._mapped(), self._file(info.key).open("rb") as opened:
+            return opened.read(size)
+
     def download(self, info: ObjectInfo, target: Path) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.head(info.key) != info:
