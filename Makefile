@@ -6,7 +6,6 @@ CLUSTER := $(PYTHON) hack/cluster
 CRDS := crds/finetunejobs.yaml charts/finetune-operator/files/finetunejobs.yaml
 CHECKED := operator runner tests hack examples benchmarks
 
-export OMP_NUM_THREADS ?= 2
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 unexport PYTHONDONTWRITEBYTECODE  # or every start compiles all it imports
@@ -43,7 +42,7 @@ soak: venv ## The unit tier's properties, with thousands of examples each (half 
 .PHONY: test-runner
 test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
 	$(CLUSTER) build --component versitygw
-	$(BIN)/pytest tests/runner
+	$(BIN)/pytest tests/runner -n 2 --dist loadfile
 
 .PHONY: test-cluster
 test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).

@@ -1,5 +1,6 @@
 """Fixtures that the runner's tests share; each is defined in tests/support."""
 
+import one_thread  # noqa: F401 (before whatever imports torch)
 from hub_server import hub
 from runner_place import place
 from s3_server import bucket, s3_server
