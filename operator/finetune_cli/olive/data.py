@@ -10,6 +10,8 @@ from finetune_cli.olive.rows import rows
 from finetune_cli.olive.section import Section, Sourced, items, joined
 
 TYPES = frozenset({"huggingfacecontainer", "datacontainer"})
+COMPONENTS = {"load_dataset": "huggingface_dataset", "pre_process_data": "text_generation_huggingface_pre_process"}
+"""What stands here for the parts of a data container."""
 LEAVE_OUT = "leave it out"
 COMPONENT = ("components of an Olive data container are not run", LEAVE_OUT)
 CODE = ("code that makes rows or text is not run", "write the rows to a JSON Lines file, and use text_template")
@@ -46,22 +48,29 @@ def data_config(section: Section, context: Context, instead: str = "data") -> Dr
     if kind and kind.value.lower() not in TYPES:
         ledger.not_carried(kind.steps, f"{kind.value} makes no text", "use type HuggingfaceContainer")
     params, components = section.part("params_config"), section.part("components")
-    load = _component(section, components, "load_dataset", params)
+    load = _component(section, components, "load_dataset", params, context)
     oldest = params.part("component_kwargs").part("pre_process_data")
-    process = _component(section, components, "pre_process_data", oldest)
+    process = _component(section, components, "pre_process_data", oldest, context)
     _refuse_rest(section, params, components)
     found, text = rows(load, name, context), preprocess(process, params, context)
     return {"name": name, **found, **chosen_rows(load, process, text["strategy"], context), "preprocess": text}
 
 
-def _component(section: Section, components: Section, name: str, oldest: Section) -> Section:
+def _component(section: Section, components: Section, name: str, oldest: Section, context: Context) -> Section:
     """The parameters of a part, wherever a version of Olive had them; its type is not one of them."""
     own = section.part(f"{name}_config").flat("params")
     older = components.part(name).flat("params")
     for part in (own, older):
-        part.take("type")  # the defaults are what there is here
+        _check_type(name, part, context)
     older.take("name")
     return joined(own, older, oldest)
+
+
+def _check_type(name: str, part: Section, context: Context) -> None:
+    given = part.text("type")
+    if given and given.value.lower() != COMPONENTS[name]:
+        remedy = "write the rows to a file and name it by data_files; text_template makes text of them"
+        context.ledger.not_carried(given.steps, f"{given.value} is not run", remedy)
 
 
 def _refuse_rest(section: Section, params: Section, components: Section) -> None:

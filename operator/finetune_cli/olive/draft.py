@@ -1,5 +1,6 @@
 """A manifest's spec under construction: plain objects whose leaves know the key that they came from. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from finetune_cli.olive.section import Sourced
 
 Draft = dict[str, Any]
 """As on the wire, with Sourced among its values. None stands for unset."""
+NAMED_ITEM = re.compile(r"\[([A-Za-z_]\w*)\]", re.ASCII)
+"""A key of an object, as findings write it: extra[neftune_noise_alpha]."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Resolved:
 
     def origin_of(self, path: str) -> Origin | None:
         """The origin of a field, or of the field that it lies in."""
+        path = NAMED_ITEM.sub(r".\1", path)
         around = [place for place in self.origins if path == place or path.startswith((f"{place}.", f"{place}["))]
         return self.origins[max(around, key=len)] if around else None
 

@@ -121,7 +121,7 @@ def _log_level(section: Section, context: Context) -> Sourced | None:
     given = section.number("log_severity_level")
     if given is None:
         return None
-    if isinstance(given.value, bool) or given.value not in LEVELS:
+    if isinstance(given.value, bool) or not isinstance(given.value, int) or given.value not in LEVELS:
         context.ledger.not_carried(given.steps, "no such level", "use 0 (debug) to 4 (critical)")
         return None
     if given.value == CRITICAL:

@@ -69,7 +69,7 @@ class Evaluators:
 
     def _evaluator(self, raw: Sourced, section: Section) -> Evaluator | None:
         section = section.flat("type_args")
-        section.take("name")
+        section.text("name")
         section.refuse({"user_script": CODE, "script_dir": CODE, "type": NO_METRIC})
         metrics: dict[str, Draft] = {}
         rows: Sourced | None = None
@@ -91,7 +91,7 @@ class Evaluators:
         name, kind = section.text("name"), section.text("type")
         subs = [Section.of(ledger, item) for item in items(ledger, section.peek("sub_types"))]
         section.refuse({"user_config": CODE, "goal": NO_GOAL, "priority": NO_GOAL})
-        section.take("backend")  # which library computes a figure changes nothing of it
+        section.text("backend")  # which library computes a figure changes nothing of it
         rows = self._rows(section)
         if kind is None or kind.value != "accuracy":
             found = kind or name

@@ -4,6 +4,7 @@ from typing import Any
 
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.hub_token import ask_with_token
 from finetune_cli.olive.places import inside, leads_out
 from finetune_cli.olive.resources import Resource, Where, is_repository, resource
 from finetune_cli.olive.section import Section, Sourced, joined
@@ -95,9 +96,7 @@ def _format(section: Section, source: Sourced | Draft | None, context: Context) 
 
 def _source(section: Section, hub: Section, loading: Section, context: Context) -> Sourced | Draft | None:
     path, name = section.peek("model_path"), hub.text("model_name")
-    token = loading.peek("token", "use_auth_token")
-    if token is not None:
-        _token(loading, context)
+    ask_with_token(loading, context, "token", "use_auth_token")
     given = path or name
     if given is None:
         remedy = "name a model by model_path"
@@ -110,16 +109,6 @@ def _source(section: Section, hub: Section, loading: Section, context: Context) 
     if path and name:
         found = _both(found, name, context)
     return _placed(found, loading.text("revision"), context)
-
-
-def _token(loading: Section, context: Context) -> None:
-    given = loading.take("token", "use_auth_token")
-    if given is None:
-        return
-    context.hub_token = context.hub_token or given.value is not False
-    if given.value is not False:
-        message = "the hub's token is read from key token of a Secret named hf"
-        context.ledger.note(given.steps, message, "kubectl create secret generic hf --from-literal=token=…")
 
 
 def _both(found: Resource, name: Sourced, context: Context) -> Resource:

@@ -168,7 +168,7 @@ def _known_elsewhere(section: Section, context: Context) -> None:
     task = section.text("task")
     if task and not task.value.startswith("text-generation"):
         context.ledger.not_carried(task.steps, f"{task.value!r} makes no text to train on", "use text-generation")
-    name = section.take("model_name")
+    name = section.text("model_name")
     if name:
         message = "rows are tokenised by the input model's tokenizer"
         context.ledger.note(name.steps, message, "a tokenizer of another model can't be used")

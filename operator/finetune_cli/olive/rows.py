@@ -6,6 +6,7 @@ from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.files import files
 from finetune_cli.olive.formats import LOADERS, format_of
+from finetune_cli.olive.hub_token import ask_with_token
 from finetune_cli.olive.resources import Resource, Where, resource
 from finetune_cli.olive.section import Section, Sourced, items
 
@@ -93,8 +94,8 @@ def _is_relative(path: object) -> bool:
 def _on_the_hub(
     found: Resource | None, given: Sourced, load: Section, split: Sourced | None, context: Context
 ) -> Draft:
-    revision, token, subset = load.text("revision"), load.take("token", "use_auth_token"), load.text("subset")
-    context.hub_token = context.hub_token or bool(token and token.value)
+    revision, subset = load.text("revision"), load.text("subset")
+    ask_with_token(load, context, "token", "use_auth_token")
     named, folder = load.peek("data_files"), load.text("data_dir")
     where: Draft = {
         "repo": found.path if found else given,

@@ -87,7 +87,8 @@ class Section:
         return iter(self._entries)
 
     def __contains__(self, name: str) -> bool:
-        return self._entries.get(name, Sourced(None, ())).value is not None
+        found = self._entries.get(name)
+        return found is not None and found.value is not None
 
     def peek(self, *names: str) -> Sourced | None:
         """The first of some keys that is there and not null; it does not count as read."""
@@ -145,9 +146,9 @@ class Section:
 
     def refuse(self, reasons: Mapping[str, tuple[str, str]]) -> None:
         """Reports keys that have no counterpart: name to what is to say and what to do."""
-        for name, (message, remedy) in reasons.items():
-            if name in self:
-                self.ledger.not_carried(self._entries[name].steps, message, remedy)
+        for name, item in self._entries.items():
+            if name in reasons and item.value is not None:
+                self.ledger.not_carried(item.steps, *reasons[name])
 
 
 def joined(first: Section, *more: Section) -> Section:

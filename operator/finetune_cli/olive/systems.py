@@ -8,6 +8,7 @@ from finetune_api.resource.passes import ExecutionProvider
 from finetune_cli.olive import conda
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.hub_token import ask_with_token
 from finetune_cli.olive.section import Section, Sourced, items
 
 PROVIDERS: tuple[str, ...] = get_args(ExecutionProvider)
@@ -107,7 +108,7 @@ def _system(name: str, section: Section, context: Context) -> System:
     if kind and kind.value.lower() == "azureml":
         asked = "one nvidia.com/gpu" if accelerator else "no accelerator"
         context.ledger.note(kind.steps, f"becomes a kind of pod that asks for {asked}", "set count for more")
-    _hub_token(section, context)
+    ask_with_token(section, context, "hf_token")
     _docker(section.part("aml_docker_config"), context)
     environment = _environment(section.part("environment_variables"))
     section.refuse(NOT_CARRIED)
@@ -133,7 +134,7 @@ def _accelerator(section: Section, context: Context) -> tuple[Mapping[str, Any] 
     if device and name not in ("gpu", "cpu"):
         remedy = "set accelerator.resourceName of the system to what the device plugin calls it"
         context.ledger.not_carried(device.steps, f"no resource is known for device {name!r}", remedy)
-    if device and provider is None and name == "gpu":
+    if device and provider is None and name in PROVIDER_OF_DEVICE:
         provider = Sourced(PROVIDER_OF_DEVICE[name], device.steps)
     return (_gpu() if name == "gpu" else None), provider
 
@@ -166,14 +167,6 @@ def execution_provider(section: Section, context: Context) -> Sourced | None:
             remedy = f"use one of {', '.join(PROVIDERS)}"
             context.ledger.not_carried(item.steps, f"nothing is made for {str(name)[:80]}", remedy)
     return chosen
-
-
-def _hub_token(section: Section, context: Context) -> None:
-    given = section.flag("hf_token")
-    if given and given.value:
-        context.hub_token = True
-        message = "the hub's token is read from key token of a Secret named hf"
-        context.ledger.note(given.steps, message, "kubectl create secret generic hf --from-literal=token=…")
 
 
 def _environment(section: Section) -> list[Draft]:

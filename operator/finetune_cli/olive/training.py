@@ -42,9 +42,8 @@ def training(section: Section, context: Context) -> Draft:
         alias: _argument(section, name) for name, alias in Training.names().items() if name not in ("extra", "dtype")
     }
     extra = _further(section, context)
-    _sampling(section, named, context)
     _warmup(named)
-    said = _saving(section, named)
+    said = _saving(section, named) | _sampling(section, named, context)
     section.refuse(NOT_CARRIED)
     section.refuse({name: (why, LEAVE_OUT) for name, why in REFUSED.items() if name not in said})
     return {**_defaults(named), "extra": extra or None}
@@ -74,16 +73,18 @@ def _saving(section: Section, named: Draft) -> set[str]:
     return said
 
 
-def _sampling(section: Section, named: Draft, context: Context) -> None:
+def _sampling(section: Section, named: Draft, context: Context) -> set[str]:
     """Version 5 of transformers says by a word what group_by_length said."""
-    given = section.text("train_sampling_strategy")
+    name = "train_sampling_strategy"
+    given = section.text(name)
     if given is None:
-        return
+        return set()
     if given.value in ("group_by_length", "random"):
         named["groupByLength"] = Sourced(given.value == "group_by_length", given.steps)
     else:
         remedy = "use random or group_by_length"
         context.ledger.not_carried(given.steps, f"rows are not drawn in the way {given.value!r}", remedy)
+    return {name}
 
 
 def _warmup(named: Draft) -> None:
