@@ -170,7 +170,7 @@ class DataConfig(Model):
         " folders. Default: every file of the format (auto: of a known one), of a dataset repository those of split and"
         " subset.",
     )
-    split: Annotated[str, StringConstraints(pattern=r"^\w+(\.\w+)*$", max_length=128)] = Field(
+    split: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*$", max_length=128)] = Field(
         default=TRAIN_SPLIT,
         description="Split of a dataset repository on the hub, found by its README's configs, or by the names of files and"
         " folders, as the hub does. Other sources have no splits.",

@@ -14,7 +14,7 @@ RelativePath = Annotated[
 
 S3Uri = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)]
-Repository = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(/[\w.-]+)?$", max_length=192)]
+Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$", max_length=192)]
 
 
 class SecretReference(Model):

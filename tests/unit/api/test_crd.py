@@ -60,6 +60,15 @@ def test_the_schema_is_structural():
         assert forbidden not in text
 
 
+def test_no_pattern_means_another_thing_to_the_api_server_than_to_pydantic():
+    r"""To pydantic \w, \d and \s are Unicode, to Go they are ASCII."""
+    found = {path: field["pattern"] for path, field in fields(schema()) if "pattern" in field}
+    assert found
+    assert {
+        path for path, pattern in found.items() if any(short in pattern for short in (r"\w", r"\d", r"\s"))
+    } == set()
+
+
 def test_named_lists_merge_by_name():
     for name in ("dataConfigs", "systems", "passes", "evaluators"):
         field = schema()["properties"]["spec"]["properties"][name]
