@@ -48,13 +48,18 @@ def command(
     volumes of systems have no meaning here.
     """
     from finetune_cli.local.local_spec import CLAIM, local_spec  # noqa: PLC0415
+    from finetune_cli.local.on_cpu import on_cpu  # noqa: PLC0415
     from finetune_cli.local.pod_root import Mapped  # noqa: PLC0415
     from finetune_runner.interruption import Interrupted, raise_on_sigterm  # noqa: PLC0415
 
     job = manifest.read_one(file, file.name, name)
     assert job.spec is not None  # noqa: S101  it is valid
     _tell_what_is_left_out(job)
-    spec = local_spec(job.spec, job.name, as_written=as_written, accelerator=not no_accelerator)
+    spec = local_spec(job.spec, job.name, as_written=as_written)
+    if no_accelerator:
+        spec, notes = on_cpu(spec)
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
     folder.mkdir(parents=True, exist_ok=True)
     mapped = Mapped({**dict(mounts), CLAIM: folder.resolve()}, dict(secrets), dict(config_maps))
     raise_on_sigterm()

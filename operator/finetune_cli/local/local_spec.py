@@ -12,14 +12,13 @@ STORE = "store"
 OUTPUT = "output"
 
 
-def local_spec(spec: FineTuneJobSpec, name: str, *, as_written: bool, accelerator: bool) -> FineTuneJobSpec:
+def local_spec(spec: FineTuneJobSpec, name: str, *, as_written: bool) -> FineTuneJobSpec:
     """The spec with its outputs in the local folder.
 
     Args:
         spec: a valid spec.
         name: the job's.
         as_written: keep spec.store and spec.output.
-        accelerator: keep the systems' accelerators; else every pass computes on the CPU.
 
     Raises:
         FineTuneError: InvalidSpec, for a job that is suspended, or as written has no store.
@@ -33,8 +32,6 @@ def local_spec(spec: FineTuneJobSpec, name: str, *, as_written: bool, accelerato
         raise FineTuneError(
             Reason.INVALID_SPEC, "no store is set", remedy="Set it, or leave --as-written out.", path="spec.store"
         )
-    if not accelerator:
-        changes["systems"] = [system.model_copy(update={"accelerator": None}) for system in spec.systems]
     return spec.model_copy(update=changes)
 
 
