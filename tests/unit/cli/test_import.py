@@ -7,6 +7,7 @@ import yaml
 
 from command_line import REPOSITORY
 from finetune_cli.kubectl_yaml import load_documents
+from olive_configs import MODERN
 
 SEED = REPOSITORY / "examples" / "olive" / "olive-config.json"
 
@@ -70,3 +71,11 @@ def test_what_is_no_config_ends_with_1_and_a_sentence(finetune, tmp_path, conten
     file.write_bytes(content)
     ended = finetune("import", file)
     assert (ended.code, ended.is_bug, ended.out) == (1, False, "")
+
+
+def test_strict_writes_the_manifest_of_a_config_that_is_carried_over_whole(finetune, tmp_path):
+    file = tmp_path / "olive.json"
+    file.write_text(json.dumps(MODERN))
+    ended = finetune("import", file, "--strict")
+    assert ended.code == 0
+    assert load_documents(ended.out)[0]["metadata"] == {"name": "olive"}
