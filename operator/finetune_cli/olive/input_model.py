@@ -40,7 +40,7 @@ LOADING_NOT_CARRIED: dict[str, tuple[str, str]] = {
     "low_cpu_mem_usage": (DECIDED, LEAVE_OUT),
     "use_cache": (DECIDED, LEAVE_OUT),
     "cache_dir": ("the store keeps what is fetched", LEAVE_OUT),
-    "use_safetensors": ("safetensors are read", LEAVE_OUT),
+    "use_safetensors": ("safetensors are read", "set inputModel.allowPickle to read pytorch_model*.bin"),
 }
 
 
@@ -88,7 +88,8 @@ def _format(section: Section, source: Sourced | Draft | None, context: Context) 
         if not isinstance(source, dict) or "huggingFace" not in source:
             return
         message = "the hub's repository is not in MLflow's layout"
-        context.ledger.not_carried(given.steps, message, "point inputModel.source at a transformers directory")
+        remedy = "leave it out; or download Azure ML's copy and name its folder"
+        context.ledger.not_carried(given.steps, message, remedy)
     else:
         message = f"{given.value} holds no transformers model"
         context.ledger.not_carried(given.steps, message, "save the model with save_pretrained and name its folder")

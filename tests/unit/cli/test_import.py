@@ -33,6 +33,13 @@ def test_values_that_make_no_sense_together_are_named(finetune, key):
     assert f"$.passes.lora.config.{key}: note:" in finetune("import", SEED).err
 
 
+@pytest.mark.parametrize("requirement", ["python=3.8.13", "ort-nightly-gpu==1.18.0.dev20240307004", "git+https"])
+def test_what_of_a_conda_environment_would_fail_today_is_named(finetune, requirement):
+    assert (
+        f"$.systems.aml.config.aml_docker_config.conda_file_path: note: {requirement}" in finetune("import", SEED).err
+    )
+
+
 def test_a_key_that_nobody_knows_is_reported_and_strict_refuses_it(finetune, tmp_path):
     config = json.loads(SEED.read_text())
     config["passes"]["lora"]["config"]["lora_rank"] = 7
