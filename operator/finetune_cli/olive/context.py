@@ -1,10 +1,14 @@
 """What the parts of an import share."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from finetune_cli.olive.names import Names
 from finetune_cli.olive.places import Files, Places
 from finetune_cli.olive.section import Ledger
+
+if TYPE_CHECKING:
+    from finetune_cli.olive.halves import Part
 
 HUB_TOKEN = {"name": "hf", "key": "token"}
 """The Secret's key that stands for the hub's token."""
@@ -15,6 +19,8 @@ class Context:
     ledger: Ledger
     files: Files
     places: Places
+    parts: "dict[str, Part]" = field(default_factory=dict)
+    """Data configs, by name, that mean a share of a split."""
     hub_token: bool = False
     """Whether the hub is asked with a token."""
     data_names: Names = field(init=False)

@@ -10,6 +10,7 @@ from finetune_cli.olive.data import data_configs
 from finetune_cli.olive.draft import Draft, resolve
 from finetune_cli.olive.engine import engine, places, search
 from finetune_cli.olive.evaluators import Evaluators
+from finetune_cli.olive.halves import settle_parts
 from finetune_cli.olive.input_model import input_model
 from finetune_cli.olive.names import label
 from finetune_cli.olive.notes import Kind, Note
@@ -105,7 +106,7 @@ def _spec(root: Section, context: Context, options: Options) -> Draft:
     chain = passes(root, shared)
     search(machine.section, context)
     settings = machine.draft(systems)
-    return {
+    spec: Draft = {
         "inputModel": model,
         "dataConfigs": data,
         "systems": [system.draft for system in systems.found.values()],
@@ -114,3 +115,5 @@ def _spec(root: Section, context: Context, options: Options) -> Draft:
         "engine": {name: value for name, value in settings.items() if value is not None} or None,
         **places(machine.section, options.store, options.output),
     }
+    settle_parts(spec, context)
+    return spec

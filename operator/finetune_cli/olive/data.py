@@ -52,8 +52,9 @@ def data_config(section: Section, context: Context, instead: str = "data") -> Dr
     oldest = params.part("component_kwargs").part("pre_process_data")
     process = _component(section, components, "pre_process_data", oldest, context)
     _refuse_rest(section, params, components)
-    found, text = rows(load, name, context), preprocess(process, params, context)
-    return {"name": name, **found, **chosen_rows(load, process, text["strategy"], context), "preprocess": text}
+    found = rows(load, name, context)
+    draft: Draft = {"name": name, **found, "preprocess": preprocess(process, params, context)}
+    return {**draft, **chosen_rows(load, process, draft, context)}
 
 
 def _component(section: Section, components: Section, name: str, oldest: Section, context: Context) -> Section:

@@ -5,22 +5,24 @@ import re
 
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.halves import Part, report_part
 from finetune_cli.olive.section import Section, Sourced
 
 BEGINNING = re.compile(r"(\w+)\[:([1-9]\d{0,8})\]", re.ASCII)
 """A split's first rows, as the datasets library writes them."""
 
 
-def chosen_rows(load: Section, process: Section, strategy: object, context: Context) -> Draft:
+def chosen_rows(load: Section, process: Section, draft: Draft, context: Context) -> Draft:
     """Filters and maxSamples of a data config.
 
     Args:
         load: the parameters that say where rows come from.
         process: those that say how rows become text.
-        strategy: how rows become sequences.
+        draft: the data config's name and preprocess.
         context: of the import.
     """
-    first = _beginning(load, context)
+    first = _beginning(load, draft["name"], context)
+    strategy = draft["preprocess"]["strategy"]
     most = process.number("max_samples")
     name = strategy.value if isinstance(strategy, Sourced) else strategy
     if most and name != "line-by-line":
@@ -39,16 +41,17 @@ def _is_count(limit: Sourced) -> bool:
     return isinstance(limit.value, int) and not isinstance(limit.value, bool)
 
 
-def _beginning(load: Section, context: Context) -> Sourced | None:
+def _beginning(load: Section, name: str, context: Context) -> Sourced | None:
     """How many of a split's first rows are meant."""
     given = load.peek("split")
     if given is None or not isinstance(given.value, str):
         return None
     if found := BEGINNING.fullmatch(given.value):
         return Sourced(int(found[2]), given.steps)
-    if set(given.value) & set("[+"):
-        message = f"{given.value!r}: a share, a later part or a sum of splits can't be named"
-        context.ledger.not_carried(given.steps, message, "name one split; train[:1000] takes its first rows")
+    if part := Part.of(given):
+        context.parts[name] = part
+    elif set(given.value) & set("[+"):
+        report_part(given, context.ledger)
     return None
 
 

@@ -42,6 +42,35 @@ def test_a_part_of_a_split_that_has_no_name_is_reported(split):
     assert [report for report in reports(found) if "load_dataset_config.split: " in report]
 
 
+def halves(train, evaluation, **more):
+    """The pass, where it trains on a part of a split and evaluates on another."""
+    rows = [
+        {"name": name, **more.get(name, {}), "load_dataset_config": {"data_name": "org/rows", "split": split}}
+        for name, split in (("rows", train), ("rest", evaluation))
+    ]
+    config = changed(MODERN, (("data_configs",), rows), (("passes", "tune", "eval_data_config"), "rest"))
+    found = imported(config)
+    return found.manifest["spec"]["passes"][0]["lora"], reports(found)
+
+
+def test_a_split_parted_by_percent_to_train_and_to_evaluate_is_a_share_held_out():
+    tune, reported = halves("train[:70%]", "train[70%:]")
+    assert (tune["evalFraction"], "evalData" in tune, tune["training"]["evalStrategy"]) == (0.3, False, "steps")
+    assert reported == []
+
+
+@pytest.mark.parametrize("rest", ["train[80%:]", "test[70%:]", "train[70%:90%]"])
+def test_other_parts_are_reported_since_their_rows_would_be_trained_on_too(rest):
+    tune, reported = halves("train[:70%]", rest)
+    assert tune["evalData"] == "rest"
+    assert len(reported) == 2
+
+
+def test_parts_of_rows_that_become_other_texts_are_reported():
+    _, reported = halves("train[:70%]", "train[70%:]", rest={"pre_process_data_config": {"text_template": "{a}"}})
+    assert len(reported) == 2
+
+
 def test_column_filters_are_compared_as_text():
     load = {"data_name": "org/rows", "split": "train", "col_filters": {"lang": "en", "stars": 5, "kept": True}}
     kept = [("lang", ["en"]), ("stars", ["5"]), ("kept", ["true"])]
