@@ -108,10 +108,10 @@ def _spec(root: Section, context: Context, options: Options) -> Draft:
     settings = machine.draft(systems)
     spec: Draft = {
         "inputModel": model,
-        "dataConfigs": data,
+        "dataConfigs": data or None,
         "systems": [system.draft for system in systems.found.values()],
         "passes": chain,
-        "evaluators": evaluators.drafts,
+        "evaluators": evaluators.drafts or None,
         "engine": {name: value for name, value in settings.items() if value is not None} or None,
         **places(machine.section, options.store, options.output),
     }

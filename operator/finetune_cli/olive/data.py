@@ -1,7 +1,5 @@
 """data_configs → spec.dataConfigs, of which rows.py, row_choice.py and preprocess.py read a part each. Pure."""
 
-from collections.abc import Iterator
-
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.preprocess import preprocess
@@ -22,19 +20,17 @@ def data_configs(root: Section, context: Context) -> list[Draft]:
     given = root.peek("data_configs")
     if given is None:
         return []
-    return [data_config(item, context) for item in _listed(root, given, context)]
-
-
-def _listed(root: Section, given: Sourced, context: Context) -> Iterator[Section]:
-    """A list, or as older versions had it an object of them by name."""
     if not isinstance(given.value, dict):
-        for item in items(context.ledger, given):
-            yield Section.of(context.ledger, item)
-        return
-    for name in root.part("data_configs"):
-        inner = root.part("data_configs").part(name)
-        named = Section(context.ledger, inner.steps, {"name": Sourced(name, inner.steps)})
-        yield inner if "name" in inner else joined(named, inner)
+        return [data_config(Section.of(context.ledger, item), context) for item in items(context.ledger, given)]
+    return [_named(raw, root.part("data_configs").part(raw), context) for raw in root.part("data_configs")]
+
+
+def _named(raw: str, section: Section, context: Context) -> Draft:
+    """One of older versions' object of them by name, which passes refer to by either of its names."""
+    own = Section(context.ledger, section.steps, {"name": Sourced(raw, section.steps)})
+    draft = data_config(section if "name" in section else joined(own, section), context)
+    context.data_names.also(raw, draft["name"])
+    return draft
 
 
 def data_config(section: Section, context: Context, instead: str = "data") -> Draft:

@@ -41,7 +41,7 @@ def settle_parts(spec: Draft, context: Context) -> None:
         context: of the import, which knows the parts. One that is not settled is reported.
     """
     tuned = [step[kind] for step in spec["passes"] for kind in TUNING if kind in step]
-    settled = {name for fields in tuned for name in _held_out(fields, spec["dataConfigs"], context)}
+    settled = {name for fields in tuned for name in _held_out(fields, spec["dataConfigs"] or [], context)}
     measured = {_name(step["evaluate"]["data"]) for step in spec["passes"] if "evaluate" in step}
     for name, part in context.parts.items():
         if name not in settled or name in measured:

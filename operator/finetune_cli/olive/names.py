@@ -38,6 +38,10 @@ class Names:
         self._known.setdefault(str(raw.value), name)
         return name
 
+    def also(self, raw: str, name: str) -> None:
+        """Something that has a name is known by another one too."""
+        self._known.setdefault(raw, name)
+
     def unused(self, wanted: str) -> str:
         """The name, with a number where it is taken."""
         number, name = 1, wanted

@@ -13,6 +13,7 @@ FOUR_BIT = ("qlora", "loftq")
 LYCORIS = ("loha", "lokr")
 DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "fp32": "float32", "bf16": "bfloat16"}
 PAGED = "paged_adamw_32bit"
+OLIVES_DTYPE = "bfloat16"
 LEAVE_OUT = "leave it out"
 DECIDED = ("the runner decides where a model's layers lie", LEAVE_OUT)
 
@@ -23,6 +24,7 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
     "use_ort_trainer": ("the runner trains with PyTorch", LEAVE_OUT),
     "ortmodule_onnx_opset_version": ("the runner trains with PyTorch", LEAVE_OUT),
     "compute_dtype": ("4-bit layers compute in training.dtype", "set torch_dtype"),
+    "training_output_dir": ("checkpoints are kept in the store", LEAVE_OUT),
     "save_quant_config": ("an adapter belongs to the full-precision base", LEAVE_OUT),
     "use_effective_conv2d": ("causal language models have no such layers", LEAVE_OUT),
     "optimize_model": ("the runner trains with PyTorch", LEAVE_OUT),
@@ -60,7 +62,8 @@ def tuning(kind: str, section: Section, data: list[Draft], context: Context) -> 
         **_own(kind, section, double, context),
         "training": arguments,
     }
-    section.refuse(NOT_CARRIED)
+    said = _same_dtype(section)
+    section.refuse({name: why for name, why in NOT_CARRIED.items() if name not in said})
     return kind, draft
 
 
@@ -115,6 +118,15 @@ def _dtype(section: Section, context: Context) -> Sourced | None:
         given.steps, message, "auto is used: bfloat16 on an accelerator that has it, else float32"
     )
     return None
+
+
+def _same_dtype(section: Section) -> set[str]:
+    """4-bit layers compute in the type of training, which Olive says twice."""
+    whole, given = section.peek("torch_dtype"), section.peek("compute_dtype")
+    if given and given.value == (whole.value if whole else OLIVES_DTYPE):
+        section.take("compute_dtype")
+        return {"compute_dtype"}
+    return set()
 
 
 def _reference(section: Section, name: str, data: list[Draft], context: Context) -> Sourced | None:

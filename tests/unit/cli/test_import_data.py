@@ -104,6 +104,13 @@ def test_a_json_file_is_read_as_what_it_holds(tmp_path, name, content, wanted):
     assert data({"data_name": "json", "data_files": name}, tmp_path).get("format") == wanted
 
 
+def test_data_configs_of_older_versions_are_known_by_key_and_by_name():
+    rows = {"rows_by_key": {**MODERN["data_configs"][0], "name": "rows_by_name"}}
+    for name in ("rows_by_key", "rows_by_name"):
+        found = spec_of(changed(MODERN, (("data_configs",), rows), (("passes", "tune", "train_data_config"), name)))
+        assert found["passes"][0]["lora"]["trainData"] == found["dataConfigs"][0]["name"] == "rows-by-name"
+
+
 def test_several_files_of_this_machine_are_chosen_by_name_in_one_claim():
     found = data({"data_name": "json", "data_files": ["rows/a.jsonl", "rows/more/b.jsonl", "rows/**/c*.jsonl"]})
     assert found["source"] == {"volume": {"claimName": "olive-files", "path": "rows"}}
