@@ -19,6 +19,7 @@ PASS_VERSIONS: dict[str, int] = {
     "lokr": 2,
     "merge_adapter_weights": 1,
     "model_builder": 1,
+    "extract_adapters": 1,
     "evaluate": 1,
     "plugin": 1,
 }

@@ -6,7 +6,7 @@ Kept here since validation runs without the builder; a test compares it with the
 import difflib
 from collections.abc import Iterator
 
-from finetune_api.resource.passes import ModelBuilder
+from finetune_api.resource.exports import Export, ModelBuilder
 from finetune_api.training_arguments import Refusal
 
 PRECISIONS: dict[str, tuple[str, ...]] = {
@@ -108,29 +108,29 @@ REFUSED: dict[str, str] = {
 """Options that are not taken, and why."""
 
 
-def refusals(config: ModelBuilder, provider: str) -> Iterator[Refusal]:
+def refusals(config: Export, provider: str) -> Iterator[Refusal]:
     """What is wrong with an export; each with the field's name."""
     yield from _precision(config, provider)
     yield from _rounding(config)
-    if config.enable_cuda_graph and provider != "CUDAExecutionProvider":
+    if isinstance(config, ModelBuilder) and config.enable_cuda_graph and provider != "CUDAExecutionProvider":
         remedy = "leave it out, or set executionProvider: CUDAExecutionProvider"
         yield Refusal("enableCudaGraph", f"has no effect on {provider}", remedy)
     for name in config.extra_options:
         yield from _option(name)
 
 
-def gives_logits(config: ModelBuilder) -> bool:
+def gives_logits(config: Export) -> bool:
     """Whether the exported graph goes from tokens to logits."""
-    return not config.exclude_embeds and not config.exclude_lm_head
+    return not (isinstance(config, ModelBuilder) and (config.exclude_embeds or config.exclude_lm_head))
 
 
-def _precision(config: ModelBuilder, provider: str) -> Iterator[Refusal]:
+def _precision(config: Export, provider: str) -> Iterator[Refusal]:
     possible = PRECISIONS[provider]
     if config.precision not in possible:
         yield Refusal("precision", f"{config.precision} does not run on {provider}", f"use {' or '.join(possible)}")
 
 
-def _rounding(config: ModelBuilder) -> Iterator[Refusal]:
+def _rounding(config: Export) -> Iterator[Refusal]:
     if config.algorithm.startswith("k_quant") and config.is_symmetric:
         remedy = "leave it out, or use algorithm: rtn"
         yield Refusal("isSymmetric", "k_quant always rounds with zero points", remedy)
@@ -150,7 +150,7 @@ def _rounding(config: ModelBuilder) -> Iterator[Refusal]:
             yield Refusal(field, f"has no effect with {config.precision}", "leave it out, or use precision: int4")
 
 
-def _default_only(config: ModelBuilder) -> Iterator[Refusal]:
+def _default_only(config: Export) -> Iterator[Refusal]:
     """The builder silently leaves these out with every other algorithm."""
     message, remedy = f"has no effect with algorithm: {config.algorithm}", "use algorithm: default"
     if config.use_qdq:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass
 from finetune_api.resource.systems import System
@@ -32,6 +33,7 @@ PRODUCES: dict[str, Product] = {
     **dict.fromkeys(TUNING, Product.ADAPTER),
     "merge_adapter_weights": Product.MODEL,
     "model_builder": Product.ONNX,
+    "extract_adapters": Product.ONNX,
     "evaluate": Product.FIGURES,
 }
 """Of the passes that always make the same; a plugin's spec says what it makes."""
@@ -40,6 +42,7 @@ ACCEPTS: dict[str, frozenset[Product]] = {
     **dict.fromkeys(TUNING, frozenset({Product.MODEL})),
     "merge_adapter_weights": frozenset({Product.ADAPTER}),
     "model_builder": frozenset({Product.MODEL}),
+    "extract_adapters": frozenset({Product.ADAPTER}),
     "evaluate": frozenset({Product.MODEL, Product.ADAPTER, Product.ONNX}),
     "plugin": frozenset({Product.MODEL, Product.ADAPTER, Product.ONNX}),
 }
@@ -123,7 +126,7 @@ def input_name(spec: FineTuneJobSpec, index: int) -> str:
 
 def execution_provider(spec: FineTuneJobSpec, step: Pass) -> str:
     """The execution provider an export is made for."""
-    own = step.model_builder.execution_provider if step.model_builder else ""
+    own = step.config.execution_provider if isinstance(step.config, Export) else ""
     return own or spec.engine.target.execution_provider
 
 

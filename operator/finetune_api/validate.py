@@ -12,12 +12,14 @@ from finetune_api import export_options
 from finetune_api.pattern_words import described
 from finetune_api.plan import ACCEPTS, BASE, Product, execution_provider, input_name, product_of, system_name
 from finetune_api.problem import Problem
+from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lycoris, ModelBuilder, Pass, Tuning
+from finetune_api.resource.passes import Lycoris, Pass, Tuning
 from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_data import data_problems, has_answer, template_columns
+from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_plugin import plugin_problems
 
@@ -129,6 +131,7 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
     step, source = spec.passes[index], input_name(spec, index)
     earlier = {p.name: product_of(p) for p in spec.passes[:index]}
     products = {BASE: Product.MODEL, **earlier}
+    merges = {p.name for p in spec.passes[:index] if p.merge_adapter_weights}
     if source not in products:
         yield _unknown(f"{path}.input", "earlier pass", source, list(products))
     elif products[source] not in ACCEPTS[step.variant]:
@@ -136,17 +139,23 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
         yield Problem(
             f"{path}.input" if step.input else path,
             f"{step.path_name} works on {_article(wanted)}, but {source!r} makes {_article(products[source])}",
-            _input_remedy(step, products[source]),
+            _input_remedy(step, products[source], merged=source in merges),
         )
+    elif step.extract_adapters:
+        yield from extraction_problems(spec, source, f"{path}.{step.path_name}")
 
 
 def _article(noun: str) -> str:
     return noun if noun == Product.FIGURES else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _input_remedy(step: Pass, given: Product) -> str:
-    if step.merge_adapter_weights:
+def _input_remedy(step: Pass, given: Product, *, merged: bool) -> str:
+    if step.extract_adapters and merged:
+        return "a merged adapter can't be told from its base: name the pass that tuned it by input"
+    if ACCEPTS[step.variant] == {Product.ADAPTER}:
         return "put a tuning pass (lora, qlora…) before it, or name one by input"
+    if step.model_builder and given is Product.ADAPTER:
+        return "put a mergeAdapterWeights pass before it, use extractAdapters instead, or name a model by input"
     if given is Product.ADAPTER:
         return "put a mergeAdapterWeights pass before it, or name a model by input"
     return "name a pass that makes a model by input"
@@ -161,8 +170,8 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
         yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
         yield from _graph_problems(spec, step, path.rpartition(".")[0])
-    if step.model_builder:
-        yield from _builder_problems(spec, step, step.model_builder, path)
+    if isinstance(config, Export):
+        yield from _export_problems(spec, step, config, path)
     if step.plugin:
         yield from plugin_problems(spec, step, path)
 
@@ -170,8 +179,8 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
 def _graph_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:
     """That an exported graph which is to be measured can be run, and answers."""
     name = input_name(spec, spec.passes.index(step))
-    built = next((p for p in spec.passes if p.name == name and p.model_builder), None)
-    if built is None or built.model_builder is None:
+    built = next((p for p in spec.passes if p.name == name), None)
+    if built is None or not isinstance(built.config, Export):
         return
     provider = execution_provider(spec, built)
     if provider not in export_options.RUN_HERE:
@@ -180,7 +189,7 @@ def _graph_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Pr
     elif provider in export_options.NEEDS_ACCELERATOR and not _has_accelerator(spec, step):
         message = f"{name!r} is made for {provider}, and system {system_name(spec, step)!r} has no accelerator"
         yield Problem(path, message, "run it on a system with one, or measure the model before its export")
-    if not export_options.gives_logits(built.model_builder):
+    if not export_options.gives_logits(built.config):
         remedy = "measure the model before its export"
         yield Problem(path, f"{name!r} lacks its embedding or its head, so it gives no answers", remedy)
 
@@ -191,7 +200,7 @@ def _has_accelerator(spec: FineTuneJobSpec, step: Pass) -> bool:
     return system is None or system.accelerator is not None
 
 
-def _builder_problems(spec: FineTuneJobSpec, step: Pass, config: ModelBuilder, path: str) -> Iterator[Problem]:
+def _export_problems(spec: FineTuneJobSpec, step: Pass, config: Export, path: str) -> Iterator[Problem]:
     for refusal in export_options.refusals(config, execution_provider(spec, step)):
         yield Problem(f"{path}.{refusal.name}", refusal.message, refusal.remedy)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from finetune_api.cache_key import pass_key
 from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider
+from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.training import WITHOUT_EFFECT
 from finetune_runner.data_roles import data_configs, data_names, evaluator_of
@@ -60,7 +61,7 @@ def normalised(spec: FineTuneJobSpec, step: PlannedPass) -> dict[str, Any]:
         config[f"preprocess.{role}"] = data.preprocess.to_wire()
     if evaluator := evaluator_of(spec, step.spec):
         config["evaluator"] = {k: v for k, v in evaluator.to_wire().items() if k != "name"}
-    if kind == "model_builder":
+    if isinstance(step.spec.config, Export):
         config["executionProvider"] = execution_provider(spec, step.spec)
     if kind in DEVICE_DECIDES:
         config["accelerator"] = any(s.accelerator for s in spec.systems if s.name == step.system)

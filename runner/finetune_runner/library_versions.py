@@ -30,6 +30,7 @@ DECIDING: dict[str, tuple[str, ...]] = {
     "merge_adapter_weights": ("torch", "transformers", "peft"),
     "model_builder": ("torch", "transformers", "onnxruntime-genai", "onnxruntime"),
     CONVERSION: ("torch", "transformers", "gguf", "safetensors"),
+    "extract_adapters": ("torch", "transformers", "peft", "onnxruntime-genai", "onnxruntime"),
     "evaluate": ("torch", "transformers", "peft", "onnxruntime-genai", "onnxruntime"),
 }
 """Per kind of pass: the libraries whose version changes what it makes."""

@@ -7,6 +7,7 @@ from typing import Any
 from finetune_api.plan import Product
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
+from finetune_api.resource.exports import ExtractAdapters, ModelBuilder
 from finetune_api.resource.passes import (
     Dora,
     Evaluate,
@@ -15,7 +16,6 @@ from finetune_api.resource.passes import (
     LoKr,
     Lora,
     MergeAdapterWeights,
-    ModelBuilder,
     QLora,
     Tuning,
 )
@@ -120,6 +120,11 @@ def merge(adapter: Path, base: Path, output: Path) -> PassResult:
 def export(model: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
     given = inputs(model, output, path="spec.passes[2].modelBuilder")
     return run_pass("model_builder", ModelBuilder.model_validate(fields), given, report or Reported())
+
+
+def extract(adapter: Path, base: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
+    given = inputs(adapter, output, product=Product.ADAPTER, base=base, path="spec.passes[1].extractAdapters")
+    return run_pass("extract_adapters", ExtractAdapters.model_validate(fields), given, report or Reported())
 
 
 def evaluate(source: Path, output: Path, product: Product, *, base: Path | None = None, **fields: Any) -> PassResult:

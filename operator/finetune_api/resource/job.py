@@ -7,9 +7,10 @@ from pydantic import Field, StringConstraints
 from finetune_api.resource.base import Model, OneOf, named_list
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
+from finetune_api.resource.exports import ExecutionProvider
 from finetune_api.resource.input_model import InputModel
 from finetune_api.resource.locations import S3Location, VolumeLocation
-from finetune_api.resource.passes import ExecutionProvider, Pass
+from finetune_api.resource.passes import Pass
 from finetune_api.resource.systems import System
 
 SystemName = Annotated[str, StringConstraints(max_length=63)]

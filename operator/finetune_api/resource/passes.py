@@ -5,21 +5,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, Name, OneOf
+from finetune_api.resource.exports import ExtractAdapters, ModelBuilder
 from finetune_api.resource.plugin import Plugin
 from finetune_api.resource.training import Training
 
 ModuleName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-NodeName = Annotated[str, StringConstraints(pattern=r"^[^,]+$", min_length=1, max_length=256)]
-OptionName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
-OptionValue = Annotated[str, StringConstraints(max_length=1024)]
-ExecutionProvider = Literal[
-    "CPUExecutionProvider",
-    "CUDAExecutionProvider",
-    "DmlExecutionProvider",
-    "WebGpuExecutionProvider",
-    "NvTensorRTRTXExecutionProvider",
-]
-"""As onnxruntime names them."""
 LayerPattern = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LayerIndex = Annotated[int, Field(ge=0, le=4095)]
 Rank = Annotated[int, Field(ge=1, le=1024)]
@@ -139,59 +129,6 @@ class MergeAdapterWeights(Model):
     """Adds the adapter's product to the full-precision base; the output is a model without adapter."""
 
 
-class ModelBuilder(Model):
-    """Export to ONNX by onnxruntime-genai's model builder."""
-
-    precision: Literal["int4", "int8", "fp16", "bf16", "fp32"] = Field(
-        default="int4", description="Precision of the exported weights; which ones run depends on the provider."
-    )
-    execution_provider: Literal["", ExecutionProvider] = Field(
-        default="",
-        description="Runtime the graph is made for; empty: engine.target.executionProvider.",
-    )
-    algorithm: Literal["default", "rtn", "k_quant", "rtn_last", "k_quant_last", "k_quant_mixed", "k_quant_linear"] = (
-        Field(
-            default="k_quant",
-            description="Rounding of int4 and int8: rtn (round to nearest, fast; default: another implementation of it) or k_quant"
-            " (slower, loses less); …_last keeps the output head in int8, …_mixed and …_linear further layers too.",
-        )
-    )
-    block_size: Literal[16, 32, 64, 128, 256] = Field(
-        default=32, description="Weights that share a scale in int4 and int8."
-    )
-    is_symmetric: bool | None = Field(
-        default=None,
-        description="int4 and int8 without zero points. Unset: true with rtn; k_quant always has zero points.",
-    )
-    accuracy_level: int | None = Field(
-        default=None,
-        ge=0,
-        le=4,
-        description="Minimum accuracy of a rounded product's input: 0 unset, 1 fp32, 2 fp16, 3 bf16, 4 int8. Unset: 4 for CPU"
-        " and WebGPU, else 0.",
-    )
-    op_types_to_quantize: list[Literal["MatMul", "Gather"]] = Field(
-        default_factory=list,
-        max_length=2,
-        description="Operators whose weights are rounded. Empty: MatMul, and Gather where embedding and head are one."
-        " Gather may be named with algorithm: default only.",
-    )
-    nodes_to_exclude: list[NodeName] = Field(
-        default_factory=list, max_length=256, description="Nodes whose weights are not rounded, by their full name."
-    )
-    exclude_embeds: bool = Field(default=False, description="Leave the embedding out: the graph's input is vectors.")
-    exclude_lm_head: bool = Field(default=False, description="Leave the head out: the graph's output is hidden states.")
-    enable_cuda_graph: bool = Field(default=False, description="Have CUDA record and replay the graph (CUDA only).")
-    use_qdq: bool = Field(
-        default=False,
-        description="int4 as pairs of QuantizeLinear and DequantizeLinear instead of MatMulNBits; algorithm: default only.",
-    )
-    extra_options: Annotated[dict[OptionName, OptionValue], Field(max_length=32)] = Field(
-        default_factory=dict,
-        description="Further options of the model builder, by its own names. Unknown ones are refused.",
-    )
-
-
 class Evaluate(Model):
     """Figures of a model; the output is no model."""
 
@@ -211,6 +148,7 @@ class Pass(OneOf):
         "lokr",
         "merge_adapter_weights",
         "model_builder",
+        "extract_adapters",
         "evaluate",
         "plugin",
     )
@@ -236,11 +174,14 @@ class Pass(OneOf):
         default=None, description="Merge an adapter into its base."
     )
     model_builder: ModelBuilder | None = Field(default=None, description="Export to ONNX, int4 by default.")
+    extract_adapters: ExtractAdapters | None = Field(
+        default=None, description="Export the base to ONNX with its LoRA adapter as a file beside it."
+    )
     evaluate: Evaluate | None = Field(default=None, description="Measure a model.")
     plugin: Plugin | None = Field(default=None, description="Run a pass of a third party's package.")
 
     @property
-    def config(self) -> Tuning | MergeAdapterWeights | ModelBuilder | Evaluate | Plugin:
+    def config(self) -> Tuning | MergeAdapterWeights | ModelBuilder | ExtractAdapters | Evaluate | Plugin:
         """The member that is set."""
         return getattr(self, self.variant)  # type: ignore[no-any-return]
 

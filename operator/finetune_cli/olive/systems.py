@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from finetune_api.resource.passes import ExecutionProvider
+from finetune_api.resource.exports import ExecutionProvider
 from finetune_cli.olive import conda
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft

@@ -3,37 +3,9 @@
 The output: model.onnx with its data, genai_config.json, the tokenizer, prompt.json.
 """
 
-import json
-import re
-import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-
-from finetune_api.export_options import ROUNDED
-from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.passes import ModelBuilder
-from finetune_runner.data.prompt_file import carry_prompt
-from finetune_runner.passes.child_process import ChildFailedError, run_logged
+from finetune_api.resource.exports import ModelBuilder
+from finetune_runner.passes.builder_process import build
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
-from finetune_runner.passes.model_files import carry_notices
-
-BUILDER_PROVIDERS = {
-    "CPUExecutionProvider": "cpu",
-    "CUDAExecutionProvider": "cuda",
-    "DmlExecutionProvider": "dml",
-    "WebGpuExecutionProvider": "webgpu",
-    "NvTensorRTRTXExecutionProvider": "NvTensorRtRtx",
-}
-EXPECTED = ("model.onnx", "genai_config.json")
-CHILD = "finetune_runner.passes.onnx_export"
-OFFLINE = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-KILLED = -9
-SHOWN_LINES = 3
-LAYER = re.compile(r"Reading layer (\d+)")
-QUANTISED = re.compile(r"Progress: \[[# ]*\] ([\d.]+)%")
-READ_SHARE = 10
-"""Percent of the work that reading the layers is; rounding them takes far longer."""
 
 
 def run(config: ModelBuilder, inputs: PassInputs, report: Report) -> PassResult:
@@ -42,101 +14,4 @@ def run(config: ModelBuilder, inputs: PassInputs, report: Report) -> PassResult:
     Raises:
         FineTuneError: ExportFailed, or OutOfHostMemory when the builder was killed.
     """
-    layers = _layer_count(inputs.source)
-    with tempfile.TemporaryDirectory() as cache:
-        request = _request(config, inputs, cache)
-        try:
-            run_logged([sys.executable, "-m", CHILD, json.dumps(request)], OFFLINE, _progress(layers, report))
-        except ChildFailedError as error:
-            raise _failure(error, inputs.path) from error
-    _check(inputs)
-    carry_prompt(inputs.source, inputs.output)
-    carry_notices(inputs.source, inputs.output)
-    return PassResult({"sizeMB": f"{_size(inputs.output) / 1e6:.1f}"})
-
-
-def builder_options(config: ModelBuilder, *, trust_remote_code: bool) -> list[str]:
-    """The builder's extra options. Those of rounding are given only where weights are rounded."""
-    given: dict[str, object] = {
-        "hf_remote": trust_remote_code,
-        "hf_token": False,
-        "exclude_embeds": config.exclude_embeds,
-        "exclude_lm_head": config.exclude_lm_head,
-        "enable_cuda_graph": config.enable_cuda_graph,
-    }
-    if config.precision in ROUNDED:
-        given |= _rounding_options(config)
-    return [f"{name}={_text(value)}" for name, value in (given | config.extra_options).items()]
-
-
-def _rounding_options(config: ModelBuilder) -> dict[str, object]:
-    given = {
-        "algo_config": config.algorithm,
-        "block_size": config.block_size,
-        "is_symmetric": config.is_symmetric is not False,
-        "use_qdq": config.use_qdq,
-        "accuracy_level": config.accuracy_level,
-        "op_types_to_quantize": "/".join(config.op_types_to_quantize) or None,
-        "nodes_to_exclude": ",".join(config.nodes_to_exclude) or None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _request(config: ModelBuilder, inputs: PassInputs, cache: str) -> dict[str, object]:
-    return {
-        "model": str(inputs.source),
-        "output": str(inputs.output),
-        "cache": cache,
-        "precision": config.precision,
-        "provider": BUILDER_PROVIDERS[config.execution_provider or inputs.execution_provider],
-        "options": builder_options(config, trust_remote_code=inputs.trust_remote_code),
-    }
-
-
-def _layer_count(model: Path) -> int:
-    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    return int(config.get("num_hidden_layers") or 1)
-
-
-def _progress(layers: int, report: Report) -> Callable[[str], None]:
-    """Reads percent of the work from the builder's lines."""
-
-    def on_line(line: str) -> None:
-        if layer := LAYER.search(line):
-            report(step=min(READ_SHARE * (int(layer[1]) + 1) // layers, READ_SHARE), total_steps=100)
-        elif share := QUANTISED.search(line):
-            report(step=READ_SHARE + int(float(share[1]) * (100 - READ_SHARE) / 100), total_steps=100)
-
-    return on_line
-
-
-def _failure(error: ChildFailedError, path: str) -> FineTuneError:
-    """Killed outright is what happens when the pod's memory runs out; all else is the builder's own failure."""
-    if error.status == KILLED:
-        return FineTuneError(
-            Reason.OUT_OF_HOST_MEMORY,
-            "onnxruntime-genai's builder was killed, most likely for its memory",
-            remedy="It needs about 17 bytes a parameter: raise the system's resources: memory.",
-            path=path,
-        )
-    return FineTuneError(
-        Reason.EXPORT_FAILED,
-        f"onnxruntime-genai's builder {error}: {' | '.join(error.tail[-SHOWN_LINES:])}",
-        remedy="See the pod's log with engine.logLevel: debug; another precision or algorithm may work.",
-        path=path,
-    )
-
-
-def _check(inputs: PassInputs) -> None:
-    missing = [name for name in EXPECTED if not (inputs.output / name).is_file()]
-    if missing:
-        message = f"onnxruntime-genai's builder ended without writing {' and '.join(missing)}"
-        raise FineTuneError(Reason.EXPORT_FAILED, message, path=inputs.path)
-
-
-def _size(directory: Path) -> int:
-    return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
+    return PassResult({"sizeMB": f"{build(config, inputs, inputs.source, report) / 1e6:.1f}"})

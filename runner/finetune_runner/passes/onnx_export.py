@@ -1,15 +1,21 @@
-"""Runs onnxruntime-genai's builder; the main module of the child process that model_builder starts.
+"""Runs onnxruntime-genai's builder; the main module of the child process that builder_process starts.
 
 A process of its own, since the builder can abort the process it runs in.
 """
 
+import importlib
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from finetune_runner.passes.block_rounding import save_memory
+from finetune_runner.passes.model_files import ONNX_ADAPTER
+from finetune_runner.passes.onnx_adapter import LoraProducts, split
 
+BUILDERS = "builders"
+"""The package of the builder's model classes, as it is called on the sys.path that the builder makes."""
 GEMMA3_ARCHITECTURES = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
 
 
@@ -19,7 +25,9 @@ def main() -> None:
     export(**request)
 
 
-def export(*, model: str, output: str, cache: str, precision: str, provider: str, options: list[str]) -> None:
+def export(
+    *, model: str, output: str, cache: str, precision: str, provider: str, options: list[str], adapter: str | None
+) -> None:
     """One export.
 
     Args:
@@ -29,14 +37,22 @@ def export(*, model: str, output: str, cache: str, precision: str, provider: str
         precision: int4, int8, fp16, bf16 or fp32.
         provider: the builder's name of an execution provider: cpu, cuda, dml, webgpu or NvTensorRtRtx.
         options: the builder's extra options, as key=value.
+        adapter: directory of a LoRA adapter of the model, which is written beside it as ONNX_ADAPTER.
     """
     # Importing it takes seconds and changes sys.path.
     from onnxruntime_genai.models import builder  # noqa: PLC0415
 
     save_memory()
+    products = LoraProducts()
+    if adapter:
+        products.watch(importlib.import_module(BUILDERS).Model)
+        options = [*options, f"adapter_path={adapter}"]
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
     builder.create_model("", model, output, precision, provider, cache, **parsed)
+    if adapter:
+        products.check()
+        split(Path(output), products.nodes, Path(output) / ONNX_ADAPTER)
 
 
 def flatten_rotary_settings(config: Any) -> None:

@@ -10,6 +10,7 @@ MODULES = {
     **dict.fromkeys(TUNING, "finetune_runner.passes.tune"),
     "merge_adapter_weights": "finetune_runner.passes.merge",
     "model_builder": "finetune_runner.passes.model_builder",
+    "extract_adapters": "finetune_runner.passes.extract_adapters",
     "evaluate": "finetune_runner.passes.evaluate",
     "plugin": "finetune_runner.passes.plugin",
 }

@@ -84,7 +84,7 @@ def test_exporting_an_adapter_is_refused():
 
     assert findings(spec) == [
         "spec.passes[1]: modelBuilder works on a model, but 'tune' makes an adapter"
-        " (put a mergeAdapterWeights pass before it, or name a model by input)"
+        " (put a mergeAdapterWeights pass before it, use extractAdapters instead, or name a model by input)"
     ]
 
 

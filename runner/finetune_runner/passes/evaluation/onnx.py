@@ -1,4 +1,4 @@
-"""An ONNX model under test, run by onnxruntime-genai as its users run it."""
+"""An ONNX model under test, run by onnxruntime-genai as its users run it; with the adapter beside it, if any."""
 
 import json
 from collections.abc import Sequence
@@ -10,6 +10,9 @@ import onnxruntime_genai as og
 
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.evaluation.model_under_test import Loss
+from finetune_runner.passes.model_files import ONNX_ADAPTER
+
+ADAPTER = "adapter"
 
 
 class OnnxModel:
@@ -19,6 +22,7 @@ class OnnxModel:
         config = json.loads((directory / "genai_config.json").read_text(encoding="utf-8"))["model"]
         window = config["decoder"].get("sliding_window") or {}
         self.model = og.Model(str(directory))
+        self.adapters = _adapters(self.model, directory / ONNX_ADAPTER)
         self.stop = stop
         self.context_length = int(config["context_length"])
         self.least_length = int(window.get("window_size") or 0)
@@ -59,5 +63,16 @@ class OnnxModel:
         parameters = og.GeneratorParams(self.model)
         parameters.set_search_options(do_sample=False, max_length=length, min_length=0)
         generator = og.Generator(self.model, parameters)
+        if self.adapters:
+            generator.set_active_adapter(self.adapters, ADAPTER)
         generator.append_tokens(np.array(tokens, dtype=np.int32))
         return generator
+
+
+def _adapters(model: Any, file: Path) -> Any:
+    """The adapter in a file, to be set active; None where there is no such file."""
+    if not file.is_file():
+        return None
+    adapters = og.Adapters(model)
+    adapters.load(str(file), ADAPTER)
+    return adapters
