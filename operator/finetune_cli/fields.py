@@ -43,10 +43,15 @@ def summary(kind: type) -> str:
     return next(iter((kind.__doc__ or "").strip().splitlines()), "")
 
 
-def fields_of(model: type[Model]) -> list[Field]:
-    """All fields, those of parts included."""
+def fields_of(model: type[Model], *, below: str = "") -> list[Field]:
+    """All fields, those of parts included.
+
+    Args:
+        model: a pass's config, or a part of it.
+        below: the part's path within the pass.
+    """
     schema = model.model_json_schema(mode="validation")
-    return list(_fields(schema, schema.get("$defs", {}), ""))
+    return list(_fields(schema, schema.get("$defs", {}), f"{below}." if below else ""))
 
 
 def _fields(schema: dict[str, Any], definitions: dict[str, Any], prefix: str) -> Iterator[Field]:

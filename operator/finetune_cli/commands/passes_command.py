@@ -1,16 +1,21 @@
 """finetune passes."""
 
 import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint
 
 import click
 
 from finetune_api.failures import FineTuneError
-from finetune_api.resource.base import Model
+from finetune_api.resource.passes import Tuning
+from finetune_api.resource.training import Training
 from finetune_cli import fields
+from finetune_cli.fields import Field
 from finetune_runner.plugins import installed
 
 WIDTH = 100
+TRAINING = "training"
+"""The part that all tuning passes have in common."""
 
 
 @click.command()
@@ -26,12 +31,24 @@ def command(names: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             raise click.UsageError(f"no pass is named {name!r}; there is {', '.join(known)}")
-    click.echo("\n\n".join(_plugin(plugins[name]) if name in plugins else _own(name) for name in names or known))
+    named = names or tuple(known)
+    shown = [_plugin(plugins[name]) if name in plugins else _own(name) for name in named]
+    click.echo("\n\n".join([*shown, *_training(named)]))
 
 
 def _own(name: str) -> str:
     model = fields.pass_model(name)
-    return _described(name, fields.summary(model), model)
+    more = " The fields of training are listed at the end." if issubclass(model, Tuning) else ""
+    listed = [field for field in fields.fields_of(model) if not field.path.startswith(f"{TRAINING}.")]
+    return _described(name, fields.summary(model) + more, listed)
+
+
+def _training(names: Sequence[str]) -> Iterator[str]:
+    """The training arguments of the tuning passes among the names, once for all."""
+    tuning = [n for n in names if n in fields.pass_names() and issubclass(fields.pass_model(n), Tuning)]
+    if tuning:
+        title = f"{TRAINING} (in {', '.join(tuning)})"
+        yield _described(title, fields.summary(Training), fields.fields_of(Training, below=TRAINING))
 
 
 def _plugin(entry: EntryPoint) -> str:
@@ -41,12 +58,12 @@ def _plugin(entry: EntryPoint) -> str:
         return f"{entry.name} (plugin)\n{_folded(str(error), 2)}"
     accepted = " or ".join(sorted(plugin.kind.accepts))
     title = f"{plugin.name} (plugin of {plugin.distribution} {plugin.version}: {accepted} to {plugin.kind.produces})"
-    return _described(title, fields.summary(plugin.kind), plugin.kind.config)
+    return _described(title, fields.summary(plugin.kind), fields.fields_of(plugin.kind.config))
 
 
-def _described(title: str, summary: str, model: type[Model]) -> str:
+def _described(title: str, summary: str, listed: Iterable[Field]) -> str:
     lines = [title, _folded(summary, 2)]
-    for field in fields.fields_of(model):
+    for field in listed:
         default = f", default {field.default}" if field.default else ", required"
         lines.append(f"\n  {field.path} ({field.kind}{default})")
         if field.description:
