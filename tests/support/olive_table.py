@@ -43,6 +43,7 @@ FULL = changed(
 )
 """All that a table's keys refer to."""
 MEASURED = changed(FULL, (("engine", "evaluator"), "measure"))
+EXTRACTED = changed(FULL, (("passes", "merge"), None), (("passes", "extract"), {"type": "ExtractAdapters"}))
 HELD_OUT = changed(FULL, ((*TUNE, "eval_dataset_size"), 0.1))
 
 TABLES: dict[str, tuple[dict[str, Any], Steps]] = {
@@ -58,6 +59,7 @@ TABLES: dict[str, tuple[dict[str, Any], Steps]] = {
     "### LoHa, LoKr": (changed(FULL, ((*TUNE, "type"), "LoKr")), TUNE),
     "### `training_args`": (HELD_OUT, (*TUNE, "training_args")),
     "### ModelBuilder": (FULL, ("passes", "export")),
+    "### ExtractAdapters": (EXTRACTED, ("passes", "extract")),
     "## `evaluators`": (MEASURED, ("evaluators", "measure")),
     "## `engine`": (FULL, ("engine",)),
     "## The rest of the root": (FULL, ()),
@@ -81,6 +83,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     (PROCESS_TABLE, "chat_template"): {"text_template": None},
     (PROCESS_TABLE, "message_col"): {"text_template": None, "chat_template": True},
     (TUNING_TABLE, "lora_r"): {"r": None},
+    ("### ExtractAdapters", "type"): {"type": None},
     ("### LoHa, LoKr", "layers_pattern"): {"layers_to_transform": [0]},
 }
 """What else must be there, so that a key has a meaning."""

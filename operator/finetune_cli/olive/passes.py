@@ -8,12 +8,14 @@ from finetune_cli.olive.builder import builder
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.evaluators import Evaluator, Evaluators
+from finetune_cli.olive.extraction import extraction
 from finetune_cli.olive.section import Section, Sourced, items, joined
 from finetune_cli.olive.systems import Systems
 from finetune_cli.olive.tuning import KINDS, tuning
 
 BUILDERS = frozenset({"modelbuilder", "genaimodelexporter"})
 MERGE = "mergeadapterweights"
+EXTRACT = "extractadapters"
 DEFAULT_VALUE = "DEFAULT_VALUE"
 """What Olive takes for unset."""
 LEAVE_OUT = "leave it out"
@@ -49,7 +51,7 @@ def passes(root: Section, shared: Shared) -> list[Draft]:
         name = shared.context.pass_names.unused("base-check")
         found.append(_measured(name, "base", shared.evaluator))
     for raw, section in _listed(root, shared.context):
-        found += _pass(raw, section.flat("config"), shared)
+        found += _pass(raw, section.flat("config"), found, shared)
     return found
 
 
@@ -94,11 +96,11 @@ def _ordered(root: Section, named: Section, context: Context) -> list[str]:
     return [name for name in dict.fromkeys(first.value) if name in named]
 
 
-def _pass(raw: Sourced, section: Section, shared: Shared) -> list[Draft]:
+def _pass(raw: Sourced, section: Section, before: list[Draft], shared: Shared) -> list[Draft]:
     ledger = shared.context.ledger
     kind = section.text("type")
     name = kind.value.lower().rpartition(".")[2] if kind else ""
-    if name not in (*KINDS, *BUILDERS, MERGE):
+    if name not in (*KINDS, *BUILDERS, MERGE, EXTRACT):
         said = f"no pass corresponds to {kind.value}" if kind else "names no type"
         ledger.not_carried(section.steps, said, ONLY_MERGE_AND_EXPORT)
         return []
@@ -107,8 +109,10 @@ def _pass(raw: Sourced, section: Section, shared: Shared) -> list[Draft]:
     own = shared.evaluators.reference(section, "evaluator")
     section.flag("disable_search")
     section.refuse(NOT_CARRIED)
-    draft: Draft = {"name": shared.context.pass_names.give(raw), "system": host.name if host else None}
-    draft |= _config(name, section, shared)
+    fields = _config(name, section, before, shared)
+    if fields is None:
+        return []
+    draft: Draft = {"name": shared.context.pass_names.give(raw), "system": host.name if host else None, **fields}
     evaluator = own or shared.evaluator
     if evaluator is None or not _can_be_measured(draft, raw, shared):
         return [draft]
@@ -126,9 +130,13 @@ def _without_defaults(section: Section) -> Section:
     return joined(Section(section.ledger, section.steps, kept))
 
 
-def _config(name: str, section: Section, shared: Shared) -> Draft:
+def _config(name: str, section: Section, before: list[Draft], shared: Shared) -> Draft | None:
+    """None where a pass before it does its work."""
     if name == MERGE:
         return {"mergeAdapterWeights": {}}
+    if name == EXTRACT:
+        extracted = extraction(section, before, shared.context)
+        return None if extracted is None else {"extractAdapters": extracted}
     if name in BUILDERS:
         return {"modelBuilder": builder(section, shared.context)}
     kind, fields = tuning(name, section, shared.data, shared.context)

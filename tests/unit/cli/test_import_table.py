@@ -39,6 +39,8 @@ OF_OLIVE_0_13 = {
     "### ModelBuilder": "precision metadata_only search int4_accuracy_level int4_block_size int4_is_symmetric"
     " int4_op_types_to_quantize int4_nodes_to_exclude int4_algo_config use_qdq use_8bits_moe use_webgpu_fp32"
     " use_cuda_bf16 include_hidden_states exclude_embeds exclude_lm_head enable_cuda_graph extra_options",
+    "### ExtractAdapters": "type adapter_type make_inputs dynamic_lora_r optional_inputs save_format"
+    " save_as_external_data all_tensors_to_one_file external_data_name size_threshold convert_attribute",
     "## `evaluators`": "name type type_args user_script script_dir metrics metrics[0].name metrics[0].type"
     " metrics[0].backend metrics[0].user_config metrics[0].data_config metrics[0].sub_types[0].name"
     " metrics[0].sub_types[0].metric_config metrics[0].sub_types[0].priority metrics[0].sub_types[0].goal"

@@ -1,0 +1,30 @@
+"""finetune import: Olive's ExtractAdapters, which works on what ModelBuilder exported, is one pass with it."""
+
+from olive_configs import MODERN, changed, imported, reports, spec_of
+
+EXTRACT = ("passes", "extract")
+BUILDER = ("passes", "export")
+CONFIG = changed(MODERN, (("passes", "merge"), None), (EXTRACT, {"type": "ExtractAdapters"}))
+
+
+def test_the_builder_and_the_extraction_behind_it_are_one_pass_with_the_builders_options():
+    spec = spec_of(changed(CONFIG, ((*BUILDER, "int4_block_size"), 64)))
+    assert [step["name"] for step in spec["passes"]] == ["tune", "export"]
+    assert spec["passes"][1]["extractAdapters"] == {"precision": "int4", "algorithm": "default", "blockSize": 64}
+
+
+def test_options_of_half_a_model_are_reported():
+    found = imported(changed(CONFIG, ((*BUILDER, "exclude_embeds"), True)))
+    assert found.manifest
+    assert [report for report in reports(found) if "$.passes.export.exclude_embeds: " in report]
+
+
+def test_of_a_merged_model_there_is_no_adapter_to_extract():
+    found = imported(changed(MODERN, (EXTRACT, {"type": "ExtractAdapters"})))
+    assert [list(step)[-1] for step in found.manifest["spec"]["passes"]][-1] == "modelBuilder"
+    assert [report for report in reports(found) if report.startswith("$.passes.extract: ")]
+
+
+def test_an_extraction_by_itself_exports_as_olive_does_without_a_word_on_it():
+    spec = spec_of(changed(CONFIG, (BUILDER, None)))
+    assert spec["passes"][1]["extractAdapters"] == {"precision": "fp32"}
