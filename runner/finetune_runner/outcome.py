@@ -1,5 +1,6 @@
 """What is known of a job so far: grows while the pod works, and becomes its last word."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,10 +30,10 @@ class Outcome:
     current: int | None = None
     """The pass that is running, its position in spec.passes."""
 
-    def know(self, index: int, key: str) -> None:
-        """A pass's key, before its output is committed."""
+    def know(self, index: int, key: str, figures: Mapping[str, str] | None = None) -> None:
+        """A pass's key, before its output is committed; and what is known of it already."""
         self.passes[index] = PassOutcome(index=index, key=key)
-        self.metrics.pop(index, None)
+        self.metrics[index] = dict(figures or {})
 
     def committed(self, index: int, key: str, manifest: Manifest) -> None:
         self.passes[index] = PassOutcome(

@@ -12,6 +12,7 @@ from finetune_runner import datasets, prepared, report
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
+from finetune_runner.memory.fit import estimates, in_gibibytes, read_shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedPass
@@ -20,6 +21,8 @@ from finetune_runner.publish import open_output, publish, refuse_to_overwrite
 from finetune_runner.sources import base_model
 
 log = logging.getLogger(__name__)
+
+MEMORY_FIGURE = "memoryAtMostGiB"
 
 
 def prepare(job: Job, outcome: Outcome) -> None:
@@ -49,6 +52,7 @@ def _resolve(job: Job) -> Prepared:
     plugins = plugin_calls(job.spec)
     base = base_model.resolve(job.spec.input_model, job.layout)
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
+    memory = _memory(job)
     data = [datasets.resolve(job, index) for index in range(len(job.spec.data_configs))]
     for found in data:
         log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
@@ -57,10 +61,25 @@ def _resolve(job: Job) -> Prepared:
     keys = pass_keys(job.spec, job.plan, base.digest, digests, plugins=plugins, uid=job.document.uid)
     libraries = {name: dict(call.plugin.libraries) for name, call in plugins.items()}
     steps = [
-        PreparedPass(index=step.index, name=step.name, key=keys[step.name], libraries=libraries.get(step.name, {}))
+        PreparedPass(
+            index=step.index,
+            name=step.name,
+            key=keys[step.name],
+            libraries=libraries.get(step.name, {}),
+            memory_bytes=memory.get(step.name),
+        )
         for step in job.plan.passes
     ]
     return Prepared(base=base, data=data, passes=steps)
+
+
+def _memory(job: Job) -> dict[str, int]:
+    """Bytes that passes take at most, for those of which it can be told."""
+    shapes = read_shapes(job.layout.folder(*base_model.LOOKED_AT))
+    if shapes is None:
+        log.info("how much memory the passes take can't be told for this architecture")
+        return {}
+    return {name: most.total for name, most in estimates(job.spec, shapes).items()}
 
 
 def _check_held_out(job: Job, data: list[PreparedData]) -> None:
@@ -84,7 +103,11 @@ def _tell(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) ->
         if manifest:
             outcome.committed(step.index, key, manifest)
         else:
-            outcome.know(step.index, key)
+            outcome.know(step.index, key, _figures(pinned.pass_named(step.name)))
+
+
+def _figures(step: PreparedPass) -> dict[str, str]:
+    return {MEMORY_FIGURE: in_gibibytes(step.memory_bytes)} if step.memory_bytes else {}
 
 
 def _check_output(job: Job, committed: Committed) -> None:

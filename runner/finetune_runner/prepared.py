@@ -35,6 +35,8 @@ class PreparedPass(Model):
     key: str
     libraries: dict[str, str] = Field(default_factory=dict)
     """Of a plugin: name to version of what its key was made with."""
+    memory_bytes: int | None = None
+    """Of a tuning pass, at most; None where it can't be told."""
 
 
 class Prepared(Model):

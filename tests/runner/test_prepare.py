@@ -14,6 +14,15 @@ from finished_passes import finish_passes
 from runner_place import TONES, data_config, jsonl
 from s3_server import ACCESS_KEY
 
+PHI3_MINI = {
+    "model_type": "phi3",
+    "hidden_size": 3072,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "intermediate_size": 8192,
+    "vocab_size": 32064,
+}
+
 
 def prepared(place, spec=None):
     """The last word of a prepare that succeeds."""
@@ -41,6 +50,22 @@ def test_a_good_job_is_pinned_and_every_key_is_told(place):
     pinned = required(place.job())
     assert [step.key for step in pinned.passes] == keys(message)
     assert (pinned.data[0].rows, pinned.data[0].distinct) == (4, 4)
+
+
+def test_the_memory_of_a_pass_is_told_where_config_json_gives_its_shapes(place):
+    assert prepared(place).headlines == []  # the model of these tests has a config.json without sizes
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+
+    [told] = prepared(place.another()).headlines
+
+    assert (told.index, told.name) == (0, "memoryAtMostGiB")
+    assert float(told.value) > 14.2  # the weights in float32
+
+
+def test_a_pass_that_can_not_fit_is_refused(place):
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+    error = refused(place, place.spec(systems=[{"name": "gpu", "accelerator": {"memory": "6Gi"}}]))
+    assert (error.reason, error.path) == (Reason.OUT_OF_ACCELERATOR_MEMORY, "spec.passes[0].lora")
 
 
 def test_nothing_is_left_behind_but_what_is_about_the_job(place):

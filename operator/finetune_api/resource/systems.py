@@ -37,6 +37,11 @@ class Accelerator(Model):
         default="nvidia.com/gpu", description="Extended resource, as the device plugin names it."
     )
     count: int = Field(default=1, ge=1, le=16, description="How many a pod asks for.")
+    memory: Quantity | None = Field(
+        default=None,
+        description="Memory of one, such as 24Gi. With it (or with nvidia.com/gpu.memory in nodeSelector) a pass whose weights"
+        " can't fit is refused before an accelerator is asked for.",
+    )
 
 
 class ImagePullSecret(Model):

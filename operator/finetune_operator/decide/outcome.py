@@ -81,7 +81,10 @@ def _as_found(
 ) -> PassStatus:
     if outcome is None or not outcome.digest:
         key = outcome.key if outcome else known.cache_key
-        return PassStatus(name=step.name, cache_key=key, job_name=known.job_name, attempts=known.attempts)
+        figures = metric_values(headlines, step.index)
+        return PassStatus(
+            name=step.name, cache_key=key, job_name=known.job_name, attempts=known.attempts, metrics=figures
+        )
     hit = not known.job_name
     return _committed(case, step, known.model_copy(update={"cache_hit": hit}), outcome, headlines)
 

@@ -31,6 +31,8 @@ from finetune_runner.sources.opening import open_source
 from finetune_runner.sources.source import ListedSource, Pinned
 
 PATH = "spec.inputModel.source"
+LOOKED_AT = ("prepare", "base")
+"""Folder in the scratch space with what prepare reads of a transformers directory."""
 CONVERSION_VERSION = 1
 """Raised when the conversion's code changes what it makes."""
 
@@ -103,7 +105,7 @@ def _directory(model: InputModel, source: ListedSource, names: Sequence[str], la
 
 def _resolve_directory(model: InputModel, source: ListedSource, there: Chosen, layout: PodLayout) -> PinnedModel:
     chosen = transformers_files(there, code=model.trust_remote_code, pickles=model.allow_pickle)
-    folder = layout.folder("prepare", "base")
+    folder = layout.folder(*LOOKED_AT)
     looked_at = {path: name for path, name in chosen.items() if name in PREPARE_READS}
     pinned = source.resolve(chosen.__contains__)
     source.fetch(pinned, [file for file in pinned.files if file.path in looked_at], folder)

@@ -1,0 +1,112 @@
+"""The sizes of a decoder's layers, from its config.json alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+SPLIT = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3", "granite"})
+FUSED = frozenset({"phi3"})
+"""One layer makes query, key and value, and one makes gate and up."""
+FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
+"""Norms behind attention and MLP too."""
+NORMED_HEADS = frozenset({"qwen3", "gemma3_text"})
+"""Norms of query and key."""
+ALWAYS_TIED = frozenset({"gemma", "gemma2", "gemma3_text"})
+"""Models whose config says nothing of tie_word_embeddings when it is true."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear layer of every block, with how wide its input and output are."""
+
+    name: str
+    reads: str
+    """What its input is; layers that read the same share it."""
+    inputs: int
+    outputs: int
+
+    @property
+    def weights(self) -> int:
+        return self.inputs * self.outputs
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """A decoder with gated MLPs, in numbers of values."""
+
+    layers: int
+    hidden: int
+    queries: int
+    """Width of all query heads."""
+    keys: int
+    """Width of all key heads, as of all value heads."""
+    heads: int
+    intermediate: int
+    vocabulary: int
+    tied: bool
+    """The output head is the embedding."""
+    linears: tuple[Linear, ...]
+    four_norms: bool
+    normed_heads: bool
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Self | None:
+        """The shapes that a config.json describes; None for an architecture that is not known here."""
+        text = config.get("text_config", config)
+        kind = text.get("model_type", "")
+        if kind not in SPLIT | FUSED:
+            return None
+        try:
+            return cls._of(text, kind)
+        except (KeyError, TypeError):
+            return None
+
+    @classmethod
+    def _of(cls, text: Mapping[str, Any], kind: str) -> Self:
+        hidden, heads, intermediate = text["hidden_size"], text["num_attention_heads"], text["intermediate_size"]
+        width = text.get("head_dim") or hidden // heads
+        queries, keys = heads * width, (text.get("num_key_value_heads") or heads) * width
+        make = _fused if kind in FUSED else _split
+        return cls(
+            layers=text["num_hidden_layers"],
+            hidden=hidden,
+            queries=queries,
+            keys=keys,
+            heads=heads,
+            intermediate=intermediate,
+            vocabulary=text["vocab_size"],
+            tied=bool(text.get("tie_word_embeddings", kind in ALWAYS_TIED)),
+            linears=make(hidden, queries, keys, intermediate),
+            four_norms=kind in FOUR_NORMS,
+            normed_heads=kind in NORMED_HEADS,
+        )
+
+    @property
+    def linear_weights(self) -> int:
+        """Of all blocks' linear layers, which a quantised base keeps in 4 bits."""
+        return self.layers * sum(linear.weights for linear in self.linears)
+
+    @property
+    def embedding_weights(self) -> int:
+        return self.vocabulary * self.hidden * (1 if self.tied else 2)
+
+
+def _split(hidden: int, queries: int, keys: int, intermediate: int) -> tuple[Linear, ...]:
+    return (
+        Linear("q_proj", "block", hidden, queries),
+        Linear("k_proj", "block", hidden, keys),
+        Linear("v_proj", "block", hidden, keys),
+        Linear("o_proj", "heads", queries, hidden),
+        Linear("gate_proj", "norm", hidden, intermediate),
+        Linear("up_proj", "norm", hidden, intermediate),
+        Linear("down_proj", "product", intermediate, hidden),
+    )
+
+
+def _fused(hidden: int, queries: int, keys: int, intermediate: int) -> tuple[Linear, ...]:
+    return (
+        Linear("qkv_proj", "block", hidden, queries + 2 * keys),
+        Linear("o_proj", "heads", queries, hidden),
+        Linear("gate_up_proj", "norm", hidden, 2 * intermediate),
+        Linear("down_proj", "product", intermediate, hidden),
+    )

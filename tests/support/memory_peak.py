@@ -1,0 +1,101 @@
+"""How much memory a few training steps take, measured in a process of its own: `python memory_peak.py JSON`.
+
+What is counted is anonymous memory, from before the model is made on. The allocator gives everything larger than 64 KiB
+back at once (MALLOC_MMAP_THRESHOLD_, mallopt(3)), so that the peak is what is held and not what was held before.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+STEPS = 2
+SAMPLE_SECONDS = 0.002
+LEFT_TO_HEAP = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
+
+
+def measured(config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, length: int, counted: int) -> int:
+    """Bytes at the peak of training.
+
+    Args:
+        config: a config.json.
+        tuning: of a lora pass, as in a manifest.
+        sequences: in a micro-batch.
+        length: of each, in tokens.
+        counted: tokens of each that count for the loss.
+    """
+    arguments = json.dumps(
+        {"config": config, "tuning": tuning, "sequences": sequences, "length": length, "counted": counted}
+    )
+    command = [sys.executable, __file__, arguments]
+    return int(
+        subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | LEFT_TO_HEAP).stdout
+    )
+
+
+class Peak:
+    """The most anonymous memory that this process has held meanwhile, in bytes."""
+
+    def __init__(self) -> None:
+        self.start = self.most = anonymous()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            self.most = max(self.most, anonymous())
+
+
+def anonymous() -> int:
+    """Bytes: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html."""
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
+def main(config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, length: int, counted: int) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from finetune_api.resource.passes import Lora
+    from finetune_runner.training.adapter import with_adapter
+    from finetune_runner.training.loss import token_losses
+
+    spec = Lora.model_validate(tuning)
+    _once(torch)
+    with Peak() as peak:
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config), dtype=torch.float32)
+        model = with_adapter(model, spec, "spec").train()
+        if spec.training.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.enable_input_require_grads()
+        optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad])
+        ids = torch.randint(1, config["vocab_size"], (sequences, length))
+        labels = ids.clone()
+        labels[:, : length - counted] = -100
+        for _ in range(STEPS):
+            token_losses(model, input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    sys.stdout.write(str(peak.most - peak.start))
+
+
+def _once(torch: Any) -> None:
+    """Libraries that are loaded at first use are none of the model's memory."""
+    layer = torch.nn.Linear(8, 8)
+    layer(torch.randn(2, 8)).sum().backward()
+    torch.optim.AdamW(layer.parameters()).step()
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

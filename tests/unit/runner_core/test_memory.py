@@ -1,0 +1,90 @@
+"""What a pass takes is told from config.json; what can't fit is refused before an accelerator is asked for."""
+
+import pytest
+
+from api_specs import wire_spec
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.passes import Lora, QLora
+from finetune_runner.memory.estimate import ON_ACCELERATOR, Batch, estimate
+from finetune_runner.memory.fit import estimates
+from finetune_runner.memory.shapes import Shapes
+
+PHI3_MINI = {
+    "model_type": "phi3",
+    "hidden_size": 3072,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "intermediate_size": 8192,
+    "vocab_size": 32064,
+    "tie_word_embeddings": False,
+}
+LLAMA_1B = {
+    "model_type": "llama",
+    "hidden_size": 2048,
+    "num_hidden_layers": 16,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "intermediate_size": 8192,
+    "vocab_size": 128256,
+    "tie_word_embeddings": True,
+}
+NOTHING = Batch(0, 0)
+
+
+def shapes(config):
+    read = Shapes.read(config)
+    assert read is not None
+    return read
+
+
+@pytest.mark.parametrize(("config", "parameters"), [(PHI3_MINI, 3_821_079_552), (LLAMA_1B, 1_235_814_400)])
+def test_the_weights_are_those_of_the_published_models(config, parameters):
+    told = shapes(config).linear_weights + shapes(config).embedding_weights
+    assert told == pytest.approx(parameters, rel=1e-3)  # norms have few
+
+
+def test_a_model_of_several_modalities_is_read_by_its_text():
+    assert Shapes.read({"model_type": "gemma3", "text_config": LLAMA_1B}) == shapes(LLAMA_1B)
+
+
+@pytest.mark.parametrize("config", [{"model_type": "mamba"}, {}, {"model_type": "llama", "hidden_size": 8}])
+def test_nothing_is_told_of_what_is_not_known(config):
+    assert Shapes.read(config) is None
+
+
+def test_an_adapter_costs_its_rank_with_gradient_and_two_moments():
+    config = Lora.model_validate({"trainData": "x", "r": 8, "targetModules": ["o_proj"]})
+    told = estimate(shapes(PHI3_MINI), config, NOTHING, ON_ACCELERATOR)
+    assert told.adapter == 32 * 8 * (3072 + 3072) * 16
+
+
+@pytest.mark.parametrize(("double", "bytes_each"), [(False, 0.5 + 4 / 64), (True, 0.5 + (1 + 4 / 256) / 64)])
+def test_a_quantised_base_takes_half_a_byte_a_weight_and_its_constants(double, bytes_each):
+    config = QLora.model_validate({"trainData": "x", "doubleQuant": double})
+    model = shapes(PHI3_MINI)
+    told = estimate(model, config, NOTHING, ON_ACCELERATOR).weights
+    assert told == pytest.approx(model.linear_weights * bytes_each + model.embedding_weights * 2)
+
+
+def job(kind, **system):
+    step = {"name": "tune", kind: {"trainData": "tones", "training": {"perDeviceTrainBatchSize": 1}}}
+    return FineTuneJobSpec.model_validate(wire_spec(systems=[{"name": "gpu"} | system]) | {"passes": [step]})
+
+
+TOO_SMALL = {"accelerator": {"memory": "4Gi"}}
+BY_LABEL = {"accelerator": {}, "nodeSelector": {"nvidia.com/gpu.memory": "4096"}}
+
+
+@pytest.mark.parametrize("system", [TOO_SMALL, BY_LABEL])
+def test_weights_that_do_not_fit_are_refused(system):
+    with pytest.raises(FineTuneError, match="weights and adapter alone take 8.6") as caught:
+        estimates(job("lora", **system), shapes(PHI3_MINI))
+    assert (caught.value.reason, caught.value.path) == (Reason.OUT_OF_ACCELERATOR_MEMORY, "spec.passes[0].lora")
+    assert "qlora" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("kind", "system"), [("qlora", TOO_SMALL), ("lora", {"accelerator": {}}), ("lora", {})])
+def test_what_may_fit_or_is_not_known_runs(kind, system):
+    assert estimates(job(kind, **system), shapes(PHI3_MINI))["tune"].total > 0
