@@ -79,7 +79,7 @@ BY_LABEL = {"accelerator": {}, "nodeSelector": {"nvidia.com/gpu.memory": "4096"}
 
 @pytest.mark.parametrize("system", [TOO_SMALL, BY_LABEL])
 def test_weights_that_do_not_fit_are_refused(system):
-    with pytest.raises(FineTuneError, match="weights and adapter alone take 8.6") as caught:
+    with pytest.raises(FineTuneError, match="weights and adapter alone take 8") as caught:
         estimates(job("lora", **system), shapes(PHI3_MINI))
     assert (caught.value.reason, caught.value.path) == (Reason.OUT_OF_ACCELERATOR_MEMORY, "spec.passes[0].lora")
     assert "qlora" in caught.value.remedy
