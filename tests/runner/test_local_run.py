@@ -201,6 +201,7 @@ def test_asked_to_stop_it_takes_its_stage_along(desk, tiny_phi3):
 
 
 def test_interrupted_by_its_terminal_it_goes_on_where_it_was(desk, tiny_phi3):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
     shutil.copytree(tiny_phi3, desk.folder / "models" / "phi3")
     training = {"maxSteps": 100000, "loggingSteps": 1}
     tune = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": training}}
