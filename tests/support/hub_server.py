@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,11 +52,20 @@ class Hub(ThreadingHTTPServer):
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
+    with running_hub() as server:
+        yield server
+
+
+@contextmanager
+def running_hub() -> Iterator[Hub]:
+    """A hub without repositories, until the end of the block."""
     server = Hub()
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
