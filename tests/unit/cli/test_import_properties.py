@@ -2,46 +2,23 @@
 
 import json
 from functools import cache
-from typing import Any
 
 import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command_line import REPOSITORY
 from finetune_api.crd import custom_resource_definition
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import FURTHER, REFUSED
 from finetune_cli.kubectl_yaml import dump_document, load_documents
 from finetune_cli.manifest import checked
 from finetune_cli.olive.notes import Kind
+from olive_any import ROWS, VALUES, configs
 from olive_configs import changed, imported
-from olive_table import HELD_OUT, MEASURED, TUNE, imported_row, is_about, rows
+from olive_table import HELD_OUT, TUNE, imported_row, is_about
 
-SEED = json.loads((REPOSITORY / "examples" / "olive" / "olive-config.json").read_text())
-ROWS = list(rows())
 ARGUMENTS = [name for name in (*Training.names(), *FURTHER, *REFUSED) if name not in ("extra", "dtype")]
-TEXTS = ["", "x", "yes", "1e-4", "a/b", "../a", "s3://b/c", "https://a/b", "{a}", "{", "\n", "ä", "\0", "a" * 300]
 SAME_ANYWAY = [("greater_is_better", False), ("load_best_model_at_end", False)]
-LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.sampled_from(TEXTS), st.text(max_size=20)
-)
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*TEXTS, "type", "config"]), inner),
-    max_leaves=6,
-)
-EXAMPLES = st.sampled_from([row.example for row in ROWS])
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> Any:
-    """A config in which some values are others, of any kind, or of another key."""
-    config = draw(st.sampled_from([MEASURED, SEED]))
-    for _ in range(draw(st.integers(0, 3))):
-        places = [steps for steps in _places(config) if steps]
-        config = changed(config, (draw(st.sampled_from(places)), draw(EXAMPLES | VALUES)))
-    return config
 
 
 @given(configs())
@@ -82,11 +59,6 @@ def test_no_file_makes_import_print_a_traceback(finetune, tmp_path, content):
     ended = finetune("import", file)
     assert not ended.is_bug
     assert ended.code == 0 or (ended.code == 1 and ended.err and not ended.out)
-
-
-def _places(value: Any, steps: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
-    return [steps, *(place for key, item in inner for place in _places(item, (*steps, key)))]
 
 
 @cache
