@@ -12,7 +12,7 @@ from finetune_runner import datasets, prepared, report
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
-from finetune_runner.memory.fit import estimates, in_gibibytes, read_shapes
+from finetune_runner.memory.fit import check, estimates, in_gibibytes, read_shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedPass
@@ -35,6 +35,7 @@ def prepare(job: Job, outcome: Outcome) -> None:
     pinned = prepared.read(job) or _resolve(job)
     committed = find_committed(job, pinned)
     _tell(job, pinned, committed, outcome)
+    _check_memory(job, pinned, committed)
     _check_output(job, committed)
     prepared.write(job, pinned)
     finish(job, pinned, committed, outcome)
@@ -66,20 +67,28 @@ def _resolve(job: Job) -> Prepared:
             name=step.name,
             key=keys[step.name],
             libraries=libraries.get(step.name, {}),
-            memory_bytes=memory.get(step.name),
+            **memory.get(step.name, {}),
         )
         for step in job.plan.passes
     ]
     return Prepared(base=base, data=data, passes=steps)
 
 
-def _memory(job: Job) -> dict[str, int]:
-    """Bytes that passes take at most, for those of which it can be told."""
+def _memory(job: Job) -> dict[str, dict[str, int]]:
+    """What passes take, for those of which it can be told."""
     shapes = read_shapes(job.layout.folder(*base_model.LOOKED_AT))
     if shapes is None:
         log.info("how much memory the passes take can't be told for this architecture")
         return {}
-    return {name: most.total for name, most in estimates(job.spec, shapes).items()}
+    told = estimates(job.spec, shapes)
+    return {name: {"memory_bytes": most.total, "fixed_memory_bytes": most.fixed} for name, most in told.items()}
+
+
+def _check_memory(job: Job, pinned: Prepared, committed: Committed) -> None:
+    """That what is still to do fits the accelerators it asks for."""
+    for step in pinned.passes:
+        if step.memory_bytes and step.fixed_memory_bytes and step.name not in committed:
+            check(job.spec, step.index, least=step.fixed_memory_bytes, most=step.memory_bytes)
 
 
 def _check_held_out(job: Job, data: list[PreparedData]) -> None:

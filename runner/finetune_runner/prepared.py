@@ -36,7 +36,9 @@ class PreparedPass(Model):
     libraries: dict[str, str] = Field(default_factory=dict)
     """Of a plugin: name to version of what its key was made with."""
     memory_bytes: int | None = None
-    """Of a tuning pass, at most; None where it can't be told."""
+    """At its peak, at most; None where it can't be told."""
+    fixed_memory_bytes: int | None = None
+    """The part that no smaller micro-batch lessens."""
 
 
 class Prepared(Model):

@@ -68,6 +68,15 @@ def test_a_pass_that_can_not_fit_is_refused(place):
     assert (error.reason, error.path) == (Reason.OUT_OF_ACCELERATOR_MEMORY, "spec.passes[0].lora")
 
 
+def test_a_pass_that_is_done_need_not_fit(place):
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+    spec = place.spec(systems=[{"name": "gpu", "accelerator": {}}])
+    prepared(place, spec)
+    finish_passes(place, ["tune"], spec=spec)
+    spec = place.spec(systems=[{"name": "gpu", "accelerator": {"memory": "6Gi"}}])
+    assert prepared(place.another(), spec).passes[0].digest
+
+
 def test_nothing_is_left_behind_but_what_is_about_the_job(place):
     prepared(place)
     written = [key for key in place.bucket.object_keys() if not key.startswith(("base/", "tones"))]

@@ -8,7 +8,7 @@ from finetune_cli.olive.places import Files, Places
 from finetune_cli.olive.section import Ledger
 
 if TYPE_CHECKING:
-    from finetune_cli.olive.halves import Part
+    from finetune_cli.olive.parts import Part
 
 HUB_TOKEN = {"name": "hf", "key": "token"}
 """The Secret's key that stands for the hub's token."""

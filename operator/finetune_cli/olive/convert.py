@@ -10,10 +10,10 @@ from finetune_cli.olive.data import data_configs
 from finetune_cli.olive.draft import Draft, resolve
 from finetune_cli.olive.engine import engine, places, search
 from finetune_cli.olive.evaluators import Evaluators
-from finetune_cli.olive.halves import settle_parts
 from finetune_cli.olive.input_model import input_model
 from finetune_cli.olive.names import label
 from finetune_cli.olive.notes import Kind, Note
+from finetune_cli.olive.parts import settle_parts
 from finetune_cli.olive.passes import Shared, passes
 from finetune_cli.olive.places import Bucket, Files, Places, Upload
 from finetune_cli.olive.repair import repaired

@@ -1,6 +1,7 @@
 """ExtractAdapters → extractAdapters, which exports the base and its adapter in one pass. Pure."""
 
 from finetune_api.plan import TUNING
+from finetune_api.validate_extraction import NOT_FACTORS
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.section import Section, Sourced
@@ -50,6 +51,10 @@ def extraction(section: Section, found: list[Draft], context: Context) -> Draft 
     exported = chain[-1]
     if len(chain) == 1 or not set(TUNING) & set(chain[-2]):
         context.ledger.not_carried(section.steps, "what is exported before it has no adapter", "leave out the merge")
+        return None
+    if others := set(NOT_FACTORS) & set(chain[-2]):
+        message = f"an adapter of {others.pop()} can't be extracted"
+        context.ledger.not_carried(section.steps, message, "use LoRA or QLoRA, or merge the adapter")
         return None
     fields = exported.pop("modelBuilder")
     for name in ONLY_OF_MODELS:

@@ -1,7 +1,7 @@
 """Files that a data config names → source and files. Pure."""
 
 import glob
-import posixpath
+from itertools import takewhile
 
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
@@ -94,7 +94,7 @@ def _in_bucket(uris: list[str], whole: Sourced, context: Context) -> Draft:
     """Objects of one bucket, below what their keys have in common."""
     context.ledger.read(whole.steps)
     buckets = {uri.removeprefix(BUCKET).partition("/")[0] for uri in uris}
-    if len(buckets) != 1:
+    if len(buckets) != 1 or any("//" in uri.removeprefix(BUCKET) for uri in uris):
         context.ledger.error(whole.steps, *UNKNOWN)
         return {}
     folder, below = _parted([uri.removeprefix(BUCKET).partition("/")[2] for uri in uris])
@@ -104,7 +104,9 @@ def _in_bucket(uris: list[str], whole: Sourced, context: Context) -> Draft:
 
 def _parted(patterns: list[str]) -> tuple[str, list[str]]:
     """The folder that all of them lie in, and their names below it."""
-    folder = posixpath.commonpath([_plain(posixpath.dirname(pattern)) for pattern in patterns])
+    folders = [_plain(pattern.rpartition("/")[0]).split("/") for pattern in patterns]
+    levels = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    folder = "/".join(level[0] for level in levels)
     return folder, [pattern.removeprefix(folder).lstrip("/") for pattern in patterns]
 
 

@@ -105,12 +105,15 @@ def _pass(raw: Sourced, section: Section, before: list[Draft], shared: Shared) -
         ledger.not_carried(section.steps, said, ONLY_MERGE_AND_EXPORT)
         return []
     section = _without_defaults(section)
+    places = {name: section.peek(name) for name in ("host", "evaluator")}
     host = shared.systems.reference(section, "host")
     own = shared.evaluators.reference(section, "evaluator")
     section.flag("disable_search")
     section.refuse(NOT_CARRIED)
     fields = _config(name, section, before, shared)
     if fields is None:
+        for given in filter(None, places.values()):
+            ledger.not_carried(given.steps, "there is no pass of its own for it", "set it on the pass before")
         return []
     draft: Draft = {"name": shared.context.pass_names.give(raw), "system": host.name if host else None, **fields}
     evaluator = own or shared.evaluator

@@ -5,7 +5,7 @@ import re
 
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
-from finetune_cli.olive.halves import Part, report_part
+from finetune_cli.olive.parts import Part, report_part
 from finetune_cli.olive.section import Section, Sourced
 
 BEGINNING = re.compile(r"(\w+)\[:([1-9]\d{0,8})\]", re.ASCII)

@@ -102,6 +102,9 @@ class Systems:
         return system
 
 
+BY_MEMORY = ("devices are not chosen by memory", "set accelerator.memory and nodeSelector of the system")
+
+
 def _system(name: str, section: Section, context: Context) -> System:
     kind = section.text("type")
     accelerator, provider = _accelerator(section, context)
@@ -125,7 +128,7 @@ def _accelerator(section: Section, context: Context) -> tuple[Mapping[str, Any] 
         return None, None
     if isinstance(first.value, dict):
         inner = Section.of(context.ledger, first)
-        inner.refuse({"memory": ("devices are not chosen by memory", "set nodeSelector of the system")})
+        inner.refuse({"memory": BY_MEMORY})
         device, provider = inner.text("device"), execution_provider(inner, context)
     else:
         context.ledger.read(first.steps)

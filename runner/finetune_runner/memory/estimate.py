@@ -1,4 +1,4 @@
-"""What a LoRA-like pass holds at its peak, counted tensor by tensor.
+"""What a lora or qlora pass holds at its peak, counted tensor by tensor.
 
 The peak lies where the backward pass begins: every block's saved activations are there, and the logits' gradients.
 What autograd saves follows from the frozen base: a frozen linear layer needs its weight alone for the gradient of its
@@ -7,7 +7,7 @@ input, so that only norms, attention, the MLP's products and the adapter keep th
 
 from dataclasses import dataclass
 
-from finetune_api.resource.passes import Dora, LoftQ, Lora, QLora
+from finetune_api.resource.passes import Lora, QLora
 from finetune_runner.memory.shapes import Linear, Shapes
 
 FLOAT32 = 4
@@ -82,11 +82,12 @@ def estimate(shapes: Shapes, config: Lora, batch: Batch, values: Values) -> Esti
 
     Args:
         shapes: of the base model.
-        config: of the pass.
+        config: of a lora or qlora pass.
         batch: the largest micro-batch.
         values: how they are kept.
     """
-    wanted = [linear for linear in shapes.linears if not config.target_modules or linear.name in config.target_modules]
+    named = {name.rpartition(".")[2] for name in config.target_modules}
+    wanted = [linear for linear in shapes.linears if not named or linear.name in named]
     block = round(_block(shapes, config, wanted, values) * batch.tokens)
     working = 2 * values.size * shapes.intermediate * batch.tokens
     logits = LOGIT_COPIES * FLOAT32 * shapes.vocabulary * batch.counted
@@ -103,18 +104,14 @@ def estimate(shapes: Shapes, config: Lora, batch: Batch, values: Values) -> Esti
 
 
 def _weights(shapes: Shapes, config: Lora, value_bytes: int) -> int:
-    if not isinstance(config, (QLora, LoftQ)):
+    if not isinstance(config, QLora):
         return (shapes.linear_weights + shapes.embedding_weights) * value_bytes
-    constant: float = FLOAT32
-    if isinstance(config, QLora) and config.double_quant:
-        constant = 1 + FLOAT32 / DOUBLE_QUANT_BLOCK
+    constant = 1 + FLOAT32 / DOUBLE_QUANT_BLOCK if config.double_quant else FLOAT32
     return round(shapes.linear_weights * (0.5 + constant / NF4_BLOCK)) + shapes.embedding_weights * value_bytes
 
 
 def _adapter(shapes: Shapes, config: Lora, wanted: list[Linear]) -> int:
     trained = sum(config.r * (linear.inputs + linear.outputs) for linear in wanted) * shapes.layers
-    if isinstance(config, Dora):
-        trained += sum(linear.outputs for linear in wanted) * shapes.layers
     whole = {"embed_tokens", "lm_head"} & set(config.modules_to_save)
     trained += len(whole) * shapes.vocabulary * shapes.hidden
     return trained * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))

@@ -2,13 +2,12 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import system_name
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lora
+from finetune_api.resource.passes import Lora, Pass, QLora
 from finetune_api.resource.systems import System, amount
 from finetune_runner.memory.estimate import (
     BFLOAT16_ON_CPU,
@@ -26,6 +25,8 @@ log = logging.getLogger(__name__)
 
 GPU_MEMORY_LABEL = "nvidia.com/gpu.memory"
 """MiB of one GPU, set by NVIDIA's GPU feature discovery: https://github.com/NVIDIA/k8s-device-plugin"""
+MODELLED = (Lora, QLora)
+"""The passes whose tensors are counted; DoRA, LoftQ, LoHa and LoKr hold others too."""
 GIBIBYTE = 2**30
 MEBIBYTE = 2**20
 
@@ -37,29 +38,55 @@ def read_shapes(folder: Path) -> Shapes | None:
 
 
 def estimates(spec: FineTuneJobSpec, shapes: Shapes) -> dict[str, Estimate]:
-    """Of each tuning pass of the LoRA family, at most: all sequences as long as maxSeqLen, every token counting.
+    """Of each lora and qlora pass, with all sequences as long as maxSeqLen and every token counting."""
+    found = {}
+    for step in spec.passes:
+        if isinstance(step.config, Lora) and type(step.config) in MODELLED:
+            system = _system_of(spec, step)
+            found[step.name] = estimate(shapes, step.config, _largest(spec, step.config), _values(step.config, system))
+            log.info("pass %s takes at most %s", step.name, _in_words(found[step.name]))
+    return found
+
+
+def check(spec: FineTuneJobSpec, index: int, *, least: int, most: int) -> None:
+    """That a pass fits an accelerator of its system, if the spec says how much memory that has.
+
+    Args:
+        spec: of the job.
+        index: of the pass.
+        least: bytes that no smaller micro-batch lessens.
+        most: bytes at the peak.
 
     Raises:
-        FineTuneError: OutOfAcceleratorMemory, the smallest micro-batch can't fit.
+        FineTuneError: OutOfAcceleratorMemory, not even the least fits.
     """
-    found = {}
-    for index, config, system in _lora_passes(spec):
-        step = spec.passes[index]
-        found[step.name] = most = estimate(shapes, config, _largest(spec, config), _values(config, system))
-        log.info("pass %s takes at most %s", step.name, _in_words(most))
-        _check(most, system, f"spec.passes[{index}].{step.path_name}")
-    return found
+    step = spec.passes[index]
+    system = _system_of(spec, step)
+    there = _memory(system)
+    if there is None or most <= there:
+        return
+    if least > there:
+        raise FineTuneError(
+            Reason.OUT_OF_ACCELERATOR_MEMORY,
+            f"weights and adapter alone take {in_gibibytes(least)} GiB, and an accelerator of system"
+            f" {system.name!r} has {in_gibibytes(there)} GiB",
+            remedy="Use a qlora pass, a smaller model, or a system whose accelerator has more memory.",
+            path=f"spec.passes[{index}].{step.path_name}",
+        )
+    log.warning(
+        "an accelerator of system %r has %s GiB: where the largest micro-batch does not fit, it is halved",
+        system.name,
+        in_gibibytes(there),
+    )
 
 
 def in_gibibytes(size: int) -> str:
     return f"{size / GIBIBYTE:.2f}"
 
 
-def _lora_passes(spec: FineTuneJobSpec) -> Iterator[tuple[int, Lora, System]]:
-    systems = {system.name: system for system in spec.systems}
-    for index, step in enumerate(spec.passes):
-        if isinstance(step.config, Lora):
-            yield index, step.config, systems[system_name(spec, step)]
+def _system_of(spec: FineTuneJobSpec, step: Pass) -> System:
+    name = system_name(spec, step)
+    return next(system for system in spec.systems if system.name == name)
 
 
 def _largest(spec: FineTuneJobSpec, config: Lora) -> Batch:
@@ -82,25 +109,6 @@ def _memory(system: System) -> int | None:
         return int(amount(system.accelerator.memory))
     label = system.node_selector.get(GPU_MEMORY_LABEL, "")
     return int(label) * MEBIBYTE if label.isdecimal() else None
-
-
-def _check(most: Estimate, system: System, path: str) -> None:
-    there = _memory(system)
-    if there is None or most.total <= there:
-        return
-    if most.fixed > there:
-        raise FineTuneError(
-            Reason.OUT_OF_ACCELERATOR_MEMORY,
-            f"weights and adapter alone take {in_gibibytes(most.fixed)} GiB, and an accelerator of system"
-            f" {system.name!r} has {in_gibibytes(there)} GiB",
-            remedy="Use a qlora pass, a smaller model, or a system whose accelerator has more memory.",
-            path=path,
-        )
-    log.warning(
-        "an accelerator of system %r has %s GiB: where the largest micro-batch does not fit, it is halved",
-        system.name,
-        in_gibibytes(there),
-    )
 
 
 def _in_words(most: Estimate) -> str:

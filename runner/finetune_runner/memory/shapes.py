@@ -11,8 +11,8 @@ FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
 """Norms behind attention and MLP too."""
 NORMED_HEADS = frozenset({"qwen3", "gemma3_text"})
 """Norms of query and key."""
-ALWAYS_TIED = frozenset({"gemma", "gemma2", "gemma3_text"})
-"""Models whose config says nothing of tie_word_embeddings when it is true."""
+TIED_UNLESS_SAID = frozenset({"gemma", "gemma2", "gemma3_text", "smollm3"})
+"""Models whose output head is the embedding where config.json says nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -52,30 +52,30 @@ class Shapes:
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Self | None:
         """The shapes that a config.json describes; None for an architecture that is not known here."""
-        text = config.get("text_config", config)
-        kind = text.get("model_type", "")
-        if kind not in SPLIT | FUSED:
-            return None
+        text = config.get("text_config") or config
         try:
-            return cls._of(text, kind)
-        except (KeyError, TypeError):
+            kind = text["model_type"]
+            return cls._of(text, kind) if kind in SPLIT | FUSED else None
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
             return None
 
     @classmethod
     def _of(cls, text: Mapping[str, Any], kind: str) -> Self:
-        hidden, heads, intermediate = text["hidden_size"], text["num_attention_heads"], text["intermediate_size"]
-        width = text.get("head_dim") or hidden // heads
-        queries, keys = heads * width, (text.get("num_key_value_heads") or heads) * width
+        hidden, heads, intermediate = (
+            int(text[f]) for f in ("hidden_size", "num_attention_heads", "intermediate_size")
+        )
+        width = int(text.get("head_dim") or hidden // heads)
+        queries, keys = heads * width, int(text.get("num_key_value_heads") or heads) * width
         make = _fused if kind in FUSED else _split
         return cls(
-            layers=text["num_hidden_layers"],
+            layers=int(text["num_hidden_layers"]),
             hidden=hidden,
             queries=queries,
             keys=keys,
             heads=heads,
             intermediate=intermediate,
-            vocabulary=text["vocab_size"],
-            tied=bool(text.get("tie_word_embeddings", kind in ALWAYS_TIED)),
+            vocabulary=int(text["vocab_size"]),
+            tied=bool(text.get("tie_word_embeddings", kind in TIED_UNLESS_SAID)),
             linears=make(hidden, queries, keys, intermediate),
             four_norms=kind in FOUR_NORMS,
             normed_heads=kind in NORMED_HEADS,

@@ -18,6 +18,7 @@ from finetune_runner.sources.model_format import (
     MLMODEL,
     Chosen,
     Conversion,
+    beside_gguf,
     flat,
     format_of,
     gguf_choice,
@@ -86,8 +87,10 @@ def fetch_tokenizer(model: InputModel, layout: PodLayout, target: Path) -> None:
 def _tokenizer_files(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Chosen:
     if format_of(model, names) != "gguf":
         return small_files(_directory(model, source, names, layout), code=model.trust_remote_code)
-    if has_tokenizer(gguf_choice(model, names, source.uri, source.path).values()):
-        return small_files(flat(names), code=model.trust_remote_code)
+    chosen = gguf_choice(model, names, source.uri, source.path)
+    if has_tokenizer(chosen.values()):
+        file = next(path for path in chosen if path.endswith(GGUF))
+        return small_files(flat(names, beside_gguf(file)), code=model.trust_remote_code)
     raise FineTuneError(
         Reason.MODEL_UNSUPPORTED,
         f"the tokenizer of {source.uri} lies in its .gguf file, which is converted only when the job runs",

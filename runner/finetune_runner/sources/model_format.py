@@ -92,10 +92,15 @@ def gguf_choice(model: InputModel, names: Sequence[str], uri: str, path: str) ->
         FineTuneError: ModelNotFound, or ModelUnsupported where the choice is not clear.
     """
     file = _gguf_file(model, names, uri, path)
-    beside = flat(names)
+    beside = flat(names, beside_gguf(file))
     tokenizer = {path: name for path, name in beside.items() if name in TOKENIZER_FILES}
     others = {path: name for path, name in beside.items() if _is(name, (*NOTICES, GENERATION_CONFIG))}
     return {file: file.rpartition("/")[2]} | (tokenizer if has_tokenizer(tokenizer.values()) else {}) | others
+
+
+def beside_gguf(file: str) -> tuple[str, ...]:
+    """The folders in which what belongs to a .gguf file is looked for: the source's own, and the file's."""
+    return ("", *([file.rpartition("/")[0]] if "/" in file else []))
 
 
 def has_safetensors(names: Iterable[str]) -> bool:

@@ -71,6 +71,29 @@ def test_parts_of_rows_that_become_other_texts_are_reported():
     assert len(reported) == 2
 
 
+def test_a_part_that_another_pass_trains_on_without_the_rest_is_reported():
+    rows = [
+        {"name": name, "load_dataset_config": {"data_name": "org/rows", "split": split}}
+        for name, split in (("rows", "train[:70%]"), ("rest", "train[70%:]"))
+    ]
+    again = {"type": "LoRA", "train_data_config": "rows"}
+    config = changed(
+        MODERN,
+        (("data_configs",), rows),
+        (("passes", "tune", "eval_data_config"), "rest"),
+        (("passes", "export"), again),
+    )
+    found = imported(config)
+    assert found.manifest["spec"]["passes"][0]["lora"]["evalFraction"] == 0.3
+    assert [report for report in reports(found) if "'train[:70%]'" in report]
+
+
+def test_names_in_a_bucket_with_empty_parts_are_refused():
+    files = ["s3://data//x.jsonl", "s3://data/y/x.jsonl"]
+    found = imported(changed(MODERN, (LOAD, {"data_name": "json", "data_files": files})))
+    assert [note for note in map(str, found.notes) if "load_dataset_config.data_files: error: " in note]
+
+
 def test_column_filters_are_compared_as_text():
     load = {"data_name": "org/rows", "split": "train", "col_filters": {"lang": "en", "stars": 5, "kept": True}}
     kept = [("lang", ["en"]), ("stars", ["5"]), ("kept", ["true"])]

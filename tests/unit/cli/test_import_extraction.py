@@ -28,3 +28,15 @@ def test_of_a_merged_model_there_is_no_adapter_to_extract():
 def test_an_extraction_by_itself_exports_as_olive_does_without_a_word_on_it():
     spec = spec_of(changed(CONFIG, (BUILDER, None)))
     assert spec["passes"][1]["extractAdapters"] == {"precision": "fp32"}
+
+
+def test_host_and_evaluator_of_an_extraction_that_is_no_pass_of_its_own_are_reported():
+    found = imported(changed(CONFIG, (EXTRACT, {"type": "ExtractAdapters", "host": "gpu", "evaluator": "quality"})))
+    paths = [report.partition(": ")[0] for report in reports(found)]
+    assert {"$.passes.extract.host", "$.passes.extract.evaluator"} <= set(paths)
+
+
+def test_of_another_kind_of_adapter_nothing_is_extracted():
+    found = imported(changed(CONFIG, (("passes", "tune", "type"), "DoRA")))
+    assert [report for report in reports(found) if report.startswith("$.passes.extract: ")]
+    assert found.manifest is None or "extractAdapters" not in found.manifest["spec"]["passes"][-1]

@@ -7,7 +7,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lora, QLora
 from finetune_runner.memory.estimate import ON_ACCELERATOR, Batch, estimate
-from finetune_runner.memory.fit import estimates
+from finetune_runner.memory.fit import check, estimates
 from finetune_runner.memory.shapes import Shapes
 
 PHI3_MINI = {
@@ -49,7 +49,19 @@ def test_a_model_of_several_modalities_is_read_by_its_text():
     assert Shapes.read({"model_type": "gemma3", "text_config": LLAMA_1B}) == shapes(LLAMA_1B)
 
 
-@pytest.mark.parametrize("config", [{"model_type": "mamba"}, {}, {"model_type": "llama", "hidden_size": 8}])
+NOT_KNOWN = [
+    {"model_type": "mamba"},
+    {},
+    {"model_type": "llama", "hidden_size": 8},
+    {"text_config": None},
+    {"text_config": {"model_type": ["llama"]}},
+    LLAMA_1B | {"num_attention_heads": 0},
+    LLAMA_1B | {"num_hidden_layers": None},
+    LLAMA_1B | {"vocab_size": "many"},
+]
+
+
+@pytest.mark.parametrize("config", NOT_KNOWN)
 def test_nothing_is_told_of_what_is_not_known(config):
     assert Shapes.read(config) is None
 
@@ -77,14 +89,24 @@ TOO_SMALL = {"accelerator": {"memory": "4Gi"}}
 BY_LABEL = {"accelerator": {}, "nodeSelector": {"nvidia.com/gpu.memory": "4096"}}
 
 
+def checked(spec):
+    [told] = estimates(spec, shapes(PHI3_MINI)).values()
+    check(spec, 0, least=told.fixed, most=told.total)
+
+
 @pytest.mark.parametrize("system", [TOO_SMALL, BY_LABEL])
 def test_weights_that_do_not_fit_are_refused(system):
     with pytest.raises(FineTuneError, match="weights and adapter alone take 8") as caught:
-        estimates(job("lora", **system), shapes(PHI3_MINI))
+        checked(job("lora", **system))
     assert (caught.value.reason, caught.value.path) == (Reason.OUT_OF_ACCELERATOR_MEMORY, "spec.passes[0].lora")
     assert "qlora" in caught.value.remedy
 
 
 @pytest.mark.parametrize(("kind", "system"), [("qlora", TOO_SMALL), ("lora", {"accelerator": {}}), ("lora", {})])
 def test_what_may_fit_or_is_not_known_runs(kind, system):
-    assert estimates(job(kind, **system), shapes(PHI3_MINI))["tune"].total > 0
+    checked(job(kind, **system))
+
+
+@pytest.mark.parametrize("kind", ["dora", "loftq", "loha", "lokr"])
+def test_nothing_is_told_of_passes_that_hold_other_tensors(kind):
+    assert estimates(job(kind), shapes(PHI3_MINI)) == {}

@@ -66,6 +66,11 @@ def test_beside_a_gguf_file_tokenizer_and_notices_count_and_its_folder_is_left_o
     }
 
 
+def test_a_tokenizer_in_the_gguf_files_own_folder_counts():
+    names = ["q4/phi3.gguf", "q4/tokenizer.json", "q8/tokenizer.json"]
+    assert chosen(names) == {"q4/phi3.gguf": "phi3.gguf", "q4/tokenizer.json": "tokenizer.json"}
+
+
 def test_parts_of_a_tokenizer_without_its_vocabulary_do_not_count():
     assert chosen(["phi3.gguf", "tokenizer_config.json"]) == {"phi3.gguf": "phi3.gguf"}
 

@@ -11,6 +11,7 @@ from finetune_cli.olive.section import Ledger, Sourced
 
 PERCENT = re.compile(r"(\w+)\[(?:(\d{1,2})%)?:(?:(\d{1,2})%)?\]", re.ASCII)
 WHOLE = 100
+ROLES = ("trainData", "evalData")
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,13 @@ def settle_parts(spec: Draft, context: Context) -> None:
         context: of the import, which knows the parts. One that is not settled is reported.
     """
     tuned = [step[kind] for step in spec["passes"] for kind in TUNING if kind in step]
-    settled = {name for fields in tuned for name in _held_out(fields, spec["dataConfigs"] or [], context)}
-    measured = {_name(step["evaluate"]["data"]) for step in spec["passes"] if "evaluate" in step}
+    used = [{_name(fields[role]) for role in ROLES} for fields in tuned]
+    settled = [set(_held_out(fields, spec["dataConfigs"] or [], context)) for fields in tuned]
+    still = set().union(*(names - done for names, done in zip(used, settled, strict=True)))
+    still |= {_name(step["evaluate"]["data"]) for step in spec["passes"] if "evaluate" in step}
+    done = set().union(*settled) - still
     for name, part in context.parts.items():
-        if name not in settled or name in measured:
+        if name not in done:
             report_part(part.given, context.ledger)
 
 
