@@ -26,6 +26,7 @@ class Model(BaseModel):
     """A part of the resource: immutable, camelCase on the wire, unknown fields refused by name."""
 
     model_config = ConfigDict(
+        defer_build=True,  # a part by itself, which is rarely needed: half of what importing the models takes
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
