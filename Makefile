@@ -29,7 +29,7 @@ preflight: ## Whether this machine can run the tests; changes nothing.
 	@$(CLUSTER) preflight --disk 20
 
 .PHONY: test
-test: preflight test-unit test-runner test-cluster ## All tests in three tiers (40-60 min cold, under 20 warm).
+test: preflight test-unit test-runner test-cluster ## All tests in three tiers (an hour and more cold, half an hour warm).
 
 .PHONY: test-unit
 test-unit: venv ## Seconds; no cluster, no torch.
