@@ -15,7 +15,7 @@ from finetune_runner.keys import pass_keys
 from finetune_runner.memory.fit import check, estimates, in_gibibytes, read_shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
-from finetune_runner.prepared import Prepared, PreparedData, PreparedPass
+from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
 from finetune_runner.probe import probe
 from finetune_runner.publish import open_output, publish, refuse_to_overwrite
 from finetune_runner.sources import base_model
@@ -67,28 +67,28 @@ def _resolve(job: Job) -> Prepared:
             name=step.name,
             key=keys[step.name],
             libraries=libraries.get(step.name, {}),
-            **memory.get(step.name, {}),
+            memory=memory.get(step.name),
         )
         for step in job.plan.passes
     ]
     return Prepared(base=base, data=data, passes=steps)
 
 
-def _memory(job: Job) -> dict[str, dict[str, int]]:
+def _memory(job: Job) -> dict[str, PreparedMemory]:
     """What passes take, for those of which it can be told."""
     shapes = read_shapes(job.layout.folder(*base_model.LOOKED_AT))
     if shapes is None:
         log.info("how much memory the passes take can't be told for this architecture")
         return {}
     told = estimates(job.spec, shapes)
-    return {name: {"memory_bytes": most.total, "fixed_memory_bytes": most.fixed} for name, most in told.items()}
+    return {name: PreparedMemory(most=found.total, fixed=found.fixed) for name, found in told.items()}
 
 
 def _check_memory(job: Job, pinned: Prepared, committed: Committed) -> None:
     """That what is still to do fits the accelerators it asks for."""
     for step in pinned.passes:
-        if step.memory_bytes and step.fixed_memory_bytes and step.name not in committed:
-            check(job.spec, step.index, least=step.fixed_memory_bytes, most=step.memory_bytes)
+        if step.memory and step.name not in committed:
+            check(job.spec, step.index, least=step.memory.fixed, most=step.memory.most)
 
 
 def _check_held_out(job: Job, data: list[PreparedData]) -> None:
@@ -116,7 +116,7 @@ def _tell(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) ->
 
 
 def _figures(step: PreparedPass) -> dict[str, str]:
-    return {MEMORY_FIGURE: in_gibibytes(step.memory_bytes)} if step.memory_bytes else {}
+    return {MEMORY_FIGURE: in_gibibytes(step.memory.most)} if step.memory else {}
 
 
 def _check_output(job: Job, committed: Committed) -> None:

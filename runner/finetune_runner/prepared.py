@@ -29,16 +29,23 @@ class PreparedData(Model):
     """The first of them, with their places."""
 
 
+class PreparedMemory(Model):
+    """What a pass takes, in bytes."""
+
+    most: int = Field(ge=0)
+    """At its peak, with the largest batch there can be."""
+    fixed: int = Field(ge=0)
+    """The part that no smaller micro-batch lessens."""
+
+
 class PreparedPass(Model):
     index: int = Field(ge=0)
     name: str
     key: str
     libraries: dict[str, str] = Field(default_factory=dict)
     """Of a plugin: name to version of what its key was made with."""
-    memory_bytes: int | None = None
-    """At its peak, at most; None where it can't be told."""
-    fixed_memory_bytes: int | None = None
-    """The part that no smaller micro-batch lessens."""
+    memory: PreparedMemory | None = None
+    """None where it can't be told."""
 
 
 class Prepared(Model):
