@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from passes import evaluate, extract, lora, tune
-from tiny_llama import make_tiny_llama
+from tiny_decoders import make_tiny_decoder
 
 FILE = "adapter.onnx_adapter"
 IDS = list(range(3, 40))
@@ -24,7 +24,7 @@ IDS = list(range(3, 40))
 
 @pytest.fixture(scope="module")
 def tiny_llama(tmp_path_factory):
-    return make_tiny_llama(tmp_path_factory.mktemp("models") / "llama")
+    return make_tiny_decoder("llama", tmp_path_factory.mktemp("models") / "llama")
 
 
 @pytest.fixture(scope="module", params=["tiny_phi3", "tiny_llama"])
