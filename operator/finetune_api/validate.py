@@ -16,7 +16,7 @@ from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lycoris, Pass, Tuning
 from finetune_api.resource.systems import System, amount
-from finetune_api.resource.training import Training
+from finetune_api.resource.training import FLASH_ATTENTION, Training
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_extraction import extraction_problems
@@ -249,6 +249,16 @@ def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, pa
     if training.needs_accelerator and not _has_accelerator(spec, step):
         message = f"{training.optim} needs an accelerator, and system {system_name(spec, step)!r} has none"
         yield Problem(f"{path}.optim", message, "use adamw_torch, or another system")
+    if training.attn_implementation == FLASH_ATTENTION:
+        yield from _flash_attention_problems(training, path, accelerator=_has_accelerator(spec, step))
+
+
+def _flash_attention_problems(training: Training, path: str, *, accelerator: bool) -> Iterator[Problem]:
+    if not accelerator:
+        yield Problem(f"{path}.attnImplementation", f"{FLASH_ATTENTION} needs an accelerator", "use sdpa")
+    if training.dtype == "float32":
+        message = f"{FLASH_ATTENTION} computes in bfloat16, and dtype is float32"
+        yield Problem(f"{path}.attnImplementation", message, "use sdpa, or leave dtype out")
 
 
 def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from finetune_api.resource.data import Preprocess
 from finetune_runner.data.sequences import packed
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.training.batches import PadToLongest
-from finetune_runner.training.loss import token_losses
+from finetune_runner.training.loss import in_one_row, token_losses
 from finetune_runner.training.packing import check_packing, keeps_apart
 from finetune_runner.training.token_store import TokenStore
 from passes import data_set, lora, tune
@@ -44,6 +44,19 @@ def test_losses_and_gradients_are_those_of_rows_by_themselves(name, request, tmp
     expected_losses, expected = gradients(directory, alone)
     torch.testing.assert_close(losses, expected_losses, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-3)
+
+
+def test_packed_sequences_one_behind_the_other_have_the_losses_they_have_one_below_the_other(tiny_phi3, tmp_path):
+    model = AutoModelForCausalLM.from_pretrained(tiny_phi3)
+    store = TokenStore(tmp_path / "rows", packed(rows(), 16), packed=True)
+    batch = PadToLongest(0)(store[:])
+    assert len(store) > 1
+
+    ids, labels, positions = in_one_row(batch["input_ids"], batch["labels"], batch["position_ids"])
+
+    assert len(ids) == 1
+    losses = token_losses(model, input_ids=ids, attention_mask=ids, labels=labels, position_ids=positions)
+    torch.testing.assert_close(losses, token_losses(model, **batch), atol=1e-5, rtol=1e-4)
 
 
 def test_a_model_that_heeds_no_positions_is_refused(tiny_phi3):

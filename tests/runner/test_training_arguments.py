@@ -11,7 +11,15 @@ from finetune_api.training_arguments import FURTHER, REFUSED
 from finetune_runner.training.arguments import OURS
 from passes import Reported, lora, tune
 
-NOT_TRANSFORMERS = {"dtype", "warmup_ratio", "group_by_length", "early_stopping_patience", "save_seconds", "extra"}
+NOT_TRANSFORMERS = {
+    "attn_implementation",
+    "dtype",
+    "early_stopping_patience",
+    "extra",
+    "group_by_length",
+    "save_seconds",
+    "warmup_ratio",
+}
 
 
 def test_every_argument_of_transformers_is_a_field_or_further_or_refused_and_only_one_of_them():

@@ -12,6 +12,7 @@ from finetune_api.resource.base import Model
 ArgumentName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 ArgumentValue = Annotated[str, StringConstraints(max_length=4096)]
 
+FLASH_ATTENTION = "flash_attention_2"
 BITSANDBYTES = frozenset(
     {
         "adamw_bnb_8bit",
@@ -79,7 +80,8 @@ class Training(Model):
         "sgd",
     ] = Field(
         default="adamw_torch",
-        description="Optimizer. The paged, 8-bit and lion ones are bitsandbytes' and need an accelerator.",
+        description="Optimizer. adamw_torch is the fused one on an accelerator; the paged, 8-bit and lion ones are"
+        " bitsandbytes' and need an accelerator.",
     )
     num_train_epochs: float = Field(
         default=3, gt=0, le=1000, description="Passes over the data; maxSteps overrides it."
@@ -118,6 +120,11 @@ class Training(Model):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
         description="Type of the base's weights while training; auto: bfloat16 on an accelerator that has it, else float32.",
+    )
+    attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2"] = Field(
+        default="auto",
+        description="How attention is computed while training; auto: sdpa (PyTorch's fused kernels) where the model has it, else"
+        " eager. flash_attention_2 needs an accelerator, bfloat16 and the package flash-attn, which the runner image lacks.",
     )
     extra: Annotated[dict[ArgumentName, ArgumentValue], Field(max_length=32)] = Field(
         default_factory=dict,

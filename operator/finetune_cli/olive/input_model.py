@@ -36,7 +36,7 @@ LOADING_NOT_CARRIED: dict[str, tuple[str, str]] = {
     "max_memory": (DECIDED, LEAVE_OUT),
     "quantization_method": (DECIDED, "use a qlora pass to train beside 4-bit weights"),
     "quantization_config": (DECIDED, "use a qlora pass to train beside 4-bit weights"),
-    "attn_implementation": (DECIDED, LEAVE_OUT),
+    "attn_implementation": (DECIDED, "set training.attnImplementation of the tuning pass"),
     "low_cpu_mem_usage": (DECIDED, LEAVE_OUT),
     "use_cache": (DECIDED, LEAVE_OUT),
     "cache_dir": ("the store keeps what is fetched", LEAVE_OUT),

@@ -19,6 +19,8 @@ AS_HERE: dict[str, tuple[object, ...]] = {
 NUMBERS = frozenset(
     name for name, field in Training.model_fields.items() if field.annotation in (int, float) and name != "extra"
 )
+OURS = ("extra", "dtype", "attn_implementation")
+"""Fields that are no arguments of transformers'."""
 LEAVE_OUT = "leave it out"
 PLACE = ("outputs are committed by the store", LEAVE_OUT)
 DTYPE = ("training.dtype decides it", "set torch_dtype of the pass")
@@ -38,9 +40,7 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
 def training(section: Section, context: Context) -> Draft:
     """The arguments; where Olive's defaults differ from ours, its own are written."""
     section = section.flat("extra_args")
-    named = {
-        alias: _argument(section, name) for name, alias in Training.names().items() if name not in ("extra", "dtype")
-    }
+    named = {alias: _argument(section, name) for name, alias in Training.names().items() if name not in OURS}
     extra = _further(section, context)
     _warmup(named)
     said = _saving(section, named) | _sampling(section, named, context)

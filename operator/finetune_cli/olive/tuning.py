@@ -20,7 +20,7 @@ DECIDED = ("the runner decides where a model's layers lie", LEAVE_OUT)
 NOT_CARRIED: dict[str, tuple[str, str]] = {
     "device_map": DECIDED,
     "ephemeral_gpu_offload": DECIDED,
-    "allow_tf32": ("training.dtype decides the precision", "set tf32 in training_args, on NVIDIA's Ampere or later"),
+    "allow_tf32": ("TF32 is used where the GPU has it", "set tf32: false in training_args to turn it off"),
     "use_ort_trainer": ("the runner trains with PyTorch", LEAVE_OUT),
     "ortmodule_onnx_opset_version": ("the runner trains with PyTorch", LEAVE_OUT),
     "compute_dtype": ("4-bit layers compute in training.dtype", "set torch_dtype"),

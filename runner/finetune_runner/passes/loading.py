@@ -16,7 +16,13 @@ SOURCE_PATH = "spec.inputModel.source"
 
 
 def load_model(
-    directory: Path, *, dtype: torch.dtype | str, device: str, trust_remote_code: bool, quantization: Any = None
+    directory: Path,
+    *,
+    dtype: torch.dtype | str,
+    device: str,
+    trust_remote_code: bool,
+    quantization: Any = None,
+    attention: str | None = None,
 ) -> Any:
     """A causal language model.
 
@@ -26,6 +32,7 @@ def load_model(
         device: cpu or cuda.
         trust_remote_code: run Python code that lies in the directory.
         quantization: a BitsAndBytesConfig to quantise the linear layers by, or None.
+        attention: transformers' name of an implementation, or None for its choice.
 
     Raises:
         FineTuneError: ModelUnsupported or ArtifactCorrupt.
@@ -37,6 +44,7 @@ def load_model(
             dtype=dtype,
             device_map={"": device},
             quantization_config=quantization,
+            attn_implementation=attention,
             trust_remote_code=trust_remote_code,
             use_safetensors=True,
             local_files_only=True,

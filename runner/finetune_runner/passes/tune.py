@@ -14,15 +14,16 @@ from transformers import BitsAndBytesConfig, set_seed
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import LoftQ, Lora, QLora, Tuning
+from finetune_api.training_arguments import parsed
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.interruption import deferred
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
-from finetune_runner.passes.devices import CPU, device_for, dtype_for
+from finetune_runner.passes.devices import CPU, attention_for, device_for, dtype_for, float32_products
 from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
-from finetune_runner.training.arguments import training_arguments
+from finetune_runner.training.arguments import TF32, training_arguments
 from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
@@ -43,36 +44,34 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
         Interrupted: asked to stop while training; then a checkpoint is kept, if there was time.
     """
     device = device_for(accelerator=inputs.accelerator)
-    dtype = dtype_for(config.training.dtype, device)
+    training, path = config.training, f"{inputs.path}.training"
+    dtype = dtype_for(training.dtype, device)
+    attention = attention_for(training.attn_implementation, f"{path}.attnImplementation")
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
-    with tempfile.TemporaryDirectory() as scratch:
+    tf32 = float32_products(parsed(training.extra).get(TF32), device, f"{path}.extra[{TF32}]")
+    with tempfile.TemporaryDirectory() as scratch, tf32:
         rows = training_rows(config, inputs, tokenizer, Path(scratch))
-        set_seed(config.training.seed)
+        set_seed(training.seed)
         base = load_model(
             inputs.source,
             dtype=dtype,
             device=device,
             trust_remote_code=inputs.trust_remote_code,
             quantization=quantization(config, dtype),
+            attention=attention,
         )
         check_packing(base, inputs.data[TRAIN_DATA].config.preprocess)
         model = with_adapter(base, config, inputs.path)
         start = _residual_start(model, config, inputs, dtype)
         trainer = AdapterTrainer(
             model,
-            training_arguments(
-                config.training, scratch=Path(scratch), device=device, dtype=dtype, path=f"{inputs.path}.training"
-            ),
+            training_arguments(training, scratch=Path(scratch), device=device, dtype=dtype, path=path),
             train=rows.train,
             held_out=rows.held_out,
             collate=collator(inputs.data[TRAIN_DATA].config.preprocess, _pad(tokenizer)),
             report=report,
-            path=f"{inputs.path}.training",
-            best=Best(
-                model,
-                keep=config.training.load_best_model_at_end,
-                patience=config.training.early_stopping_patience,
-            ),
+            path=path,
+            best=Best(model, keep=training.load_best_model_at_end, patience=training.early_stopping_patience),
             ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
         )
         _train(trainer, config, inputs, Path(scratch))

@@ -11,6 +11,8 @@ from finetune_api.training_arguments import parsed
 
 OURS = (
     "dtype",
+    "attn_implementation",
+    "optim",
     "gradient_checkpointing",
     "warmup_steps",
     "warmup_ratio",
@@ -24,6 +26,10 @@ OURS = (
 )
 """Fields that are not handed on under their own name."""
 
+ADAMW, FUSED = "adamw_torch", "adamw_torch_fused"
+"""The same arithmetic; fused, a step is one kernel instead of several for each tensor."""
+TF32 = "tf32"
+"""An argument that the pass sets for as long as it runs; transformers sets it for the process, and once."""
 GROUPED = "group_by_length"
 """transformers' name of an order by length."""
 
@@ -51,10 +57,12 @@ def training_arguments(
 
 
 def _arguments(training: Training, *, scratch: Path, device: str, dtype: torch.dtype) -> TrainingArguments:
+    further = {name: value for name, value in parsed(training.extra).items() if name != TF32}
     return TrainingArguments(
         **training.model_dump(by_alias=False, exclude=set(OURS)),
         activation_checkpointing=training.gradient_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False} if training.gradient_checkpointing else None,
+        optim=FUSED if training.optim == ADAMW and device == "cuda" else training.optim,
         output_dir=str(scratch),
         warmup_steps=training.warmup_ratio or training.warmup_steps,  # below 1 it is a share
         train_sampling_strategy=GROUPED if training.group_by_length else "random",
@@ -67,5 +75,5 @@ def _arguments(training: Training, *, scratch: Path, device: str, dtype: torch.d
         remove_unused_columns=False,
         logging_nan_inf_filter=False,
         label_names=["labels"],
-        **parsed(training.extra),
+        **further,
     )

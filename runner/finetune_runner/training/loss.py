@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from finetune_api.resource.training import FLASH_ATTENTION
 from finetune_runner.data.tokens import IGNORED
 
 
@@ -33,6 +34,8 @@ def token_losses(
     Returns:
         float32 [tokens that count].
     """
+    if position_ids is not None and model.config._attn_implementation == FLASH_ATTENTION:  # noqa: SLF001  it has no other name
+        input_ids, labels, position_ids = in_one_row(input_ids, labels, position_ids)
     targets = labels[:, 1:]
     counts = functional.pad(targets != IGNORED, (0, 1), value=False)
     # transformers keeps packed rows apart by their positions, and only where there is no mask.
@@ -40,6 +43,16 @@ def token_losses(
     with _logits_only_where(model, counts):
         logits = model(input_ids=input_ids, use_cache=False, **seen).logits[0]
     return functional.cross_entropy(logits.float(), targets[counts[:, :-1]], reduction="none")
+
+
+def in_one_row(
+    input_ids: torch.Tensor, labels: torch.Tensor, position_ids: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Sequences of packed rows one behind the other, [1, batch · length]: transformers hands flash attention the rows'
+    bounds only then (modeling_flash_attention_utils._is_packed_sequence).
+    """
+    labels = torch.cat([labels.new_full((len(labels), 1), IGNORED), labels[:, 1:]], dim=1)  # nothing predicts the first
+    return input_ids.view(1, -1), labels.view(1, -1), position_ids.view(1, -1)
 
 
 @contextlib.contextmanager

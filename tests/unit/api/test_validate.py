@@ -265,6 +265,15 @@ def test_further_training_arguments_may_be_given():
     assert training_findings({"extra": extra}) == []
 
 
+def test_flash_attention_is_refused_where_it_computes_nothing():
+    assert training_findings({"attnImplementation": "flash_attention_2"}) == []
+    refused = training_findings({"attnImplementation": "flash_attention_2", "dtype": "float32"}, system="cpu")
+    assert [finding.partition(": ")[2] for finding in refused] == [
+        "flash_attention_2 needs an accelerator (use sdpa)",
+        "flash_attention_2 computes in bfloat16, and dtype is float32 (use sdpa, or leave dtype out)",
+    ]
+
+
 def test_warm_up_is_said_once():
     assert training_findings({"warmupSteps": 5, "warmupRatio": 0.1}) == [
         "spec.passes[0].lora.training.warmupRatio: set together with warmupSteps (choose one of the two)"
