@@ -46,13 +46,18 @@ class Outcome:
 
         Args:
             failure: why it ends, if not in success.
-            first: passes whose figures come before others', since not all may fit.
+            first: passes whose figures come before others', since not all may fit. Among these each pass's first figure
+                comes before any second one, so that a pass with many leaves room for the rest.
         """
-        order = sorted(self.metrics, key=lambda index: (index not in first, index))
+        told = [
+            (line.index not in first, rank, line.index, line)
+            for index, metrics in self.metrics.items()
+            for rank, line in enumerate(headlines(index, metrics))
+        ]
         return TerminationMessage(
             kind=self.kind,
             passes=[self.passes[index] for index in sorted(self.passes)],
-            headlines=[line for index in order for line in headlines(index, self.metrics[index])],
+            headlines=[line for *_, line in sorted(told, key=lambda ranked: ranked[:3])],
             published=self.published,
             failure=failure_message(failure, self.current) if failure else None,
         )

@@ -54,6 +54,24 @@ class MetricValue(Model):
     value: Figure = Field(description="The figure, as text so that no digit is lost.")
 
 
+class StepSeconds(Model):
+    """Medians over the last 100 steps, as text so that no digit is lost."""
+
+    data: Figure = Field(description="Waiting for batches.")
+    forward: Figure = Field(description="Forward pass, with the loss.")
+    backward: Figure = Field(description="Backward pass.")
+    optimizer: Figure = Field(description="Gradient clipping and the optimizer.")
+
+
+class TrainingProgress(Model):
+    """What a running tuning pass says of itself every loggingSteps."""
+
+    learning_rate: Figure = Field(default="", description="Learning rate of the last step.")
+    gradient_norm: Figure = Field(default="", description="L2 norm of the last step's gradient, before clipping.")
+    padding_percent: Figure = Field(default="", description="Share of the batches' positions that hold no token.")
+    step_seconds: StepSeconds | None = Field(default=None, description="What an optimizer step's time goes into.")
+
+
 class Progress(Model):
     """What the running pass says of itself."""
 
@@ -70,6 +88,7 @@ class Progress(Model):
     micro_batch_size: int | None = Field(
         default=None, ge=1, description="Sequences in a micro-batch, where the accelerator's memory forced it down."
     )
+    training: TrainingProgress | None = Field(default=None, description="Of a tuning pass: more on how it goes.")
     last_update_time: Timestamp = Field(default="", description="When the runner last moved.")
 
 

@@ -9,6 +9,7 @@ from finetune_api.plan import PlannedPass
 from finetune_api.resource.status import (
     Artifact,
     FineTuneJobStatus,
+    MetricValue,
     NamedArtifact,
     PassState,
     PassStatus,
@@ -99,10 +100,18 @@ def _committed(
             "state": PassState.SUCCEEDED,
             "cache_key": outcome.key,
             "artifact": artifact,
-            "metrics": metric_values(headlines, step.index) or known.metrics,
+            "metrics": _with_those_left_out(metric_values(headlines, step.index), known, artifact),
             "completion_time": known.completion_time or timestamp(case.observed.now),
         }
     )
+
+
+def _with_those_left_out(told: list[MetricValue], known: PassStatus, artifact: Artifact) -> list[MetricValue]:
+    """A message has room for some figures of other stages' passes; what was known of the same output stays."""
+    if known.artifact is None or known.artifact.digest != artifact.digest:
+        return told or known.metrics
+    names = {figure.name for figure in told}
+    return [*told, *(figure for figure in known.metrics if figure.name not in names)]
 
 
 def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:

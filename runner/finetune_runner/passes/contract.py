@@ -9,6 +9,7 @@ from finetune_api.plan import Product
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
 from finetune_runner.data.values import Row
+from finetune_runner.passes.telemetry import Telemetry
 from finetune_runner.sources.rows import RowFiles
 
 TRAIN_DATA = "train_data"
@@ -83,6 +84,7 @@ class Report(Protocol):
         tokens_per_second: float | None = None,
         resumed_from: int | None = None,
         micro_batch: int | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None: ...
 
 

@@ -29,10 +29,8 @@ from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointin
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.rows import collator, training_rows
+from finetune_runner.training.telling import of_the_result, run_figures, step_figures
 from finetune_runner.training.trainer import AdapterTrainer
-
-TIMINGS = ("runtime", "per_second", "flos")
-"""Parts of names that Trainer gives to figures of speed. They differ from run to run, and the output must not."""
 
 
 def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
@@ -77,9 +75,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
         _train(trainer, config, inputs, Path(scratch))
         figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
-    pace = {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"}
-    lowered = {"microBatch": str(trainer.lowered_micro_batch)} if trainer.lowered_micro_batch else {}
-    return PassResult(figures | pace | lowered | _counts(rows.statistics))
+    return PassResult(figures | run_figures(trainer) | _counts(rows.statistics) | step_figures(trainer))
 
 
 def _train(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, scratch: Path) -> None:
@@ -162,8 +158,7 @@ def _save(
     carry_tokenizer(inputs.source, inputs.output)
     carry_notices(inputs.source, inputs.output)
     write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
-    # Sorted, as they come out of a checkpoint.
-    lines = [{k: v for k, v in sorted(line.items()) if not any(part in k for part in TIMINGS)} for line in log]
+    lines = [of_the_result(line) for line in log]
     counts = asdict(statistics) | {"duplicates": statistics.duplicates}
     report = {"figures": figures, "data": counts, "log": [line for line in lines if len(line) > len(("step", "epoch"))]}
     (inputs.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

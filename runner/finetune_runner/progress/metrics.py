@@ -1,6 +1,6 @@
 """The progress as Prometheus metrics, with a registry of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from finetune_api.resource.status import Progress
 from finetune_runner.progress.state import ProgressState
+from finetune_runner.progress.training import training_gauges
 
 
 class ProgressCollector(Collector):  # type: ignore[misc]
@@ -24,6 +25,8 @@ class ProgressCollector(Collector):  # type: ignore[misc]
             family = GaugeMetricFamily(f"finetune_{name}", text, labels=["pass"])
             family.add_metric([progress.pass_], value)
             yield family
+        if told := self._state.telemetry():
+            yield from (_gauge(progress.pass_, *gauge) for gauge in training_gauges(told))
 
 
 def registry_of(state: ProgressState) -> CollectorRegistry:
@@ -36,6 +39,14 @@ def render(registry: CollectorRegistry) -> bytes:
     """The text exposition format."""
     text: bytes = generate_latest(registry)
     return text
+
+
+def _gauge(name_of_pass: str, name: str, text: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    """Values that have a name are the parts of something."""
+    family = GaugeMetricFamily(f"finetune_{name}", text, labels=["pass", "part"] if all(values) else ["pass"])
+    for part, value in values.items():
+        family.add_metric([name_of_pass, part] if part else [name_of_pass], value)
+    return family
 
 
 def _figures(progress: Progress) -> Iterator[tuple[str, str, float]]:

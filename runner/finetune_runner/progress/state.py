@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from finetune_api.messages import TerminationMessage
 from finetune_api.resource.status import Progress
+from finetune_runner.passes.telemetry import Telemetry
+from finetune_runner.progress.training import training_progress
 
 
 class ProgressState:
@@ -23,11 +25,17 @@ class ProgressState:
         self._begun: tuple[int, float] | None = None
         """Step and time of the pass's first report: loading before it says nothing about the pace."""
         self._outcome: TerminationMessage | None = None
+        self._telemetry: Telemetry | None = None
 
     def snapshot(self) -> Progress | None:
         """The progress now; None before the first pass has started."""
         with self._lock:
             return self._progress
+
+    def telemetry(self) -> Telemetry | None:
+        """The figures of the running pass's training; None before it has some."""
+        with self._lock:
+            return self._telemetry
 
     def outcome(self) -> TerminationMessage | None:
         """What the pod's last word would be now; None before anything is known."""
@@ -43,6 +51,7 @@ class ProgressState:
         """A pass begins."""
         with self._lock:
             self._progress, self._begun = Progress(pass_=name, last_update_time=_now()), None
+            self._telemetry = None
 
     def report(
         self,
@@ -53,6 +62,7 @@ class ProgressState:
         tokens_per_second: float | None = None,
         resumed_from: int | None = None,
         micro_batch: int | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """The running pass has moved; figures that are None keep their last value.
 
@@ -63,10 +73,12 @@ class ProgressState:
             tokens_per_second: padding not counted.
             resumed_from: step of the checkpoint it went on from.
             micro_batch: sequences in a micro-batch, where memory forced it down.
+            telemetry: further figures of a training loop.
         """
         with self._lock:
             last = self._progress or Progress(pass_="")
             self._begun = self._begun or (step, self._clock())
+            self._telemetry = telemetry or self._telemetry
             self._progress = Progress(
                 pass_=last.pass_,
                 step=step,
@@ -77,6 +89,7 @@ class ProgressState:
                 eta_seconds=self._eta(step, total_steps),
                 resumed_from_step=last.resumed_from_step if resumed_from is None else resumed_from,
                 micro_batch_size=last.micro_batch_size if micro_batch is None else micro_batch,
+                training=training_progress(telemetry) if telemetry else last.training,
                 last_update_time=_now(),
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-STATE = ("tokens", "seconds", "steps", "total_loss", "unlogged_steps", "unlogged_loss")
+STATE = ("tokens", "positions", "seconds", "steps", "total_loss", "unlogged_steps", "unlogged_loss")
 
 
 @dataclass
@@ -18,6 +18,8 @@ class Meter:
     """Steps whose mean loss is told."""
     tokens: int = 0
     """Tokens without padding."""
+    positions: int = 0
+    """Tokens with padding."""
     seconds: float = 0.0
     steps: int = 0
     total_loss: float = 0.0
@@ -32,11 +34,13 @@ class Meter:
         self._losses = deque(maxlen=self.window)
 
     def begin_step(self) -> None:
+        """A step begins, with the loading of its batches."""
         self._began, self.step_loss = self.clock(), 0.0
 
-    def add(self, *, tokens: int, loss: float) -> None:
-        """A micro-batch: its tokens, and its share of the step's mean loss."""
+    def add(self, *, tokens: int, positions: int, loss: float) -> None:
+        """A micro-batch: its tokens without and with padding, and its share of the step's mean loss."""
         self.tokens += tokens
+        self.positions += positions
         self.step_loss += loss
 
     def end_step(self) -> None:
@@ -66,6 +70,11 @@ class Meter:
     @property
     def tokens_per_second(self) -> float:
         return self.tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def padding(self) -> float | None:
+        """Share of all positions that hold no token; None before the first."""
+        return 1 - self.tokens / self.positions if self.positions else None
 
     def state(self) -> dict[str, Any]:
         """All it has counted, as JSON."""

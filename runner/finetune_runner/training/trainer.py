@@ -1,7 +1,6 @@
 """The training loop: transformers' Trainer with our loss, order, evaluation, memory's limit and progress."""
 
 import json
-import logging
 import math
 import time
 from collections.abc import Sequence
@@ -11,20 +10,21 @@ from typing import Any
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.contract import Report
 from finetune_runner.training.arguments import GROUPED
 from finetune_runner.training.batches import Batch, EpochOrder, PadToLongest, by_length, in_batches, shuffled
 from finetune_runner.training.best import Best
+from finetune_runner.training.clocks import clock_of
 from finetune_runner.training.divergence import Divergence
 from finetune_runner.training.loss import token_losses
 from finetune_runner.training.meter import Meter
 from finetune_runner.training.micro_batch import MicroBatch
+from finetune_runner.training.step_time import StepTime
+from finetune_runner.training.telling import Telling, pace
 from finetune_runner.training.token_store import Item
-
-log = logging.getLogger(__name__)
 
 PROGRESS_FILE = "progress_state.json"
 """Beside Trainer's own files."""
@@ -64,6 +64,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             ratio: learning rate of a LoRA's factor B over that of A.
         """
         self.meter = Meter(time.monotonic, window=arguments.logging_steps)
+        self.step_time = StepTime(clock_of(model.device.type))
         self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
         self.micro_batch = MicroBatch(arguments.per_device_train_batch_size, "micro-batch", path)
         self.evaluated = MicroBatch(arguments.per_device_eval_batch_size, "batch of evaluation", path)
@@ -79,9 +80,9 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             train_dataset=train,
             eval_dataset=held_out if len(held_out) else None,
             data_collator=collate,
-            callbacks=[_Progress(self), self.best],
+            callbacks=[Telling(self), self.best],
         )
-        self.remove_callback(PrinterCallback)  # _Progress logs
+        self.remove_callback(PrinterCallback)  # Telling logs
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the step's tokens for every model
 
     def save_progress(self, folder: Path) -> None:
@@ -128,7 +129,10 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
 
     def get_batch_samples(self, *arguments: Any) -> tuple[list[Batch], Any]:
         """As Trainer's, remembered for the case that the step has to begin anew."""
+        self.meter.begin_step()
+        self.step_time.begin()
         self._step_batches, items = super().get_batch_samples(*arguments)
+        self.step_time.ended("data")
         self._done = 0
         return self._step_batches, items
 
@@ -160,11 +164,15 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             return losses[-1]
 
         loss = self.micro_batch.fitted(work, len(inputs["input_ids"]))
-        self.meter.add(tokens=int(inputs["attention_mask"].sum()), loss=self.finite(loss.item()))
+        mask = inputs["attention_mask"]
+        self.meter.add(tokens=int(mask.sum()), positions=mask.numel(), loss=self.finite(loss.item()))
         return loss
 
     def _in_parts(self, model: Any, batch: Batch, items: torch.Tensor | int | None) -> torch.Tensor:
-        losses = [super(AdapterTrainer, self).training_step(model, p, items) for p in self.micro_batch.parts(batch)]
+        losses = []
+        for part in self.micro_batch.parts(batch):
+            losses.append(super().training_step(model, part, items))
+            self.step_time.ended("backward")
         return torch.stack(losses).sum()
 
     def compute_loss(
@@ -178,7 +186,9 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         if num_items_in_batch is None:
             msg = "the number of tokens in the optimizer step is unknown"
             raise TypeError(msg)
-        return token_losses(model, **inputs).sum() / num_items_in_batch
+        loss = token_losses(model, **inputs).sum() / num_items_in_batch
+        self.step_time.ended("forward")
+        return loss
 
     def evaluate(
         self,
@@ -203,9 +213,9 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         return torch.cat([token_losses(self.model, **self._prepare_inputs(part)) for part in parts])
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """As Trainer does, but with losses of the whole run: it knows only those since it was started."""
+        """As Trainer does, but with losses of the whole run, of which it knows those since it was started; and pace."""
         if "loss" in logs:
-            logs["loss"] = self.meter.logged()
+            logs |= {"loss": self.meter.logged(), **pace(self)}
         if "train_loss" in logs:
             logs["train_loss"] = self.meter.mean_loss
         super().log(logs, start_time)
@@ -235,38 +245,3 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
 
     def _astray(self, message: str) -> FineTuneError:
         return FineTuneError(Reason.NAN_LOSS, message, remedy=NAN_REMEDY, path=self.path)
-
-
-class _Progress(TrainerCallback):  # type: ignore[misc]
-    """Tells each step as it ends, and logs what Trainer has to log."""
-
-    def __init__(self, trainer: AdapterTrainer) -> None:
-        self.trainer = trainer
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        if state.global_step:
-            log.info("resumed from step %d of %d", state.global_step, state.max_steps)
-            self.trainer.report(
-                step=state.global_step,
-                total_steps=state.max_steps,
-                resumed_from=state.global_step,
-                micro_batch=self.trainer.lowered_micro_batch,
-            )
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        self.trainer.meter.begin_step()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        meter = self.trainer.meter
-        meter.end_step()
-        self.trainer.check_course()
-        self.trainer.report(
-            step=state.global_step,
-            total_steps=state.max_steps,
-            loss=meter.loss,
-            tokens_per_second=meter.tokens_per_second,
-            micro_batch=self.trainer.lowered_micro_batch,
-        )
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:  # noqa: ARG002
-        log.info("step %d of %d: %s", state.global_step, state.max_steps, logs)

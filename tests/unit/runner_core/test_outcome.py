@@ -36,6 +36,15 @@ def test_figures_of_evaluations_come_before_those_of_other_passes():
     assert [line.name for line in message.headlines] == ["accuracy", "loss"]
 
 
+def test_a_pass_with_many_figures_leaves_room_for_the_others():
+    outcome = Outcome(kind="stage")
+    outcome.committed(0, KEY, manifest(**{f"figure{n:02}": "1" for n in range(20)}))
+    outcome.committed(1, KEY, manifest(accuracy="0.9", loss="2"))
+    message = TerminationMessage.decode(outcome.message(None, first=frozenset({0, 1})).encode())
+    assert [line.name for line in message.headlines][:5] == ["figure00", "accuracy", "figure01", "loss", "figure02"]
+    assert len(message.headlines) == 16
+
+
 def test_a_pass_that_is_committed_no_more_loses_digest_and_figures():
     outcome = Outcome(kind="stage")
     outcome.committed(0, KEY, manifest(loss="1"))

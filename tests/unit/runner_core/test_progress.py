@@ -7,8 +7,17 @@ import urllib.request
 import pytest
 
 from finetune_api.messages import PassOutcome, TerminationMessage
+from finetune_runner.passes.telemetry import StepSeconds, Telemetry
 from finetune_runner.progress.server import serving
 from finetune_runner.progress.state import ProgressState
+
+
+TOLD = Telemetry(
+    learning_rate=0.0002,
+    gradient_norm=1.5,
+    padding=0.125,
+    step=StepSeconds(data=0.01, forward=0.2, backward=0.4, optimizer=0.03),
+)
 
 
 class Clock:
@@ -71,10 +80,11 @@ def test_without_a_known_end_there_is_no_estimate(state, clock):
 
 
 def test_the_next_pass_begins_with_nothing_of_the_last(state):
-    state.report(step=4, total_steps=4, loss=2.0)
+    state.report(step=4, total_steps=4, loss=2.0, telemetry=TOLD)
     state.start("merge")
     progress = state.snapshot()
-    assert (progress.pass_, progress.step, progress.loss) == ("merge", 0, "")
+    assert (progress.pass_, progress.step, progress.loss, progress.training) == ("merge", 0, "", None)
+    assert state.telemetry() is None
 
 
 def test_progress_is_served_as_the_resource_has_it(state):
@@ -101,6 +111,33 @@ def test_metrics_are_served_as_prometheus_reads_them(state):
     assert 'finetune_step{pass="tune"} 2.0' in body
     assert 'finetune_training_loss{pass="tune"} 1.5' in body
     assert "finetune_eta_seconds" not in body
+
+
+def test_a_training_loops_figures_are_served_until_newer_ones_come(state):
+    state.report(step=10, total_steps=40, telemetry=TOLD)
+    state.report(step=11, total_steps=40, loss=1.5)
+    with serving(state, 0) as server:
+        told = json.loads(fetched(server, "/progress")[1])["training"]
+        body = fetched(server, "/metrics")[1]
+    assert told == {
+        "learningRate": "0.0002",
+        "gradientNorm": "1.5",
+        "paddingPercent": "12.5",
+        "stepSeconds": {"data": "0.01", "forward": "0.2", "backward": "0.4", "optimizer": "0.03"},
+    }
+    assert 'finetune_training_learning_rate{pass="tune"} 0.0002' in body
+    assert 'finetune_training_gradient_norm{pass="tune"} 1.5' in body
+    assert 'finetune_training_padding_ratio{pass="tune"} 0.125' in body
+    assert 'finetune_training_step_seconds{part="backward",pass="tune"} 0.4' in body
+
+
+def test_figures_that_are_not_known_are_not_served(state):
+    state.report(step=10, total_steps=40, telemetry=Telemetry(padding=0.0))
+    with serving(state, 0) as server:
+        body = fetched(server, "/metrics")[1]
+    assert 'finetune_training_padding_ratio{pass="tune"} 0.0' in body
+    assert "step_seconds" not in body
+    assert "gradient_norm" not in body
 
 
 def test_health_is_served_even_before_a_pass_starts():
