@@ -21,6 +21,7 @@ from finetune_api.resource.passes import (
 )
 from finetune_runner.passes.contract import DATA, EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
+from finetune_runner.passes.telemetry import Telemetry
 
 TEMPLATE = "### Text: {phrase}\n### The tone is:\n{tone}"
 TONES = {
@@ -80,9 +81,13 @@ class Reported:
     """A report that remembers what it was told."""
 
     steps: list[dict[str, Any]] = field(default_factory=list)
+    telemetry: list[Telemetry] = field(default_factory=list)
 
     def __call__(self, **said: Any) -> None:
-        self.steps.append(said)
+        if figures := said.get("telemetry"):
+            self.telemetry.append(figures)
+        else:
+            self.steps.append(said)
 
 
 def inputs(source: Path, output: Path, **fields: Any) -> PassInputs:

@@ -26,13 +26,13 @@ class CudaClock:
     """Of the current CUDA device and stream."""
 
     def mark(self) -> torch.cuda.Event:
-        event = torch.cuda.Event(enable_timing=True)
+        event: torch.cuda.Event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         return event
 
     def seconds(self, since: torch.cuda.Event, until: torch.cuda.Event) -> float:
         until.synchronize()
-        return since.elapsed_time(until) / 1000
+        return float(since.elapsed_time(until)) / 1000
 
 
 def clock_of(device: str) -> Clock:

@@ -24,7 +24,7 @@ class Clock(Protocol):
 
 
 class StepTime:
-    """Told where each part of a step ends; what lies between two steps (logging, evaluation, checkpoints) is no part."""
+    """Told where each part of a step ends; what lies between two steps (logging, evaluation) is no part of any."""
 
     def __init__(self, clock: Clock, window: int = WINDOW) -> None:
         """A watch.

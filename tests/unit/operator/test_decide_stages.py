@@ -1,5 +1,5 @@
 from api_specs import wire_spec
-from finetune_api.messages import TerminationMessage
+from finetune_api.messages import Headline, TerminationMessage
 from finetune_api.resource.status import PassState, Progress
 from finetune_operator.observed import Reading
 from operator_world import ZEROS, World, labels_of, message, states
@@ -32,6 +32,16 @@ def test_the_published_artifact_and_the_passes_outputs_stand_in_status() -> None
     assert [(metric.name, metric.value) for metric in tune.metrics] == [("loss", "0.5")]
     assert not tune.cache_hit
     assert tune.attempts == 1
+
+
+def test_figures_that_a_later_message_has_no_room_for_stay() -> None:
+    world = World().prepared()
+    said = TerminationMessage.decode(message("stage", {0}, 3))
+    for names in (["loss", "tokens"], ["loss"]):
+        figures = [Headline(index=0, name=name, value="0.5") for name in names]
+        world.end_pod(world.start_pod(world.only), 143, said.model_copy(update={"headlines": figures}).encode())
+        world.round()
+    assert [figure.name for figure in world.pass_named("tune").metrics] == ["loss", "tokens"]
 
 
 def test_a_complete_job_shows_all_of_its_progress_and_has_stopped_reconciling() -> None:

@@ -11,7 +11,6 @@ from finetune_runner.passes.telemetry import StepSeconds, Telemetry
 from finetune_runner.progress.server import serving
 from finetune_runner.progress.state import ProgressState
 
-
 TOLD = Telemetry(
     learning_rate=0.0002,
     gradient_norm=1.5,
