@@ -49,6 +49,10 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
 	$(BIN)/pytest tests/cluster
 
+.PHONY: test-gpu
+test-gpu: venv ## What only a CUDA device can show; not part of `make test` (minutes).
+	$(BIN)/pytest tests/gpu
+
 .PHONY: test-images
 test-images: ## Both images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, seconds otherwise).
 	$(PYTHON) hack/images check operator runner
@@ -56,6 +60,10 @@ test-images: ## Both images from the Dockerfile, tried (10 min and 40 GB when Do
 .PHONY: bench-cli
 bench-cli: venv ## How long the command line takes, beside a bare Python and importing torch (a few minutes).
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/start_up.py
+
+.PHONY: bench-training
+bench-training: venv ## Tokens a second of a tuning pass, change by change (an accelerator: minutes; a CPU: an hour). Goes on where it was.
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/training_speed.py
 
 .PHONY: lint
 lint: venv ## Style, types and import layers.

@@ -1,0 +1,227 @@
+"""Tokens a second of a tuning pass, change by change, beside transformers' Trainer used the plain way.
+
+`make bench-training` runs it on the accelerator if there is one, else on the CPU. Weights are random, rows are drawn:
+neither decides how long a step takes. Each line differs from the one above it by what its name says. Compare lines of
+one run only; a line that the file of results has already (same device, model and line) is not measured again.
+"""
+
+import argparse
+import gc
+import json
+import logging
+import math
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback
+
+from decoder_shapes import SHAPES
+from finetune_api.resource.passes import Lora
+from finetune_api.resource.training import Training
+from finetune_runner.data.sequences import TokenSequence, packed
+from finetune_runner.data.tokens import Encoded
+from finetune_runner.passes.devices import dtype_for
+from finetune_runner.training.adapter import with_adapter
+from finetune_runner.training.arguments import training_arguments
+from finetune_runner.training.batches import PadToLongest
+from finetune_runner.training.token_store import Item, TokenStore
+from finetune_runner.training.trainer import AdapterTrainer
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+MEDIAN_TOKENS, SPREAD, LONGEST = 120, 0.8, 1024
+"""Of a row; lengths are log-normal, as those of texts are."""
+ANSWER = 4
+"""One token in so many belongs to the answer, which alone counts for the loss."""
+WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    name: str
+    plain: bool = False
+    """transformers' Trainer with the model's own loss over all logits."""
+    packing: bool = False
+    training: tuple[tuple[str, Any], ...] = ()
+    """Fields of `training`, by their Python names."""
+
+    def but(self, name: str, **training: Any) -> "Line":
+        """The same with other training arguments."""
+        return replace(self, name=name, training=(*self.training, *training.items()))
+
+
+def lines(dtype: str) -> list[Line]:
+    """The table's lines, each a change of the one before."""
+    plain = Line("plain", plain=True).but(
+        "transformers' Trainer, checkpointing", gradient_checkpointing=True, group_by_length=False, dtype=dtype
+    )
+    unchecked = plain.but("no checkpointing", gradient_checkpointing=False)
+    sparse = replace(unchecked, name="logits only where a label is", plain=False)
+    grouped = sparse.but("rows grouped by length", group_by_length=True)
+    return [plain, unchecked, sparse, grouped, replace(grouped, name="rows packed", packing=True)]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one line."""
+
+    device: str
+    model: str
+    line: str
+    tokens_per_second: float
+    """Without padding."""
+    padding: float
+    """Share of what went through the model."""
+    step_seconds: float
+    """Mean."""
+    peak_gib: float
+    """Of the accelerator's memory, or of this process so far."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=SHAPES, action="append", help="default: llama-60m")
+    parser.add_argument("--batch", type=int, default=8, help="sequences in a micro-batch (default: 8)")
+    parser.add_argument("--steps", type=int, default=12, help="steps that are measured (default: 12)")
+    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.add_argument(
+        "--results", type=Path, default=Path(".bench/training_speed.jsonl"), help="(default: %(default)s)"
+    )
+    given = parser.parse_args()
+    logging.disable(logging.WARNING)
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    for model in given.model or ["llama-60m"]:
+        for line in lines(given.dtype):
+            if not any((m.device, m.model, m.line) == (device_name(), model, line.name) for m in read(given.results)):
+                measured = measure(model, line, batch=given.batch, steps=given.steps)
+                with given.results.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(measured)) + "\n")
+        table([m for m in read(given.results) if (m.device, m.model) == (device_name(), model)])
+
+
+def read(file: Path) -> list[Measured]:
+    return [Measured(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def device_name() -> str:
+    return torch.cuda.get_device_name() if DEVICE == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+
+
+def table(measured: Sequence[Measured]) -> None:
+    first = measured[0]
+    print(f"\n{first.model} on {first.device}\n")
+    print("| change | tokens/s | ratio | padding | s/step | peak GiB |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+    for m in measured:
+        ratio = m.tokens_per_second / first.tokens_per_second
+        print(
+            f"| {m.line} | {m.tokens_per_second:,.0f} | {ratio:.2f} | {m.padding:.0%} | {m.step_seconds:.3f}"
+            f" | {m.peak_gib:.2f} |"
+        )
+
+
+def measure(name: str, line: Line, *, batch: int, steps: int) -> Measured:
+    """Trains a fresh model for a few steps."""
+    dtype = dtype_for(dict(line.training)["dtype"], DEVICE)
+    torch.manual_seed(0)
+    with torch.device(DEVICE):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**SHAPES[name]), dtype=dtype)
+    spec = Lora.model_validate({"trainData": "drawn", "r": 16, "dropout": 0})
+    fields = dict(line.training) | {"per_device_train_batch_size": batch, "max_steps": WARM_UP + steps}
+    training = Training.model_validate(fields)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        rows = drawn(batch * (WARM_UP + steps + 1) * (8 if line.packing else 1), SHAPES[name]["vocab_size"])
+        sequences = packed(rows, LONGEST) if line.packing else (TokenSequence(row.ids, row.counts) for row in rows)
+        store = TokenStore(folder / "rows", sequences, packed=line.packing)
+        arguments = training_arguments(training, scratch=folder, device=DEVICE, dtype=dtype, path="training")
+        collate = Counting()
+        make = plain_trainer if line.plain else our_trainer
+        trainer = make(with_adapter(model, spec, "lora"), arguments, store, collate)
+        clock = Clock(WARM_UP)
+        trainer.add_callback(clock)
+        if DEVICE == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        trainer.train()
+        peak = peak_bytes()
+        del trainer, model
+        gc.collect()
+        if DEVICE == "cuda":
+            torch.cuda.empty_cache()
+    counted = collate.seen[WARM_UP : WARM_UP + steps]
+    real, through = (sum(column) for column in zip(*counted, strict=True))
+    return Measured(
+        device=device_name(),
+        model=name,
+        line=line.name,
+        tokens_per_second=real / clock.seconds,
+        padding=1 - real / through,
+        step_seconds=clock.seconds / steps,
+        peak_gib=peak / 2**30,
+    )
+
+
+def drawn(count: int, vocabulary: int) -> Iterator[Encoded]:
+    """Rows of random tokens."""
+    random = Random(7)
+    for _ in range(count):
+        length = min(LONGEST, max(8, round(random.lognormvariate(math.log(MEDIAN_TOKENS), SPREAD))))
+        answer = max(1, length // ANSWER)
+        ids = [random.randrange(3, min(vocabulary, 32000)) for _ in range(length)]
+        yield Encoded(ids, length - answer, [False] * (length - answer) + [True] * answer)
+
+
+def plain_trainer(model: Any, arguments: Any, rows: TokenStore, collate: "Counting") -> Trainer:
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def our_trainer(model: Any, arguments: Any, rows: TokenStore, collate: "Counting") -> AdapterTrainer:
+    return AdapterTrainer(
+        model, arguments, train=rows, held_out=(), collate=collate, report=lambda **_: None, path="training"
+    )
+
+
+class Counting(PadToLongest):
+    """Remembers of each batch how many tokens it has, without and with padding."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.seen: list[tuple[int, int]] = []
+
+    def __call__(self, batch: Sequence[Item]) -> dict[str, torch.Tensor]:
+        made = super().__call__(batch)
+        self.seen.append((int(made["attention_mask"].sum()), made["attention_mask"].numel()))
+        return made
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """Seconds from the end of the warm-up to the end."""
+
+    def __init__(self, warm_up: int) -> None:
+        self.warm_up = warm_up
+        self.begun = self.seconds = 0.0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        if state.global_step in (self.warm_up, state.max_steps):
+            if DEVICE == "cuda":
+                torch.cuda.synchronize()
+            self.begun, self.seconds = time.monotonic(), time.monotonic() - self.begun
+
+
+def peak_bytes() -> int:
+    if DEVICE == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The estimate of a pass's memory is what the pass then takes on a device."""
+
+import gc
+
+import pytest
+import torch
+
+from finetune_runner.memory.estimate import ON_ACCELERATOR, Batch, estimate
+from finetune_runner.memory.shapes import Shapes
+from passes import data_set, lora, qlora, tune
+from random_decoder import make_random_decoder, random_rows
+
+BATCH, LENGTH = 8, 1024
+CONFIG = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 4,
+    "intermediate_size": 4096,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+    "tie_word_embeddings": False,
+}
+TIED = {"tie_word_embeddings": True}
+MODELS = {
+    "llama": CONFIG | {"model_type": "llama"},
+    "phi3": CONFIG | {"model_type": "phi3", "num_key_value_heads": 16},
+    "qwen3": CONFIG | TIED | {"model_type": "qwen3", "head_dim": 128, "vocab_size": 64000},
+    "gemma3": CONFIG | TIED | {"model_type": "gemma3_text", "head_dim": 256, "num_attention_heads": 4},
+}
+CASES = {
+    "llama, lora": ("llama", lora(dropout=0.05, training={"maxSteps": 2})),
+    "llama, lora, checkpointing": ("llama", lora(training={"maxSteps": 2, "gradientCheckpointing": True})),
+    "llama, qlora": ("llama", qlora(dropout=0.05, doubleQuant=True, training={"maxSteps": 2})),
+    "phi3, qlora of attention": ("phi3", qlora(targetModules=["qkv_proj", "o_proj"], training={"maxSteps": 2})),
+    "qwen3, lora": ("qwen3", lora(r=64, training={"maxSteps": 2})),
+    "gemma3, lora": ("gemma3", lora(training={"maxSteps": 2})),
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return {name: make_random_decoder(config, folder / name) for name, config in MODELS.items()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_estimate_is_within_15_percent_of_the_measured_peak(case, models, tmp_path, record_property):
+    name, config = CASES[case]
+    config.training.per_device_train_batch_size = BATCH
+    rows = data_set(random_rows([2 * LENGTH] * 16), textTemplate="{text}", maxSeqLen=LENGTH, loss="all")
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+
+    tune(models[name], tmp_path / "adapter", config, train=rows, accelerator=True)
+
+    peak = torch.cuda.max_memory_allocated() - before
+    shapes = Shapes.read(MODELS[name])
+    told = estimate(shapes, config, Batch(BATCH * LENGTH, BATCH * (LENGTH - 1)), ON_ACCELERATOR)
+    record_property("measured", peak)
+    record_property("estimated", repr(told))
+    assert told.total == pytest.approx(peak, rel=0.15)
