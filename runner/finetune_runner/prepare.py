@@ -12,7 +12,7 @@ from finetune_runner import datasets, prepared, report
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
-from finetune_runner.memory.fit import check, estimates, in_gibibytes, read_shapes
+from finetune_runner.memory.fit import MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
@@ -21,8 +21,6 @@ from finetune_runner.publish import open_output, publish, refuse_to_overwrite
 from finetune_runner.sources import base_model
 
 log = logging.getLogger(__name__)
-
-MEMORY_FIGURE = "memoryAtMostGiB"
 
 
 def prepare(job: Job, outcome: Outcome) -> None:

@@ -139,6 +139,7 @@ class _StageRun:
 
     def _pass_inputs(self, step: PlannedPass, committed: Committed) -> PassInputs:
         spec = self.job.spec
+        estimate = self.pinned.pass_named(step.name).memory
         places = {role: self._directory(name, committed) for role, name in origins(self.job.plan, step).items()}
         return PassInputs(
             source=places[INPUT_ROLE],
@@ -151,6 +152,7 @@ class _StageRun:
             trust_remote_code=spec.input_model.trust_remote_code,
             evaluator=evaluator_of(spec, step.spec),
             path=f"spec.passes[{step.index}].{step.spec.path_name}",
+            memory_at_most=estimate.most if estimate else None,
             grace_seconds=self.stage.system.termination_grace_period_seconds,
         )
 

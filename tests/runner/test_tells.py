@@ -1,6 +1,8 @@
 """What a tuning pass tells of itself while it trains and when it has ended."""
 
 import json
+import resource
+from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -57,6 +59,25 @@ def test_padding_is_what_shorter_sequences_lack_to_the_longest_of_their_batch(ti
     assert 0.01 < expected < 0.5
     assert report.telemetry[-1].padding == pytest.approx(expected)
     assert float(result.metrics["paddingPercent"]) == pytest.approx(100 * expected, abs=0.05)
+
+
+def test_measured_memory_stands_beside_what_was_estimated(tiny_phi3, tmp_path):
+    report = Reported()
+    training = {"maxSteps": 2, "loggingSteps": 1}
+
+    result = tune(tiny_phi3, tmp_path / "adapter", lora(training=training), report=report, memory_at_most=3 * 2**30)
+
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    assert report.telemetry[-1].memory.host > 0.5 * resident
+    assert float(result.metrics["hostMemoryGiB"]) > 0.1
+    assert result.metrics["memoryAtMostGiB"] == "3.00"
+
+
+def test_without_an_accelerator_there_is_neither_its_memory_nor_its_utilisation(told):
+    report, result, _ = told
+    assert report.telemetry[-1].memory.accelerator is None
+    assert report.telemetry[-1].utilisation is None
+    assert not {"peakMemoryGiB", "reservedMemoryGiB", "mfuPercent"} & result.metrics.keys()
 
 
 def test_what_tells_of_the_machine_is_not_part_of_the_output(told):

@@ -12,6 +12,11 @@ Figure = Annotated[str, StringConstraints(max_length=64)]
 Timestamp = Annotated[str, StringConstraints(max_length=40)]
 
 
+def bytes_field(description: str) -> Any:
+    """A size in bytes that may be unknown."""
+    return Field(default=None, ge=0, description=description, json_schema_extra={"format": "int64"})
+
+
 class ConditionType(StrEnum):
     ACCEPTED = "Accepted"
     SUSPENDED = "Suspended"
@@ -70,6 +75,13 @@ class TrainingProgress(Model):
     gradient_norm: Figure = Field(default="", description="L2 norm of the last step's gradient, before clipping.")
     padding_percent: Figure = Field(default="", description="Share of the batches' positions that hold no token.")
     step_seconds: StepSeconds | None = Field(default=None, description="What an optimizer step's time goes into.")
+    accelerator_peak_bytes: int | None = bytes_field("Most memory of the accelerator in tensors, since the pass began.")
+    accelerator_reserved_bytes: int | None = bytes_field("The same with what PyTorch keeps for further tensors.")
+    host_peak_bytes: int | None = bytes_field("Most resident memory of the process, since it began.")
+    model_flops_utilisation_percent: Figure = Field(
+        default="",
+        description="Operations the model is defined by, to what the device can do (arXiv:2204.02311, appendix B).",
+    )
 
 
 class Progress(Model):

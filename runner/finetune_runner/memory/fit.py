@@ -27,6 +27,8 @@ GPU_MEMORY_LABEL = "nvidia.com/gpu.memory"
 """MiB of one GPU, set by NVIDIA's GPU feature discovery: https://github.com/NVIDIA/k8s-device-plugin"""
 MODELLED = (Lora, QLora)
 """The passes whose tensors are counted; DoRA, LoftQ, LoHa and LoKr hold others too."""
+MEMORY_FIGURE = "memoryAtMostGiB"
+"""A pass's estimate, among its figures."""
 GIBIBYTE = 2**30
 MEBIBYTE = 2**20
 

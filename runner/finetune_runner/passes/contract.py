@@ -68,6 +68,8 @@ class PassInputs:
     """Where the pass's config stands in the spec, such as spec.passes[0].lora."""
     checkpoints: Checkpoints | None = None
     """Of this very pass; None where nothing is kept."""
+    memory_at_most: int | None = None
+    """Bytes that prepare has estimated for it, where it could."""
     grace_seconds: float = 60
     """Time from the request to stop to the end of the process."""
 

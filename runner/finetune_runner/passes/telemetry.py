@@ -18,6 +18,18 @@ class StepSeconds:
 
 
 @dataclass(frozen=True)
+class PeakMemory:
+    """Bytes that were held at most."""
+
+    host: int
+    """Resident memory of the process, since it began."""
+    accelerator: int | None = None
+    """In tensors, since the pass began; None without an accelerator."""
+    reserved: int | None = None
+    """The same with what PyTorch keeps for further tensors."""
+
+
+@dataclass(frozen=True)
 class Telemetry:
     """Figures of a training loop; None: not known."""
 
@@ -27,3 +39,6 @@ class Telemetry:
     padding: float | None = None
     """Share of the batches' positions that hold no token, from 0 to 1."""
     step: StepSeconds | None = None
+    memory: PeakMemory | None = None
+    utilisation: float | None = None
+    """Model FLOPs utilisation, from 0 to 1: operations that the model is defined by, to what the device can do."""

@@ -28,6 +28,7 @@ from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
+from finetune_runner.training.peak_memory import measure_from_here
 from finetune_runner.training.rows import collator, training_rows
 from finetune_runner.training.telling import of_the_result, run_figures, step_figures
 from finetune_runner.training.trainer import AdapterTrainer
@@ -47,6 +48,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     attention = attention_for(training.attn_implementation, f"{path}.attnImplementation")
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
     tf32 = float32_products(parsed(training.extra).get(TF32), device, f"{path}.extra[{TF32}]")
+    measure_from_here(device)
     with tempfile.TemporaryDirectory() as scratch, tf32:
         rows = training_rows(config, inputs, tokenizer, Path(scratch))
         set_seed(training.seed)
@@ -75,7 +77,9 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
         _train(trainer, config, inputs, Path(scratch))
         figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
-    return PassResult(figures | run_figures(trainer) | _counts(rows.statistics) | step_figures(trainer))
+    return PassResult(
+        figures | run_figures(trainer, inputs.memory_at_most) | _counts(rows.statistics) | step_figures(trainer)
+    )
 
 
 def _train(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, scratch: Path) -> None:

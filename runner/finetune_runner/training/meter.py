@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-STATE = ("tokens", "positions", "seconds", "steps", "total_loss", "unlogged_steps", "unlogged_loss")
+from finetune_runner.training.model_flops import Work
+
+STATE = ("tokens", "positions", "flops", "seconds", "steps", "total_loss", "unlogged_steps", "unlogged_loss")
 
 
 @dataclass
@@ -20,6 +22,8 @@ class Meter:
     """Tokens without padding."""
     positions: int = 0
     """Tokens with padding."""
+    flops: int = 0
+    """Floating-point operations, by the model's definition."""
     seconds: float = 0.0
     steps: int = 0
     total_loss: float = 0.0
@@ -37,10 +41,11 @@ class Meter:
         """A step begins, with the loading of its batches."""
         self._began, self.step_loss = self.clock(), 0.0
 
-    def add(self, *, tokens: int, positions: int, loss: float) -> None:
-        """A micro-batch: its tokens without and with padding, and its share of the step's mean loss."""
-        self.tokens += tokens
-        self.positions += positions
+    def add(self, work: Work, loss: float) -> None:
+        """A micro-batch, and its share of the step's mean loss."""
+        self.tokens += work.tokens
+        self.positions += work.positions
+        self.flops += work.flops
         self.step_loss += loss
 
     def end_step(self) -> None:
@@ -70,6 +75,10 @@ class Meter:
     @property
     def tokens_per_second(self) -> float:
         return self.tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def flops_per_second(self) -> float:
+        return self.flops / self.seconds if self.seconds else 0.0
 
     @property
     def padding(self) -> float | None:

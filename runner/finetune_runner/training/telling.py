@@ -5,16 +5,22 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import TrainerCallback
 
+from finetune_runner.memory.fit import MEMORY_FIGURE, in_gibibytes
 from finetune_runner.passes.telemetry import Telemetry
+from finetune_runner.training.device_peaks import peak_flops
+from finetune_runner.training.peak_memory import peak_memory
 
 if TYPE_CHECKING:
     from finetune_runner.training.trainer import AdapterTrainer
 
 log = logging.getLogger(__name__)
 
-OF_THE_MACHINE = ("runtime", "per_second", "_seconds", "flos", "padding")
+GIBIBYTE = 2**30
+
+OF_THE_MACHINE = ("runtime", "per_second", "_seconds", "flos", "padding", "memory", "utilisation")
 """Parts of the names of logged figures that tell of the run and not of what it makes."""
 
 
@@ -30,28 +36,56 @@ def telemetry(trainer: "AdapterTrainer", logged: Mapping[str, Any]) -> Telemetry
         gradient_norm=logged.get("grad_norm"),
         padding=trainer.meter.padding,
         step=trainer.step_time.medians,
+        memory=peak_memory(trainer.args.device.type),
+        utilisation=utilisation(trainer),
     )
 
 
-def pace(trainer: "AdapterTrainer") -> dict[str, float]:
-    """How fast it goes, by the names that log and trackers know."""
+def utilisation(trainer: "AdapterTrainer") -> float | None:
+    """Model FLOPs utilisation of the run so far; None where device or model are not known that well."""
+    device = trainer.args.device
+    peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    return trainer.meter.flops_per_second / peak if peak and trainer.meter.flops else None
+
+
+def measured(trainer: "AdapterTrainer") -> dict[str, float]:
+    """How fast it goes and what it takes, by the names that log and trackers know."""
     figures: dict[str, float | None] = {
         "tokens_per_second": trainer.meter.tokens_per_second,
         "padding_share": trainer.meter.padding,
     }
     if step := trainer.step_time.medians:
         figures |= {f"{part}_seconds": seconds for part, seconds in asdict(step).items()}
+    memory = peak_memory(trainer.args.device.type)
+    figures["host_peak_memory_gib"] = memory.host / GIBIBYTE
+    if memory.accelerator is not None:
+        figures["peak_memory_gib"] = memory.accelerator / GIBIBYTE
+    figures["model_flops_utilisation"] = utilisation(trainer)
     return {name: float(f"{value:.4g}") for name, value in figures.items() if value is not None}
 
 
-def run_figures(trainer: "AdapterTrainer") -> dict[str, str]:
-    """How the run went, as headline figures."""
+def run_figures(trainer: "AdapterTrainer", estimated: int | None) -> dict[str, str]:
+    """How the run went, as headline figures.
+
+    Args:
+        trainer: that has ended.
+        estimated: bytes of memory that prepare took for the most there can be.
+    """
     figures = {"tokensPerSecond": f"{trainer.meter.tokens_per_second:.1f}"}
     if trainer.lowered_micro_batch:
         figures["microBatch"] = str(trainer.lowered_micro_batch)
+    if (share := utilisation(trainer)) is not None:
+        figures["mfuPercent"] = f"{100 * share:.1f}"
     if (padding := trainer.meter.padding) is not None:
         figures["paddingPercent"] = f"{100 * padding:.1f}"
-    return figures
+    memory = peak_memory(trainer.args.device.type)
+    sizes = {
+        "peakMemoryGiB": memory.accelerator,
+        MEMORY_FIGURE: estimated,
+        "hostMemoryGiB": memory.host,
+        "reservedMemoryGiB": memory.reserved,
+    }
+    return figures | {name: in_gibibytes(size) for name, size in sizes.items() if size is not None}
 
 
 def step_figures(trainer: "AdapterTrainer") -> dict[str, str]:

@@ -23,8 +23,9 @@ from finetune_runner.training.loss import token_losses
 from finetune_runner.training.meter import Meter
 from finetune_runner.training.micro_batch import MicroBatch
 from finetune_runner.training.step_time import StepTime
-from finetune_runner.training.telling import Telling, pace
+from finetune_runner.training.telling import Telling, measured
 from finetune_runner.training.token_store import Item
+from finetune_runner.training.work import WorkCounter
 
 PROGRESS_FILE = "progress_state.json"
 """Beside Trainer's own files."""
@@ -64,6 +65,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             ratio: learning rate of a LoRA's factor B over that of A.
         """
         self.meter = Meter(time.monotonic, window=arguments.logging_steps)
+        self.work = WorkCounter(model)
         self.step_time = StepTime(clock_of(model.device.type))
         self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
         self.micro_batch = MicroBatch(arguments.per_device_train_batch_size, "micro-batch", path)
@@ -164,8 +166,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             return losses[-1]
 
         loss = self.micro_batch.fitted(work, len(inputs["input_ids"]))
-        mask = inputs["attention_mask"]
-        self.meter.add(tokens=int(mask.sum()), positions=mask.numel(), loss=self.finite(loss.item()))
+        self.meter.add(self.work(inputs), self.finite(loss.item()))
         return loss
 
     def _in_parts(self, model: Any, batch: Batch, items: torch.Tensor | int | None) -> torch.Tensor:
@@ -215,7 +216,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As Trainer does, but with losses of the whole run, of which it knows those since it was started; and pace."""
         if "loss" in logs:
-            logs |= {"loss": self.meter.logged(), **pace(self)}
+            logs |= {"loss": self.meter.logged(), **measured(self)}
         if "train_loss" in logs:
             logs["train_loss"] = self.meter.mean_loss
         super().log(logs, start_time)

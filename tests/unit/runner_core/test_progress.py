@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 
 from finetune_api.messages import PassOutcome, TerminationMessage
-from finetune_runner.passes.telemetry import StepSeconds, Telemetry
+from finetune_runner.passes.telemetry import PeakMemory, StepSeconds, Telemetry
 from finetune_runner.progress.server import serving
 from finetune_runner.progress.state import ProgressState
 
@@ -16,6 +16,8 @@ TOLD = Telemetry(
     gradient_norm=1.5,
     padding=0.125,
     step=StepSeconds(data=0.01, forward=0.2, backward=0.4, optimizer=0.03),
+    memory=PeakMemory(host=3 * 2**30, accelerator=5 * 2**30, reserved=6 * 2**30),
+    utilisation=0.4321,
 )
 
 
@@ -123,20 +125,30 @@ def test_a_training_loops_figures_are_served_until_newer_ones_come(state):
         "gradientNorm": "1.5",
         "paddingPercent": "12.5",
         "stepSeconds": {"data": "0.01", "forward": "0.2", "backward": "0.4", "optimizer": "0.03"},
+        "acceleratorPeakBytes": 5368709120,
+        "acceleratorReservedBytes": 6442450944,
+        "hostPeakBytes": 3221225472,
+        "modelFlopsUtilisationPercent": "43.21",
     }
     assert 'finetune_training_learning_rate{pass="tune"} 0.0002' in body
     assert 'finetune_training_gradient_norm{pass="tune"} 1.5' in body
     assert 'finetune_training_padding_ratio{pass="tune"} 0.125' in body
     assert 'finetune_training_step_seconds{part="backward",pass="tune"} 0.4' in body
+    assert 'finetune_training_accelerator_peak_memory_bytes{pass="tune"} 5.36870912e+09' in body
+    assert 'finetune_training_accelerator_reserved_memory_bytes{pass="tune"} 6.442450944e+09' in body
+    assert 'finetune_training_host_peak_memory_bytes{pass="tune"} 3.221225472e+09' in body
+    assert 'finetune_training_model_flops_utilisation_ratio{pass="tune"} 0.4321' in body
 
 
 def test_figures_that_are_not_known_are_not_served(state):
-    state.report(step=10, total_steps=40, telemetry=Telemetry(padding=0.0))
+    state.report(step=10, total_steps=40, telemetry=Telemetry(padding=0.0, memory=PeakMemory(host=2**30)))
     with serving(state, 0) as server:
         body = fetched(server, "/metrics")[1]
     assert 'finetune_training_padding_ratio{pass="tune"} 0.0' in body
     assert "step_seconds" not in body
     assert "gradient_norm" not in body
+    assert "accelerator" not in body
+    assert "utilisation" not in body
 
 
 def test_health_is_served_even_before_a_pass_starts():
