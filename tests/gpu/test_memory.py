@@ -5,9 +5,10 @@ import gc
 import pytest
 import torch
 
-from finetune_runner.memory.estimate import ON_ACCELERATOR, Batch, estimate
+from finetune_runner.memory.estimate import Batch, estimate
 from finetune_runner.memory.shapes import Shapes
-from passes import data_set, lora, qlora, tune
+from finetune_runner.memory.values import values_for
+from passes import Reported, data_set, dora, loftq, loha, lokr, lora, qlora, tune
 from random_decoder import make_random_decoder, random_rows
 
 BATCH, LENGTH = 8, 1024
@@ -28,14 +29,20 @@ MODELS = {
     "qwen3": CONFIG | TIED | {"model_type": "qwen3", "head_dim": 128, "vocab_size": 64000},
     "gemma3": CONFIG | TIED | {"model_type": "gemma3_text", "head_dim": 256, "num_attention_heads": 4},
 }
-SHORT = {"maxSteps": 2, "perDeviceTrainBatchSize": BATCH}
+STEPS = {"maxSteps": 2, "perDeviceTrainBatchSize": BATCH}
 CASES = {
-    "llama, lora": ("llama", lora(dropout=0.05, training=SHORT)),
-    "llama, lora, checkpointing": ("llama", lora(training={**SHORT, "gradientCheckpointing": True})),
-    "llama, qlora": ("llama", qlora(dropout=0.05, doubleQuant=True, training=SHORT)),
-    "phi3, qlora of attention": ("phi3", qlora(targetModules=["qkv_proj", "o_proj"], training=SHORT)),
-    "qwen3, lora": ("qwen3", lora(r=64, training=SHORT)),
-    "gemma3, lora": ("gemma3", lora(training=SHORT)),
+    "llama, lora": ("llama", lora(dropout=0.05, training=STEPS)),
+    "llama, lora, no dropout": ("llama", lora(training=STEPS)),
+    "llama, lora, checkpointing": ("llama", lora(training=STEPS | {"gradientCheckpointing": True})),
+    "llama, lora in float32": ("llama", lora(training=STEPS | {"dtype": "float32"})),
+    "llama, qlora": ("llama", qlora(dropout=0.05, doubleQuant=True, training=STEPS)),
+    "llama, dora": ("llama", dora(dropout=0.05, training=STEPS)),
+    "llama, loftq": ("llama", loftq(training=STEPS)),
+    "llama, loha": ("llama", loha(training=STEPS)),
+    "llama, lokr": ("llama", lokr(training=STEPS)),
+    "phi3, qlora of attention": ("phi3", qlora(targetModules=["qkv_proj", "o_proj"], training=STEPS)),
+    "qwen3, lora": ("qwen3", lora(r=64, training=STEPS)),
+    "gemma3, lora": ("gemma3", lora(training=STEPS)),
 }
 
 
@@ -58,7 +65,33 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(case, models, tm
 
     peak = torch.cuda.max_memory_allocated() - before
     shapes = Shapes.read(MODELS[name])
-    told = estimate(shapes, config, Batch(BATCH * LENGTH, BATCH * (LENGTH - 1)), ON_ACCELERATOR)
+    values = values_for(accelerator=True, bfloat16=config.training.dtype == "auto")
+    told = estimate(shapes, config, Batch(BATCH * LENGTH, BATCH * (LENGTH - 1)), values)
     record_property("measured", peak)
     record_property("estimated", repr(told))
     assert told.total == pytest.approx(peak, rel=0.15)
+
+
+ROOM = 6 * 2**30
+"""Bytes; llama at 8 x 1024 tokens needs more without checkpointing, and less with it."""
+
+
+@pytest.fixture
+def little_room():
+    gc.collect()
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info()
+    ballast = torch.empty(free - ROOM, dtype=torch.uint8, device="cuda")
+    yield
+    del ballast
+
+
+@pytest.mark.usefixtures("little_room")
+def test_checkpointing_is_chosen_where_it_does_not_fit_without_and_the_step_never_runs_out(models, tmp_path, caplog):
+    rows = data_set(random_rows([2 * LENGTH] * 16), textTemplate="{text}", maxSeqLen=LENGTH, loss="all")
+    report = Reported()
+
+    result = tune(models["llama"], tmp_path / "a", lora(training=STEPS), train=rows, report=report, accelerator=True)
+
+    assert result.metrics["checkpointing"] == "on"
+    assert "out of accelerator memory" not in caplog.text

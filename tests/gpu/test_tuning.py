@@ -7,6 +7,7 @@ from transformers import AutoModelForCausalLM
 
 from finetune_runner.data.sequences import packed
 from finetune_runner.data.tokens import Encoded
+from finetune_runner.passes.devices import float32_products
 from finetune_runner.passes.loading import load_model
 from finetune_runner.passes.tune import quantization
 from finetune_runner.training.batches import PadToLongest
@@ -70,12 +71,24 @@ def test_an_optimizer_that_needs_a_device_lowers_the_loss(tiny_phi3, tmp_path, o
 
 def test_the_device_trains_as_the_cpu_does(tiny_phi3, tmp_path):
     report, cpu = Reported(), Reported()
-    config = lora(training={"dtype": "float32", "maxSteps": 6})
+    config = lora(training={"dtype": "float32", "maxSteps": 6, "extra": {"tf32": "false"}})
 
     tune(tiny_phi3, tmp_path / "device", config, report=report, accelerator=True)
     tune(tiny_phi3, tmp_path / "cpu", config, report=cpu)
 
     assert [said["loss"] for said in report.steps] == pytest.approx([said["loss"] for said in cpu.steps], rel=0.01)
+
+
+def test_products_of_float32_are_tf32_while_training_and_can_be_told_not_to_be():
+    matrix = torch.randn(2048, 2048, device="cuda")
+    exact = (matrix.double() @ matrix.double()).float()
+
+    def error(wanted):
+        with float32_products(wanted, "cuda", ""):
+            return ((matrix @ matrix - exact).norm() / exact.norm()).item()
+
+    assert error(None) > 1e-4
+    assert error(wanted=False) < 1e-5
 
 
 def test_two_runs_with_one_seed_write_the_same_bytes(small_llama, tmp_path):

@@ -27,8 +27,8 @@ BITSANDBYTES = frozenset(
 """Optimizers of bitsandbytes, which we run on an accelerator only."""
 
 
-WITHOUT_EFFECT = frozenset({"saveSeconds", "saveSteps", "saveTotalLimit"})
-"""Fields, by their name in the manifest, that do not decide what training makes."""
+WITHOUT_EFFECT = frozenset({"gradientCheckpointing", "saveSeconds", "saveSteps", "saveTotalLimit"})
+"""Fields, by their name in the manifest, that do not decide what training makes, or only what it costs."""
 
 
 class Training(Model):
@@ -41,9 +41,9 @@ class Training(Model):
     gradient_accumulation_steps: int = Field(
         default=1, ge=1, le=4096, description="Micro-batches in an optimizer step."
     )
-    gradient_checkpointing: bool = Field(
-        default=False,
-        description="Compute activations twice to save memory.",
+    gradient_checkpointing: bool | None = Field(
+        default=None,
+        description="Compute activations twice to save memory; unset: only where the pass would not fit without.",
     )
     learning_rate: float = Field(default=2e-4, gt=0, le=1, description="Peak learning rate.")
     lr_scheduler_type: Literal[

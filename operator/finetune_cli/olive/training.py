@@ -56,7 +56,7 @@ def _argument(section: Section, name: str) -> Sourced | None:
 
 def _defaults(named: Draft) -> Draft:
     seed = named["seed"]
-    olive: Draft = {"gradientCheckpointing": True, "groupByLength": False}
+    olive: Draft = {"groupByLength": False}
     if seed and named["dataSeed"] is None:
         olive["dataSeed"] = Sourced(seed.value, seed.steps)
     return {**named, **{name: value for name, value in olive.items() if named[name] is None}}

@@ -1,4 +1,4 @@
-"""What a lora or qlora pass holds at its peak, counted tensor by tensor.
+"""What a tuning pass holds at its peak, counted tensor by tensor.
 
 The peak lies where the backward pass begins: every block's saved activations are there, and the logits' gradients.
 What autograd saves follows from the frozen base: a frozen linear layer needs its weight alone for the gradient of its
@@ -7,10 +7,18 @@ input, so that only norms, attention, the MLP's products and the adapter keep th
 
 from dataclasses import dataclass
 
-from finetune_api.resource.passes import Lora, QLora
-from finetune_runner.memory.shapes import Linear, Shapes
+from finetune_api.resource.passes import LoftQ, QLora, Tuning
+from finetune_runner.memory.adapters import (
+    adapted_blocks,
+    needed_meanwhile,
+    saved_in_any_case,
+    saved_of_each_token,
+    trained,
+    wanted_layers,
+)
+from finetune_runner.memory.shapes import Shapes
+from finetune_runner.memory.values import FLOAT32, Values
 
-FLOAT32 = 4
 NF4_BLOCK = 64
 DOUBLE_QUANT_BLOCK = 256
 """Of bitsandbytes: weights that share a constant, and constants that share one."""
@@ -39,22 +47,8 @@ class Batch:
     """Padding included."""
     counted: int
     """Tokens that count for the loss; only these have logits."""
-
-
-@dataclass(frozen=True)
-class Values:
-    """How values are kept."""
-
-    size: int
-    """Bytes of an activation, and of a weight of the base that is not quantised."""
-    mask: int
-    """Bytes of a value's dropout mask: torch's CPU code keeps it as the type of the values, CUDA's as bool."""
-
-
-ON_CPU = Values(size=FLOAT32, mask=FLOAT32)
-BFLOAT16_ON_CPU = Values(size=2, mask=2)
-ON_ACCELERATOR = Values(size=2, mask=1)
-FLOAT32_ON_ACCELERATOR = Values(size=FLOAT32, mask=1)
+    masked: int = 0
+    """Bytes of the attention's mask; where there is none, keys and values are not repeated for each head."""
 
 
 @dataclass(frozen=True)
@@ -77,60 +71,73 @@ class Estimate:
         return self.fixed + self.activations + self.logits
 
 
-def estimate(shapes: Shapes, config: Lora, batch: Batch, values: Values) -> Estimate:
+def estimate(
+    shapes: Shapes, config: Tuning, batch: Batch, values: Values, *, checkpointing: bool | None = None
+) -> Estimate:
     """The peak of a tuning pass.
 
     Args:
         shapes: of the base model.
-        config: of a lora or qlora pass.
+        config: of the pass.
         batch: the largest micro-batch.
         values: how they are kept.
+        checkpointing: whether blocks keep their input only, and compute the rest anew in the backward pass; None: as
+            the config says, and no where it does not.
     """
-    named = {name.rpartition(".")[2] for name in config.target_modules}
-    wanted = [linear for linear in shapes.linears if not named or linear.name in named]
-    block = round(_block(shapes, config, wanted, values) * batch.tokens)
-    working = 2 * values.size * shapes.intermediate * batch.tokens
-    logits = LOGIT_COPIES * FLOAT32 * shapes.vocabulary * batch.counted
-    if config.training.gradient_checkpointing:
-        activations = shapes.layers * shapes.hidden * values.size * batch.tokens + block
+    checkpointing = bool(config.training.gradient_checkpointing) if checkpointing is None else checkpointing
+    blocks = adapted_blocks(shapes, config)
+    plain = batch.tokens * _block(shapes, batch, values)
+    adapters = batch.tokens * saved_of_each_token(config, wanted_layers(shapes, config), values)
+    adapters += saved_in_any_case(config, wanted_layers(shapes, config), values)
+    if checkpointing:
+        activations = shapes.layers * shapes.hidden * values.size * batch.tokens + plain + adapters
     else:
-        activations = shapes.layers * block
+        activations = shapes.layers * plain + blocks * adapters
     return Estimate(
         weights=_weights(shapes, config, values.size),
-        adapter=_adapter(shapes, config, wanted),
-        activations=activations,
-        logits=max(logits, working),
+        adapter=_adapter(shapes, config),
+        activations=activations + batch.masked,
+        logits=max(LOGIT_COPIES * FLOAT32 * shapes.vocabulary * batch.counted, _working(shapes, config, batch, values)),
     )
 
 
-def _weights(shapes: Shapes, config: Lora, value_bytes: int) -> int:
-    if not isinstance(config, QLora):
+def predicted_peak(
+    shapes: Shapes, config: Tuning, batch: Batch, values: Values, *, checkpointing: bool | None = None
+) -> int:
+    """Bytes at the peak of a tuning pass; arguments as in `estimate`."""
+    return estimate(shapes, config, batch, values, checkpointing=checkpointing).total
+
+
+def _weights(shapes: Shapes, config: Tuning, value_bytes: int) -> int:
+    if not isinstance(config, (QLora, LoftQ)):
         return (shapes.linear_weights + shapes.embedding_weights) * value_bytes
-    constant = 1 + FLOAT32 / DOUBLE_QUANT_BLOCK if config.double_quant else FLOAT32
+    double = isinstance(config, QLora) and config.double_quant
+    constant = 1 + FLOAT32 / DOUBLE_QUANT_BLOCK if double else FLOAT32
     return round(shapes.linear_weights * (0.5 + constant / NF4_BLOCK)) + shapes.embedding_weights * value_bytes
 
 
-def _adapter(shapes: Shapes, config: Lora, wanted: list[Linear]) -> int:
-    trained = sum(config.r * (linear.inputs + linear.outputs) for linear in wanted) * shapes.layers
+def _adapter(shapes: Shapes, config: Tuning) -> int:
+    values = trained(config, wanted_layers(shapes, config)) * adapted_blocks(shapes, config)
     whole = {"embed_tokens", "lm_head"} & set(config.modules_to_save)
-    trained += len(whole) * shapes.vocabulary * shapes.hidden
-    return trained * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))
+    values += len(whole) * shapes.vocabulary * shapes.hidden
+    return values * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))
 
 
-def _block(shapes: Shapes, config: Lora, wanted: list[Linear], values: Values) -> int:
-    """Bytes that a block saves of each token."""
+def _block(shapes: Shapes, batch: Batch, values: Values) -> int:
+    """Bytes that a block without adapters saves of each token."""
     norms = FLOAT32 * shapes.hidden * (4 if shapes.four_norms else 2)
     if shapes.normed_heads:
         norms += FLOAT32 * (shapes.queries + shapes.keys)
-    attention = values.size * (2 * shapes.queries + 2 * shapes.keys) + FLOAT32 * shapes.heads
+    seen = shapes.queries if batch.masked else shapes.keys
+    attention = values.size * (2 * shapes.queries + 2 * seen) + FLOAT32 * shapes.heads
+    if shapes.fused:  # query and key, besides those that know their position
+        attention += values.size * (shapes.queries + shapes.keys)
     mlp = values.size * 3 * shapes.intermediate
-    return norms + attention + mlp + _adapters_inputs(config, wanted, values)
+    return norms + attention + mlp
 
 
-def _adapters_inputs(config: Lora, wanted: list[Linear], values: Values) -> int:
-    """Inputs of A and of B; with dropout each A has one of its own, and the mask of it."""
-    if config.dropout:
-        read = sum(linear.inputs for linear in wanted) * (values.size + values.mask)
-    else:
-        read = sum({linear.reads: linear.inputs for linear in wanted}.values()) * values.size
-    return read + len(wanted) * config.r * values.size
+def _working(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:
+    """Bytes that the largest layer's backward pass needs meanwhile, with its 4-bit weight unpacked."""
+    unpacked = max(x.weights for x in shapes.linears) * values.size if isinstance(config, (QLora, LoftQ)) else 0
+    change = needed_meanwhile(config, wanted_layers(shapes, config))
+    return 2 * values.size * shapes.intermediate * batch.tokens + unpacked + change

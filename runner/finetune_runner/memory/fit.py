@@ -7,26 +7,17 @@ from pathlib import Path
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import system_name
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lora, Pass, QLora
+from finetune_api.resource.passes import Pass, Tuning
 from finetune_api.resource.systems import System, amount
-from finetune_runner.memory.estimate import (
-    BFLOAT16_ON_CPU,
-    FLOAT32_ON_ACCELERATOR,
-    ON_ACCELERATOR,
-    ON_CPU,
-    Batch,
-    Estimate,
-    Values,
-    estimate,
-)
+from finetune_runner.memory.choice import Choice, chosen
+from finetune_runner.memory.estimate import Batch, Estimate
 from finetune_runner.memory.shapes import Shapes
+from finetune_runner.memory.values import Values, values_for
 
 log = logging.getLogger(__name__)
 
 GPU_MEMORY_LABEL = "nvidia.com/gpu.memory"
 """MiB of one GPU, set by NVIDIA's GPU feature discovery: https://github.com/NVIDIA/k8s-device-plugin"""
-MODELLED = (Lora, QLora)
-"""The passes whose tensors are counted; DoRA, LoftQ, LoHa and LoKr hold others too."""
 MEMORY_FIGURE = "memoryAtMostGiB"
 """A pass's estimate, among its figures."""
 GIBIBYTE = 2**30
@@ -40,13 +31,18 @@ def read_shapes(folder: Path) -> Shapes | None:
 
 
 def estimates(spec: FineTuneJobSpec, shapes: Shapes) -> dict[str, Estimate]:
-    """Of each lora and qlora pass, with all sequences as long as maxSeqLen and every token counting."""
+    """Of each tuning pass, with all sequences as long as maxSeqLen and every token counting.
+
+    Gradient checkpointing and micro-batch are those the pass would choose for such rows, where the spec says how much
+    memory its accelerator has.
+    """
     found = {}
     for step in spec.passes:
-        if isinstance(step.config, Lora) and type(step.config) in MODELLED:
-            system = _system_of(spec, step)
-            found[step.name] = estimate(shapes, step.config, _largest(spec, step.config), _values(step.config, system))
-            log.info("pass %s takes at most %s", step.name, _in_words(found[step.name]))
+        if isinstance(step.config, Tuning):
+            choice = _choice(spec, step, step.config, shapes)
+            found[step.name] = choice.predicted
+            way = "with" if choice.checkpointing else "without"
+            log.info("pass %s takes at most %s, %s checkpointing", step.name, in_words(choice.predicted), way)
     return found
 
 
@@ -91,16 +87,18 @@ def _system_of(spec: FineTuneJobSpec, step: Pass) -> System:
     return next(system for system in spec.systems if system.name == name)
 
 
-def _largest(spec: FineTuneJobSpec, config: Lora) -> Batch:
+def _choice(spec: FineTuneJobSpec, step: Pass, config: Tuning, shapes: Shapes) -> Choice:
+    system = _system_of(spec, step)
     data = next(data for data in spec.data_configs if data.name == config.train_data)
-    tokens = config.training.per_device_train_batch_size * data.preprocess.max_seq_len
-    return Batch(tokens=tokens, counted=tokens)
+    length = data.preprocess.max_seq_len
+    return chosen(
+        shapes, config, lambda size: Batch(size * length, size * length), _values(config, system), _memory(system)
+    )
 
 
-def _values(config: Lora, system: System) -> Values:
-    if system.accelerator is None:
-        return BFLOAT16_ON_CPU if config.training.dtype == "bfloat16" else ON_CPU
-    return FLOAT32_ON_ACCELERATOR if config.training.dtype == "float32" else ON_ACCELERATOR
+def _values(config: Tuning, system: System) -> Values:
+    dtype, accelerator = config.training.dtype, system.accelerator is not None
+    return values_for(accelerator=accelerator, bfloat16=dtype == "bfloat16" or (dtype == "auto" and accelerator))
 
 
 def _memory(system: System) -> int | None:
@@ -113,7 +111,8 @@ def _memory(system: System) -> int | None:
     return int(label) * MEBIBYTE if label.isdecimal() else None
 
 
-def _in_words(most: Estimate) -> str:
+def in_words(most: Estimate) -> str:
+    """The sum and its parts, for people."""
     parts = {
         "weights": most.weights,
         "adapter with optimizer": most.adapter,

@@ -48,6 +48,8 @@ class Shapes:
     linears: tuple[Linear, ...]
     four_norms: bool
     normed_heads: bool
+    fused: bool
+    """Query, key and value are parts of one tensor, which is kept whole as long as one of them is."""
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Self | None:
@@ -79,6 +81,7 @@ class Shapes:
             linears=make(hidden, queries, keys, intermediate),
             four_norms=kind in FOUR_NORMS,
             normed_heads=kind in NORMED_HEADS,
+            fused=kind in FUSED,
         )
 
     @property

@@ -18,6 +18,8 @@ from finetune_api.training_arguments import parsed
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.interruption import deferred
+from finetune_runner.memory.choice import Choice
+from finetune_runner.memory.fit import in_gibibytes, read_shapes
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
 from finetune_runner.passes.devices import CPU, attention_for, device_for, dtype_for, float32_products
 from finetune_runner.passes.loading import load_model, load_tokenizer
@@ -26,11 +28,13 @@ from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import TF32, training_arguments
 from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
+from finetune_runner.training.fitting import made_to_fit
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.peak_memory import measure_from_here
 from finetune_runner.training.rows import collator, training_rows
 from finetune_runner.training.telling import of_the_result, run_figures, step_figures
+from finetune_runner.training.token_store import TokenStore
 from finetune_runner.training.trainer import AdapterTrainer
 
 
@@ -51,6 +55,8 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     measure_from_here(device)
     with tempfile.TemporaryDirectory() as scratch, tf32:
         rows = training_rows(config, inputs, tokenizer, Path(scratch))
+        preprocess = inputs.data[TRAIN_DATA].config.preprocess
+        fitting = _fitting(config, inputs, rows.train, device=device, dtype=dtype)
         set_seed(training.seed)
         base = load_model(
             inputs.source,
@@ -60,26 +66,47 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             quantization=quantization(config, dtype),
             attention=attention,
         )
-        check_packing(base, inputs.data[TRAIN_DATA].config.preprocess)
+        check_packing(base, preprocess)
         model = with_adapter(base, config, inputs.path)
         start = _residual_start(model, config, inputs, dtype)
         trainer = AdapterTrainer(
             model,
-            training_arguments(training, scratch=Path(scratch), device=device, dtype=dtype, path=path),
+            training_arguments(
+                training,
+                scratch=Path(scratch),
+                device=device,
+                dtype=dtype,
+                checkpointing=fitting.checkpointing if fitting else bool(training.gradient_checkpointing),
+                path=path,
+            ),
             train=rows.train,
             held_out=rows.held_out,
-            collate=collator(inputs.data[TRAIN_DATA].config.preprocess, _pad(tokenizer)),
+            collate=collator(preprocess, _pad(tokenizer)),
             report=report,
             path=path,
             best=Best(model, keep=training.load_best_model_at_end, patience=training.early_stopping_patience),
             ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
+            micro_batch=fitting.micro_batch if fitting else None,
         )
         _train(trainer, config, inputs, Path(scratch))
         figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
-    return PassResult(
-        figures | run_figures(trainer, inputs.memory_at_most) | _counts(rows.statistics) | step_figures(trainer)
-    )
+    told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
+    return PassResult(figures | told | _counts(rows.statistics) | step_figures(trainer))
+
+
+def _fitting(config: Tuning, inputs: PassInputs, rows: TokenStore, *, device: str, dtype: torch.dtype) -> Choice | None:
+    """How the pass is made to fit; None for an architecture whose memory can't be told."""
+    shapes = read_shapes(inputs.source)
+    if shapes is None:
+        return None
+    preprocess = inputs.data[TRAIN_DATA].config.preprocess
+    return made_to_fit(config, shapes, rows, preprocess, device=device, bfloat16=dtype is torch.bfloat16)
+
+
+def _fitting_figures(trainer: AdapterTrainer, fitting: Choice | None) -> dict[str, str]:
+    estimate = {"memoryEstimateGiB": in_gibibytes(fitting.predicted.total)} if fitting else {}
+    return estimate | {"checkpointing": "on" if trainer.args.activation_checkpointing else "off"}
 
 
 def _train(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, scratch: Path) -> None:

@@ -35,7 +35,7 @@ GROUPED = "group_by_length"
 
 
 def training_arguments(
-    training: Training, *, scratch: Path, device: str, dtype: torch.dtype, path: str
+    training: Training, *, scratch: Path, device: str, dtype: torch.dtype, path: str, checkpointing: bool = False
 ) -> TrainingArguments:
     """What Trainer wants to know. Fields of `training` carry transformers' own names.
 
@@ -45,23 +45,26 @@ def training_arguments(
         device: cpu or cuda.
         dtype: type of the base's weights.
         path: of `training` in the spec.
+        checkpointing: whether activations are computed twice.
 
     Raises:
         FineTuneError: InvalidSpec, transformers refuses a value.
     """
     try:
-        return _arguments(training, scratch=scratch, device=device, dtype=dtype)
+        return _arguments(training, scratch=scratch, device=device, dtype=dtype, checkpointing=checkpointing)
     except (ValueError, TypeError, ImportError) as error:
         remedy = "See the description of transformers' TrainingArguments."
         raise FineTuneError(Reason.INVALID_SPEC, str(error), remedy=remedy, path=path) from error
 
 
-def _arguments(training: Training, *, scratch: Path, device: str, dtype: torch.dtype) -> TrainingArguments:
+def _arguments(
+    training: Training, *, scratch: Path, device: str, dtype: torch.dtype, checkpointing: bool
+) -> TrainingArguments:
     further = {name: value for name, value in parsed(training.extra).items() if name != TF32}
     return TrainingArguments(
         **training.model_dump(by_alias=False, exclude=set(OURS)),
-        activation_checkpointing=training.gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if training.gradient_checkpointing else None,
+        activation_checkpointing=checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
         optim=FUSED if training.optim == ADAMW and device == "cuda" else training.optim,
         output_dir=str(scratch),
         warmup_steps=training.warmup_ratio or training.warmup_steps,  # below 1 it is a share

@@ -28,10 +28,13 @@ class TokenStore(Sequence[Item]):
         """
         self.packed = packed
         self._ends = array("q", [0])
+        self.counted = array("q")
+        """Tokens of each sequence that count for the loss."""
         with file.with_suffix(".ids").open("wb") as ids, file.with_suffix(".flags").open("wb") as flags:
             for sequence in sequences:
                 ids.write(np.asarray(sequence.ids, dtype=np.int32).tobytes())
                 flags.write(_flags(sequence))
+                self.counted.append(sum(sequence.counts))
                 self._ends.append(self._ends[-1] + len(sequence.ids))
         empty = self._ends[-1] == 0  # which can't be mapped
         self._ids = np.empty(0, np.int32) if empty else np.memmap(file.with_suffix(".ids"), np.int32, "r")

@@ -50,6 +50,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         path: str,
         best: Best | None = None,
         ratio: float = 1,
+        micro_batch: int | None = None,
     ) -> None:
         """Sets the loop up.
 
@@ -63,12 +64,13 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             path: where the training arguments stand in the spec.
             best: follows the evaluations.
             ratio: learning rate of a LoRA's factor B over that of A.
+            micro_batch: sequences at once to begin with; None: as many as the arguments say.
         """
         self.meter = Meter(time.monotonic, window=arguments.logging_steps)
         self.work = WorkCounter(model)
         self.step_time = StepTime(clock_of(model.device.type))
         self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
-        self.micro_batch = MicroBatch(arguments.per_device_train_batch_size, "micro-batch", path)
+        self.micro_batch = MicroBatch(micro_batch or arguments.per_device_train_batch_size, "micro-batch", path)
         self.evaluated = MicroBatch(arguments.per_device_eval_batch_size, "batch of evaluation", path)
         self.report = report
         self.path = path
@@ -102,7 +104,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         state = json.loads((folder / PROGRESS_FILE).read_text(encoding="utf-8"))
         self.meter.restore(state["meter"])
         self.divergence.restore(state["divergence"])
-        self.micro_batch.size = state["micro_batch"]
+        self.micro_batch.size = min(self.micro_batch.size, state["micro_batch"])
         self.best.restore(folder, state["best"])
         self.args.eval_on_start = False  # that was done at the start
 

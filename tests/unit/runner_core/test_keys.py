@@ -1,5 +1,7 @@
 """Cache keys: what decides an output changes its key, and nothing else does."""
 
+import pytest
+
 from api_specs import spec_of, wire_pass, wire_spec
 from finetune_api.plan import plan
 from finetune_api.resource.job import FineTuneJobSpec
@@ -40,8 +42,11 @@ def test_a_changed_pass_changes_its_own_key_and_those_downstream():
     assert changed(keys(spec_of(CHAIN)), keys(with_pass(2, blockSize=64))) == {"int4", "check"}
 
 
-def test_how_often_checkpoints_are_made_changes_no_key():
-    often = with_pass(0, training={"saveSeconds": 5, "saveSteps": 7, "saveTotalLimit": 1})
+@pytest.mark.parametrize(
+    "training", [{"saveSeconds": 5, "saveSteps": 7, "saveTotalLimit": 1}, {"gradientCheckpointing": True}]
+)
+def test_how_often_checkpoints_are_made_and_activations_computed_changes_no_key(training):
+    often = with_pass(0, training=training)
     assert changed(keys(spec_of(CHAIN)), keys(often)) == set()
 
 

@@ -6,9 +6,14 @@ from api_specs import wire_spec
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lora, QLora
-from finetune_runner.memory.estimate import ON_ACCELERATOR, Batch, estimate
+from finetune_runner.memory.adapters import factorization
+from finetune_runner.memory.batches import largest
+from finetune_runner.memory.choice import MARGIN, chosen
+from finetune_runner.memory.estimate import Batch, estimate
 from finetune_runner.memory.fit import check, estimates
+from finetune_runner.memory.host import available
 from finetune_runner.memory.shapes import Shapes
+from finetune_runner.memory.values import ON_ACCELERATOR
 
 PHI3_MINI = {
     "model_type": "phi3",
@@ -107,6 +112,73 @@ def test_what_may_fit_or_is_not_known_runs(kind, system):
     checked(job(kind, **system))
 
 
-@pytest.mark.parametrize("kind", ["dora", "loftq", "loha", "lokr"])
-def test_nothing_is_told_of_passes_that_hold_other_tensors(kind):
-    assert estimates(job(kind), shapes(PHI3_MINI)) == {}
+@pytest.mark.parametrize("kind", ["lora", "qlora", "dora", "loftq", "loha", "lokr"])
+def test_something_is_told_of_every_tuning_pass(kind):
+    assert estimates(job(kind), shapes(PHI3_MINI))["tune"].total > 2**30
+
+
+@pytest.mark.parametrize(
+    ("dimension", "factor", "expected"),
+    [(256, -1, (16, 16)), (128, -1, (8, 16)), (127, -1, (1, 127)), (128, 4, (4, 32)), (640, -1, (20, 32))],
+)
+def test_a_kronecker_products_factors_are_those_that_peft_takes(dimension, factor, expected):
+    assert factorization(dimension, factor) == expected  # the first four are its docstring's
+
+
+def test_the_largest_batch_is_padded_to_the_longest_and_counts_what_counts_most():
+    assert largest([10, 30, 20], [1, 5, 7], 2) == Batch(tokens=60, counted=12, masked=3 * 2 * 900)
+    assert largest([8, 8], [2, 2], 4) == Batch(tokens=16, counted=4)
+    assert largest([10, 30], [1, 5], 1, least=64).tokens == 64
+
+
+def way(room, **training):
+    """Checkpointing, sequences at once, and whether that fits."""
+    config = Lora.model_validate(
+        {"trainData": "x", "dropout": 0, "training": {"perDeviceTrainBatchSize": 8, **training}}
+    )
+    found = chosen(shapes(LLAMA_1B), config, lambda size: Batch(size * 1024, size * 64), ON_ACCELERATOR, room)
+    return found.checkpointing, found.micro_batch, found.fits
+
+
+def room_for(size, *, checkpointing):
+    """Bytes that just do."""
+    config = Lora.model_validate({"trainData": "x", "dropout": 0})
+    batch = Batch(size * 1024, size * 64)
+    return estimate(shapes(LLAMA_1B), config, batch, ON_ACCELERATOR, checkpointing=checkpointing).total / MARGIN + 1
+
+
+def test_checkpointing_comes_where_it_does_not_fit_without_and_then_smaller_micro_batches():
+    assert way(None) == (False, 8, True)
+    assert way(room_for(8, checkpointing=False)) == (False, 8, True)
+    assert way(room_for(8, checkpointing=False) - 2) == (True, 8, True)
+    assert way(room_for(8, checkpointing=True) - 2) == (True, 4, True)
+    assert way(room_for(1, checkpointing=True) - 2) == (True, 1, False)
+
+
+def test_checkpointing_that_is_said_is_obeyed():
+    assert way(None, gradientCheckpointing=True) == (True, 8, True)
+    assert way(room_for(4, checkpointing=False), gradientCheckpointing=False) == (False, 4, True)
+
+
+def host(root, **files):
+    for name, text in files.items():
+        file = root / name.replace("__", "/").replace("_dot_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+NODE = {"proc__meminfo": "MemTotal: 9000 kB\nMemAvailable: 8000 kB\n"}
+LIMIT = {
+    "sys__fs__cgroup__memory_dot_max": "4096000\n",
+    "sys__fs__cgroup__memory_dot_current": "3000000\n",
+    "sys__fs__cgroup__memory_dot_stat": "anon 1\ninactive_file 1000000\n",
+}
+
+
+def test_memory_that_is_left_is_the_nodes_or_the_containers(tmp_path):
+    assert available(host(tmp_path / "a", **NODE)) == 8000 * 1024
+    assert available(host(tmp_path / "b", **NODE, **LIMIT)) == 4096000 - 3000000 + 1000000
+    unlimited = LIMIT | {"sys__fs__cgroup__memory_dot_max": "max\n"}
+    assert available(host(tmp_path / "c", **NODE, **unlimited)) == 8000 * 1024
+    assert available(tmp_path / "nothing") is None

@@ -1,0 +1,104 @@
+"""What an adapter adds to what a block holds: its values, and what autograd saves for them.
+
+Counted from peft 0.21's forward methods. `wanted` are the layers of a block that have an adapter.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
+from finetune_runner.memory.shapes import Linear, Shapes
+from finetune_runner.memory.values import FLOAT32, Values
+
+DELTA_COPIES = 3
+"""Of a weight's change in float32, while a layer's product with it is made or its gradient is."""
+
+
+def wanted_layers(shapes: Shapes, config: Tuning) -> list[Linear]:
+    named = _last_parts(config.target_modules)
+    left_out = _last_parts(config.exclude_modules) if isinstance(config, Lycoris) else set()
+    return [x for x in shapes.linears if (not named or x.name in named) and x.name not in left_out]
+
+
+def adapted_blocks(shapes: Shapes, config: Tuning) -> int:
+    chosen = config.layers_to_transform if isinstance(config, Lycoris) else []
+    return len(set(chosen)) or shapes.layers
+
+
+def trained(config: Tuning, wanted: Sequence[Linear]) -> int:
+    """Values that a block's adapters have."""
+    return sum(_trained(config, linear) for linear in wanted)
+
+
+def saved_of_each_token(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
+    """Bytes: inputs of the factors, dropped or cast copies included, and outputs that DoRA scales."""
+    read = _inputs(config, wanted, values)
+    if isinstance(config, Lora):
+        read += len(wanted) * config.r * values.size
+    if isinstance(config, Dora):  # what base and adapter put out
+        read += 2 * sum(linear.outputs for linear in wanted) * values.size
+    return read
+
+
+def saved_in_any_case(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
+    """Bytes of a block that do not depend on its tokens."""
+    saved = trained(config, wanted) * values.size if values.mixed else 0
+    if isinstance(config, Lycoris):  # the change of each weight
+        saved += sum(linear.weights for linear in wanted) * values.size
+    if isinstance(config, Dora):  # B·A is made by sending the unit matrix through both
+        saved += sum(linear.inputs * (linear.inputs + config.r) for linear in wanted) * values.size
+        if values.mixed and config.dropout:  # then the base's product is made once more, with weights cast from float32
+            saved += sum(linear.weights for linear in wanted) * values.size
+    return saved
+
+
+def needed_meanwhile(config: Tuning, wanted: Sequence[Linear]) -> int:
+    """Bytes of the largest layer's change while it is made."""
+    if isinstance(config, (Dora, Lycoris)):
+        return DELTA_COPIES * FLOAT32 * max((linear.weights for linear in wanted), default=0)
+    return 0
+
+
+def factorization(dimension: int, factor: int = -1) -> tuple[int, int]:
+    """Two numbers whose product is `dimension`, the smaller first, as peft's LoKr chooses them.
+
+    Args:
+        dimension: to be split.
+        factor: the smaller one, where that divides; else its bound; -1: as near to a square as can be.
+    """
+    if factor > 0 and dimension % factor == 0:
+        return factor, dimension // factor
+    bound = dimension if factor == -1 else factor
+    small = max(n for n in range(1, min(bound, int(dimension**0.5)) + 1) if dimension % n == 0)
+    return small, dimension // small
+
+
+def _trained(config: Tuning, linear: Linear) -> int:
+    if isinstance(config, LoKr):
+        return _kronecker(config, linear)
+    factors = config.r * (linear.inputs + linear.outputs)
+    if isinstance(config, Lycoris):
+        return 2 * factors
+    return factors + linear.outputs if isinstance(config, Dora) else factors
+
+
+def _kronecker(config: LoKr, linear: Linear) -> int:
+    """As peft's LoKrLayer.update_layer: each of the two factors is whole, or low-rank where that is smaller."""
+    left, right = (factorization(n, config.decompose_factor) for n in (linear.outputs, linear.inputs))
+    small, large = (left[0], right[0]), (left[1], right[1])
+    low = config.decompose_both and config.r < max(small) / 2
+    first = config.r * sum(small) if low else small[0] * small[1]
+    return first + (config.r * sum(large) if config.r < max(large) / 2 else large[0] * large[1])
+
+
+def _inputs(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
+    """With dropout each adapter has an input of its own, and the mask of it; so it has where types are mixed."""
+    if isinstance(config, Lora) and config.dropout:
+        return sum(linear.inputs for linear in wanted) * (values.size + values.mask)
+    if values.mixed and isinstance(config, (Lora, LoKr)):
+        return sum(linear.inputs for linear in wanted) * values.size
+    shared = {linear.reads: linear.inputs for linear in wanted if linear.reads != "heads"}  # attention keeps its own
+    return sum(shared.values()) * values.size
+
+
+def _last_parts(names: Iterable[str]) -> set[str]:
+    return {name.rpartition(".")[2] for name in names}
