@@ -4,11 +4,11 @@ import argparse
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from finetune_api.failures import SIGTERM_EXIT, FineTuneError, Reason
+from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_runner import logs
 from finetune_runner.exceptions import as_failure
@@ -16,6 +16,7 @@ from finetune_runner.interruption import Interrupted, ignore_signals, raise_on_s
 from finetune_runner.job import Job, open_job, read_document
 from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome
+from finetune_runner.process import leave, without_compiler
 
 log = logging.getLogger("finetune_runner")
 
@@ -73,6 +74,7 @@ def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:
         from finetune_runner.progress.state import ProgressState  # noqa: PLC0415
         from finetune_runner.stage import run_stage  # noqa: PLC0415
 
+        without_compiler()
         progress = ProgressState()
         with serving(progress, job.layout.progress_port):
             run_stage(job, options.index, outcome, progress)
@@ -107,15 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run() -> None:
-    """For the installed script. Ends at once: a thread that still uploads must not hold a process asked to stop."""
-    code = main()
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if code == SIGTERM_EXIT:
-        os._exit(code)
-    sys.exit(code)
+def run() -> NoReturn:
+    """For the installed script."""
+    leave(main())
 
 
 if __name__ == "__main__":

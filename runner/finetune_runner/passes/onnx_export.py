@@ -13,6 +13,7 @@ from typing import Any
 from finetune_runner.passes.block_rounding import save_memory
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 from finetune_runner.passes.onnx_adapter import LoraProducts, split
+from finetune_runner.process import imports, leave
 
 BUILDERS = "builders"
 """The package of the builder's model classes, as it is called on the sys.path that the builder makes."""
@@ -40,7 +41,8 @@ def export(
         adapter: directory of a LoRA adapter of the model, which is written beside it as ONNX_ADAPTER.
     """
     # Importing it takes seconds and changes sys.path.
-    from onnxruntime_genai.models import builder  # noqa: PLC0415
+    with imports():
+        from onnxruntime_genai.models import builder  # noqa: PLC0415
 
     save_memory()
     products = LoraProducts()
@@ -72,3 +74,4 @@ def flatten_rotary_settings(config: Any) -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

@@ -1,10 +1,13 @@
 """Which module runs which pass. Modules load when their pass runs: most of them bring torch."""
 
 import importlib
+import sys
+from typing import Any
 
 from finetune_api.plan import TUNING
 from finetune_api.resource.base import Model
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
+from finetune_runner.process import imports
 
 MODULES = {
     **dict.fromkeys(TUNING, "finetune_runner.passes.tune"),
@@ -29,5 +32,12 @@ def run_pass(variant: str, config: Model, inputs: PassInputs, report: Report) ->
     Raises:
         FineTuneError: the pass failed, with reason, place and remedy.
     """
-    result: PassResult = importlib.import_module(MODULES[variant]).run(config, inputs, report)
+    result: PassResult = _module(MODULES[variant]).run(config, inputs, report)
     return result
+
+
+def _module(name: str) -> Any:
+    if name not in sys.modules:
+        with imports():
+            importlib.import_module(name)
+    return sys.modules[name]
