@@ -35,7 +35,8 @@ _DEVICE = "the system and training.dtype decide it"
 _ONE_PROCESS = "a pass trains in one process"
 _REPORTS = "progress and logs are the runner's own"
 _PLACE = "the runner decides it"
-_COMPILED = "the loss needs the model's own output head, which a compiled or replaced model does not call"
+_COMPILED = "training.torchCompile compiles the model's blocks alone"
+_REPLACED = "the loss needs the model's own output head, which a replaced model does not call"
 
 _REFUSED: dict[str, str] = {
     "auto_find_batch_size accelerator_config do_train do_eval do_predict output_dir label_names use_cache": _PLACE,
@@ -50,7 +51,8 @@ _REFUSED: dict[str, str] = {
     "label_smoothing_factor prediction_loss_only eval_do_concat_batches eval_use_gather_object": _LOSS,
     "eval_accumulation_steps include_for_metrics batch_eval_metrics": _LOSS,
     "bf16 fp16 bf16_full_eval fp16_full_eval use_cpu": _DEVICE,
-    "torch_compile torch_compile_backend torch_compile_mode use_liger_kernel liger_kernel_config": _COMPILED,
+    "torch_compile_backend torch_compile_mode": _COMPILED,
+    "use_liger_kernel liger_kernel_config": _REPLACED,
     "average_tokens_across_devices parallelism_config ddp_find_unused_parameters ddp_bucket_cap_mb": _ONE_PROCESS,
     "ddp_broadcast_buffers ddp_static_graph ddp_backend ddp_timeout": _ONE_PROCESS,
     "fsdp fsdp_config deepspeed local_rank": _ONE_PROCESS,

@@ -249,6 +249,9 @@ def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, pa
     if training.needs_accelerator and not _has_accelerator(spec, step):
         message = f"{training.optim} needs an accelerator, and system {system_name(spec, step)!r} has none"
         yield Problem(f"{path}.optim", message, "use adamw_torch, or another system")
+    if training.torch_compile and not _has_accelerator(spec, step):
+        message = f"torch.compile is for accelerators, and system {system_name(spec, step)!r} has none"
+        yield Problem(f"{path}.torchCompile", message, "leave it out, or use another system")
     if training.attn_implementation == FLASH_ATTENTION:
         yield from _flash_attention_problems(training, path, accelerator=_has_accelerator(spec, step))
 

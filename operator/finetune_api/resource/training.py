@@ -126,6 +126,11 @@ class Training(Model):
         description="How attention is computed while training; auto: sdpa (PyTorch's fused kernels) where the model has it, else"
         " eager. flash_attention_2 needs an accelerator, bfloat16 and the package flash-attn, which the runner image lacks.",
     )
+    torch_compile: bool = Field(
+        default=False,
+        description="Compile the model's blocks with torch.compile: a minute or more at the start, then faster steps. Needs an"
+        " accelerator, and a C compiler in the image, which the runner image lacks.",
+    )
     extra: Annotated[dict[ArgumentName, ArgumentValue], Field(max_length=32)] = Field(
         default_factory=dict,
         description="Further arguments of transformers' TrainingArguments: their Python name to their value as YAML text, such"

@@ -28,6 +28,7 @@ from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import TF32, training_arguments
 from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
+from finetune_runner.training.compiling import compile_blocks
 from finetune_runner.training.fitting import made_to_fit
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
@@ -69,6 +70,8 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
         check_packing(base, preprocess)
         model = with_adapter(base, config, inputs.path)
         start = _residual_start(model, config, inputs, dtype)
+        if training.torch_compile:
+            compile_blocks(model, f"{path}.torchCompile")
         trainer = AdapterTrainer(
             model,
             training_arguments(

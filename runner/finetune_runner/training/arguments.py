@@ -13,6 +13,7 @@ OURS = (
     "dtype",
     "attn_implementation",
     "optim",
+    "torch_compile",
     "gradient_checkpointing",
     "warmup_steps",
     "warmup_ratio",

@@ -265,6 +265,12 @@ def test_further_training_arguments_may_be_given():
     assert training_findings({"extra": extra}) == []
 
 
+def test_blocks_are_compiled_for_an_accelerator_only():
+    assert training_findings({"torchCompile": True}) == []
+    [finding] = training_findings({"torchCompile": True}, system="cpu")
+    assert finding.startswith("spec.passes[0].lora.training.torchCompile: torch.compile is for accelerators")
+
+
 def test_flash_attention_is_refused_where_it_computes_nothing():
     assert training_findings({"attnImplementation": "flash_attention_2"}) == []
     refused = training_findings({"attnImplementation": "flash_attention_2", "dtype": "float32"}, system="cpu")
