@@ -3,7 +3,7 @@
 Commands take turns, so that whatever else the machine does burdens all of them alike; compare ratios. On a busy machine
 the processor's time says more than the clock's.
 `make bench-cli` runs it. No test asserts a time: which modules are imported is asserted in
-tests/unit/cli/test_start_up.py and tests/runner/test_local_run.py.
+tests/runner/test_start_up.py and test_local_run.py.
 """
 
 import argparse
