@@ -29,6 +29,12 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def ends_at_once(monkeypatch):
+    """A server that looks more often whether it is to end: no test need wait for it."""
+    monkeypatch.setattr("finetune_runner.progress.server.POLL_SECONDS", 0.005)
+
+
 @pytest.fixture
 def clock():
     return Clock()
