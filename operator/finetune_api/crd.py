@@ -49,7 +49,7 @@ def custom_resource_definition() -> dict[str, Any]:
     }
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(yaml.CSafeDumper):
     """Writes repeated parts out, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

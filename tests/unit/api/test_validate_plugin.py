@@ -3,11 +3,11 @@
 import pytest
 
 from api_specs import wire_pass, wire_spec
-from finetune_api.crd import custom_resource_definition
 from finetune_api.plan import BASE, Product, plan, prepare_system
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.plugin import Plugin
 from finetune_api.validate import parse
+from schemas import crd_schema
 
 
 def plugin(name="soup", system="cpu", **more):
@@ -87,8 +87,7 @@ def test_prepare_shares_the_system_of_the_first_plugin_unless_it_has_its_own():
 
 
 def test_the_api_server_keeps_what_a_config_says():
-    schema = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    step = schema["properties"]["spec"]["properties"]["passes"]["items"]["properties"]["plugin"]
+    step = crd_schema()["properties"]["spec"]["properties"]["passes"]["items"]["properties"]["plugin"]
     config = step["properties"]["config"]
     assert (config["type"], config["maxProperties"]) == ("object", 64)
     assert config["additionalProperties"] == {"x-kubernetes-preserve-unknown-fields": True}

@@ -7,7 +7,6 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune_api.crd import custom_resource_definition
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import FURTHER, REFUSED
 from finetune_cli.kubectl_yaml import dump_document, load_documents
@@ -16,6 +15,7 @@ from finetune_cli.olive.notes import Kind
 from olive_any import ROWS, VALUES, configs
 from olive_configs import changed, imported
 from olive_table import HELD_OUT, TUNE, imported_row, is_about
+from schemas import crd_schema
 
 ARGUMENTS = [name for name in (*Training.names(), *FURTHER, *REFUSED) if name not in ("extra", "dtype")]
 SAME_ANYWAY = [("greater_is_better", False), ("load_best_model_at_end", False)]
@@ -64,5 +64,4 @@ def test_no_file_makes_import_print_a_traceback(finetune, tmp_path, content):
 @cache
 def _crd() -> jsonschema.Draft4Validator:
     """What the API server checks; draft 4, since OpenAPI 3.0 writes exclusiveMinimum as it does."""
-    version = custom_resource_definition()["spec"]["versions"][0]
-    return jsonschema.Draft4Validator(version["schema"]["openAPIV3Schema"])
+    return jsonschema.Draft4Validator(crd_schema())
