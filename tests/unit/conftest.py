@@ -1,9 +1,23 @@
-"""How many examples a property is tried with: a few each time, many with `make soak`."""
+"""How many examples a property is tried with: a few each time, many with `make soak`. And what keeps the tier quick."""
+
+import gc
 
 from hypothesis import HealthCheck, settings
+
+import without_pandas  # noqa: F401 (before whatever imports pyarrow)
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 settings.register_profile("few", max_examples=15, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.register_profile("soak", max_examples=5000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("few")
+
+
+def pytest_collection() -> None:
+    """Imports make many objects, and all of them stay: looking for garbage took a third of collecting."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
