@@ -153,3 +153,37 @@ def test_a_job_as_kubectl_get_prints_it_is_valid(finetune, tmp_path):
     job["status"] = {"phase": "Complete"}
     ended = finetune("validate", written(tmp_path, {"kind": "List", "apiVersion": "v1", "items": [job]}))
     assert (ended.code, ended.err) == (0, "")
+
+
+PHI3_MINI = {
+    "model_type": "phi3",
+    "hidden_size": 3072,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "intermediate_size": 8192,
+    "vocab_size": 32064,
+}
+
+
+def with_model(folder, memory):
+    """The command's arguments for a job whose model lies in a claim."""
+    (folder / "phi").mkdir()
+    (folder / "phi" / "config.json").write_text(json.dumps(PHI3_MINI))
+    job = manifest(systems=[{"name": "gpu", "accelerator": {"memory": memory}}, {"name": "cpu"}])
+    job["spec"]["inputModel"] = {"source": {"volume": {"claimName": "models", "path": "phi"}}}
+    return "validate", written(folder, job), f"--mount=models={folder}"
+
+
+def test_a_model_at_hand_tells_how_much_memory_its_passes_take(finetune, tmp_path):
+    ended = finetune(*with_model(tmp_path, "80Gi"))
+
+    assert ended.code == 0
+    assert "note: pass" in ended.err
+    assert "GiB of memory (weights 7.12, adapter with optimizer" in ended.err
+
+
+def test_weights_that_do_not_fit_the_accelerator_are_a_problem(finetune, tmp_path):
+    ended = finetune(*with_model(tmp_path, "4Gi"))
+
+    assert ended.code == 1
+    assert "spec.passes[0].lora: weights and adapter alone take" in ended.err
