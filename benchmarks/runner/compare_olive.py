@@ -1,0 +1,163 @@
+"""Our lora pass beside Olive's, on the same model, rows, optimizer steps and seed, all on this machine's CPU.
+
+`make bench-olive` runs it. Olive runs twice: with its defaults (bfloat16, gradient checkpointing, padding to the
+maximum), and as tuned by hand (float32, neither). What counts as accuracy is our evaluator's for all of them. A run
+that the file of results has already is not run again, so that the comparison can be stopped and gone on with.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from peer import python as python_of_peer
+
+from finetune_api.plan import Product
+from passes import TEMPLATE, evaluate
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+TONE = REPOSITORY / "examples" / "tone"
+SIDES = ("Olive, defaults", "Olive, tuned by hand", "this project, defaults")
+OURS = SIDES[-1]
+WARM_UP = 3
+"""Steps that are not timed."""
+TASK = {"template": TEMPLATE, "batch": 8, "learningRate": 2e-4, "r": 16, "alpha": 32}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One side with one seed."""
+
+    model: str
+    side: str
+    seed: int
+    steps: int
+    tokens_per_second: float
+    """Without padding, after the warm-up."""
+    padding: float
+    """Share of what went through the model."""
+    start_up: float
+    """Seconds from the start of the process to the end of the first optimizer step."""
+    seconds: float
+    """From the start of the process to its adapter."""
+    accuracy: float | None
+    """On held-out rows; None where it was not asked for."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cache = Path(os.environ.get("FINETUNE_CACHE") or Path.home() / ".cache" / "finetune-operator")
+    default = cache / "models" / "gemma3-270m"
+    parser.add_argument("--model", type=Path, default=default, help="a transformers directory (default: the demo's)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each side (default: 3)")
+    parser.add_argument("--steps", type=int, default=100, help="optimizer steps (default: 100)")
+    parser.add_argument("--max-seq-len", type=int, default=64, help="(default: 64)")
+    parser.add_argument(
+        "--no-accuracy", action="store_true", help="do not evaluate, where only the speed is of interest"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path(".bench/compare_olive.jsonl"), help="(default: %(default)s)"
+    )
+    given = parser.parse_args()
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    peer = python_of_peer(REPOSITORY / ".bench" / "olive")
+    for seed in range(given.seeds):
+        for side in SIDES:
+            known = [(run.model, run.side, run.seed, run.steps) for run in read(given.results)]
+            if (given.model.name, side, seed, given.steps) in known:
+                continue
+            print(f"seed {seed}: {side}", flush=True)
+            made = one(given, side, seed, peer)
+            with given.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(made)) + "\n")
+    table([run for run in read(given.results) if (run.model, run.steps) == (given.model.name, given.steps)])
+
+
+def read(file: Path) -> list[Run]:
+    return [Run(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
+    """Trains an adapter and looks at it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        task = TASK | {
+            "model": str(given.model),
+            "rows": str(TONE / "train.jsonl"),
+            "seed": seed,
+            "steps": given.steps,
+            "maxSeqLen": given.max_seq_len,
+            "tuned": side == SIDES[1],
+        }
+        (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
+        program = [sys.executable, HERE / "our_tune.py"] if side == OURS else [peer, HERE / "olive_tune.py"]
+        with (given.results.parent / "compare_olive.log").open("w", encoding="utf-8") as log:
+            subprocess.run([*program, work], env=environment(), check=True, stdout=log, stderr=log)
+        steps = json.loads((work / "steps.json").read_text(encoding="utf-8"))
+        accuracy = None if given.no_accuracy else accuracy_of(work, given.model)
+    return Run(
+        model=given.model.name,
+        side=side,
+        seed=seed,
+        steps=given.steps,
+        tokens_per_second=sum(steps["tokens"][WARM_UP:]) / (steps["ended"][-1] - steps["ended"][WARM_UP - 1]),
+        padding=1 - sum(steps["tokens"]) / sum(steps["through"]),
+        start_up=steps["ended"][0],
+        seconds=steps["seconds"],
+        accuracy=accuracy,
+    )
+
+
+def environment() -> dict[str, str]:
+    """Nothing is fetched and nothing is told to anybody."""
+    return {**os.environ, "OLIVE_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+
+
+def accuracy_of(work: Path, model: Path) -> float:
+    """By our evaluator, which wants the base's tokenizer beside the adapter."""
+    adapter = work / "adapter"
+    for file in model.glob("tokenizer*"):
+        shutil.copy(file, adapter / file.name)
+    rows = [json.loads(line) for line in (TONE / "heldout.jsonl").read_text(encoding="utf-8").splitlines()]
+    evaluator = {"batchSize": 16, "metrics": [{"name": "accuracy", "accuracy": {"maxNewTokens": 8}}]}
+    given = {"base": model, "rows": rows, "evaluator": evaluator}
+    return float(evaluate(adapter, work / "evaluated", Product.ADAPTER, **given).metrics["accuracy"])
+
+
+def table(runs: Sequence[Run]) -> None:
+    """Medians over the seeds."""
+    print("\n| | runs | tokens/s | padding | first step after | adapter after | accuracy |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for side in SIDES:
+        its = [run for run in runs if run.side == side]
+        if not its:
+            continue
+
+        def median(name: str, its: Sequence[Run] = its) -> Any:
+            found = [getattr(run, name) for run in its]
+            return None if None in found else statistics.median(found)
+
+        accuracy = median("accuracy")
+        cells = (
+            side,
+            len(its),
+            f"{median('tokens_per_second'):.0f}",
+            f"{median('padding'):.0%}",
+            f"{median('start_up'):.1f} s",
+            f"{median('seconds'):.1f} s",
+            "" if accuracy is None else f"{accuracy:.3f}",
+        )
+        print("|", " | ".join(map(str, cells)), "|")
+
+
+if __name__ == "__main__":
+    main()
