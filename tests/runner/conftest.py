@@ -4,6 +4,16 @@ import one_thread  # noqa: F401 (before whatever imports torch)
 from hub_server import hub
 from runner_place import place
 from s3_server import bucket, s3_server
-from tiny_models import tiny_gemma3, tiny_gemma3_onnx, tiny_phi3, tiny_phi3_onnx
+from tiny_models import tiny_family, tiny_gemma3, tiny_gemma3_onnx, tiny_phi3, tiny_phi3_onnx
 
-__all__ = ["bucket", "hub", "place", "s3_server", "tiny_gemma3", "tiny_gemma3_onnx", "tiny_phi3", "tiny_phi3_onnx"]
+__all__ = [
+    "bucket",
+    "hub",
+    "place",
+    "s3_server",
+    "tiny_family",
+    "tiny_gemma3",
+    "tiny_gemma3_onnx",
+    "tiny_phi3",
+    "tiny_phi3_onnx",
+]

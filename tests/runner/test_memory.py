@@ -62,12 +62,12 @@ FAMILIES = {
 }
 KINDS: dict[str, tuple[Tuning, list[str]]] = {
     "lora": (lora(), [*FAMILIES]),
-    "lora with dropout": (lora(dropout=0.1), [*FAMILIES]),
-    "dora": (dora(), ["llama", "phi3"]),
+    "lora with dropout": (lora(dropout=0.1), ["llama"]),
+    "dora": (dora(), ["phi3"]),
     "dora with dropout": (dora(dropout=0.1), ["llama"]),
-    "loha": (loha(), ["llama", "gemma3"]),
-    "lokr": (lokr(), ["llama", "qwen3"]),
-    "qlora": (qlora(), ["llama"]),
+    "loha": (loha(), ["gemma3"]),
+    "lokr": (lokr(), ["qwen3"]),
+    "qlora": (qlora(), ["phi3"]),
     "loftq": (loftq(), ["llama"]),
 }
 

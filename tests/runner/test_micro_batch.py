@@ -76,11 +76,11 @@ def assert_alike(some, others):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
-def test_four_at_once_and_four_one_by_one_give_the_same_gradient(tiny_phi3, tmp_path):
-    whole = gradients_of(trainer_of(tiny_phi3, tmp_path))
+def test_four_at_once_and_four_one_by_one_give_the_same_gradient(tiny_family, tmp_path):
+    whole = gradients_of(trainer_of(tiny_family, tmp_path))
     parts = {"perDeviceTrainBatchSize": 1, "gradientAccumulationSteps": 4}
 
-    assert_alike(whole, gradients_of(trainer_of(tiny_phi3, tmp_path, **parts)))
+    assert_alike(whole, gradients_of(trainer_of(tiny_family, tmp_path, **parts)))
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])

@@ -101,6 +101,16 @@ def test_what_was_stopped_and_went_on_is_byte_for_byte_what_ran_through(tiny_phi
     assert files(tmp_path / "resumed") == files(tmp_path / "through")
 
 
+def test_models_of_every_family_go_on_as_if_nothing_had_been(tiny_family, tmp_path, checkpoints):
+    config = lora(**COMMON, training=TRAINING | {"maxSteps": 6})
+    tune(tiny_family, tmp_path / "through", config)
+    run_until(IN_AN_EPOCH, tiny_family, tmp_path / "stopped", config, checkpoints)
+
+    tune(tiny_family, tmp_path / "resumed", config, checkpoints=checkpoints)
+
+    assert files(tmp_path / "resumed") == files(tmp_path / "through")
+
+
 def test_it_may_be_stopped_again_and_between_epochs_and_tells_where_it_went_on(tiny_phi3, tmp_path, checkpoints):
     config = CONFIGS["lora in order of length"]
     tune(tiny_phi3, tmp_path / "through", config)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from passes import export
+from tiny_decoders import make_tiny_decoder
 from tiny_gemma3 import make_tiny_gemma3
 from tiny_phi3 import make_tiny_phi3
 
@@ -17,6 +18,15 @@ def tiny_phi3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_gemma3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_gemma3(tmp_path_factory.mktemp("models") / "gemma3")
+
+
+@pytest.fixture(scope="session", params=["phi3", "llama", "qwen3", "gemma3"])
+def tiny_family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of each family in turn."""
+    if request.param in ("phi3", "gemma3"):
+        model: Path = request.getfixturevalue(f"tiny_{request.param}")
+        return model
+    return make_tiny_decoder(request.param, tmp_path_factory.mktemp("models") / request.param)
 
 
 @pytest.fixture(scope="session")
