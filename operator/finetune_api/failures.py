@@ -30,6 +30,7 @@ class Reason(StrEnum):
     OUT_OF_DISK = "OutOfDisk"
     STORE_UNAVAILABLE = "StoreUnavailable"
     HUB_UNAVAILABLE = "HubUnavailable"
+    TRACKER_UNAVAILABLE = "TrackerUnavailable"
     INTERRUPTED = "Interrupted"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     UNSCHEDULABLE = "Unschedulable"
@@ -52,6 +53,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.ARTIFACT_CORRUPT: 50,
     Reason.STORE_UNAVAILABLE: 51,
     Reason.HUB_UNAVAILABLE: 52,
+    Reason.TRACKER_UNAVAILABLE: 53,
     Reason.INTERNAL: 1,
     Reason.OUT_OF_HOST_MEMORY: 137,
     Reason.INTERRUPTED: SIGTERM_EXIT,

@@ -22,6 +22,7 @@ from finetune_api.validate_data import data_problems, has_answer, template_colum
 from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_plugin import plugin_problems
+from finetune_api.validate_trackers import credential_problems, tracker_problems
 
 __all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
 
@@ -65,6 +66,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     yield from data_problems(spec.data_configs)
     for index, system in enumerate(spec.systems):
         yield from _env_problems(f"spec.systems[{index}].env", system)
+        yield from credential_problems(system, f"spec.systems[{index}].env")
         yield from _resource_problems(f"spec.systems[{index}].resources", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)
     yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
@@ -242,6 +244,7 @@ def _best_problems(training: Training, path: str) -> Iterator[Problem]:
 
 
 def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, path: str) -> Iterator[Problem]:
+    yield from tracker_problems(spec, step, training, path)
     for refusal in refusals(training.extra, Training.names()):
         yield Problem(f"{path}.extra[{refusal.name}]", refusal.message, refusal.remedy)
     if training.warmup_steps and training.warmup_ratio:

@@ -8,7 +8,8 @@ from pathlib import Path
 from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider
-from finetune_runner import accelerator, prepared
+from finetune_api.resource.passes import Tuning
+from finetune_runner import accelerator, event_files, prepared, trackers
 from finetune_runner.committed import Committed, find_committed, input_digests
 from finetune_runner.data_roles import data_names, evaluator_of
 from finetune_runner.job import Job
@@ -105,14 +106,23 @@ class _StageRun:
         self.progress.start(step.name)
         if step.spec.plugin:
             require_same(step, self.pinned.pass_named(step.name).libraries)
+        if isinstance(step.spec.config, Tuning):
+            path = f"spec.passes[{step.index}].{step.spec.path_name}.training.reportTo"
+            trackers.require(step.spec.config.training.report_to, path)
         inputs = self._inputs(step, committed)
         log.info("pass %s: %s begins", step.name, step.spec.path_name)
         checkpoints = self._checkpoints(step, inputs)
         given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints)
-        result = run_pass(step.spec.variant, step.spec.config, given, self.progress.report)
+        try:
+            result = run_pass(step.spec.variant, step.spec.config, given, self.progress.report)
+        finally:
+            event_files.keep(self.job, step.name, self._event_files(step))
         manifest = self._commit(step, inputs, result)
         checkpoints.clear()
         return manifest
+
+    def _event_files(self, step: PlannedPass) -> Path:
+        return self.job.layout.work / "tensorboard" / step.name
 
     def _checkpoints(self, step: PlannedPass, inputs: Mapping[str, str]) -> CheckpointStore:
         kind = step.spec.variant
@@ -153,6 +163,8 @@ class _StageRun:
             evaluator=evaluator_of(spec, step.spec),
             path=f"spec.passes[{step.index}].{step.spec.path_name}",
             memory_at_most=estimate.most if estimate else None,
+            run_name=f"{self.job.document.name}/{step.name}",
+            event_files=self._event_files(step),
             grace_seconds=self.stage.system.termination_grace_period_seconds,
         )
 

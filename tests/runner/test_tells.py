@@ -6,8 +6,12 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from transformers import AutoTokenizer
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.passes.tune import _check_weights
+from finetune_runner.training.adapter import with_adapter
 from passes import ROWS, TEMPLATE, Reported, lora, tune
 
 STEPS = 8
@@ -78,6 +82,31 @@ def test_without_an_accelerator_there_is_neither_its_memory_nor_its_utilisation(
     assert report.telemetry[-1].memory.accelerator is None
     assert report.telemetry[-1].utilisation is None
     assert not {"peakMemoryGiB", "reservedMemoryGiB", "mfuPercent"} & result.metrics.keys()
+
+
+def test_held_out_rows_are_measured_before_while_and_after(tiny_phi3, tmp_path):
+    training = {"maxSteps": 5, "evalStrategy": "steps", "evalSteps": 2, "extra": {"eval_on_start": "true"}}
+
+    result = tune(tiny_phi3, tmp_path / "adapter", lora(evalFraction=0.25, training=training))
+
+    lines = json.loads((tmp_path / "adapter" / "training.json").read_text())["log"]
+    losses = {line["step"]: line["eval_loss"] for line in lines if "eval_loss" in line}
+    assert list(losses) == [0, 2, 4, 5]
+    assert losses[0] > losses[4]
+    assert f"{losses[5]:.4f}" == result.metrics["evalLoss"]
+
+
+def test_weights_that_the_last_step_has_ruined_are_no_success(tiny_phi3):
+    """There is no further loss that would tell of it."""
+    model = with_adapter(AutoModelForCausalLM.from_pretrained(tiny_phi3), lora(), "spec.passes[0].lora")
+    with torch.no_grad():
+        next(p for p in model.parameters() if p.requires_grad)[0, 0] = float("nan")
+
+    with pytest.raises(FineTuneError, match="the adapter's weights are not finite") as caught:
+        _check_weights(model, "spec.passes[0].lora")
+
+    assert caught.value.reason is Reason.NAN_LOSS
+    assert "learningRate" in caught.value.remedy
 
 
 def test_what_tells_of_the_machine_is_not_part_of_the_output(told):

@@ -27,7 +27,7 @@ BITSANDBYTES = frozenset(
 """Optimizers of bitsandbytes, which we run on an accelerator only."""
 
 
-WITHOUT_EFFECT = frozenset({"gradientCheckpointing", "saveSeconds", "saveSteps", "saveTotalLimit"})
+WITHOUT_EFFECT = frozenset({"gradientCheckpointing", "reportTo", "saveSeconds", "saveSteps", "saveTotalLimit"})
 """Fields, by their name in the manifest, that do not decide what training makes, or only what it costs."""
 
 
@@ -97,6 +97,12 @@ class Training(Model):
         description="Put sequences of like length side by side, so that little of a batch is padding; false: random order.",
     )
     logging_steps: int = Field(default=10, ge=1, le=1000000, description="Steps between two lines of the log.")
+    report_to: list[Literal["mlflow", "wandb", "tensorboard"]] = Field(
+        default_factory=list,
+        max_length=3,
+        description="Trackers that are told what is logged; their addresses and credentials come from env of the system.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
     eval_strategy: Literal["no", "steps", "epoch"] = Field(
         default="no",
         description="When the held-out rows are evaluated during training.",

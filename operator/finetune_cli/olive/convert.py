@@ -19,6 +19,7 @@ from finetune_cli.olive.places import Bucket, Files, Places, Upload
 from finetune_cli.olive.repair import repaired
 from finetune_cli.olive.section import Ledger, Section, Sourced
 from finetune_cli.olive.systems import Systems
+from finetune_cli.olive.trackers import settle_trackers
 
 CPU = "CPUExecutionProvider"
 DEFAULT_WORKFLOW = "default_workflow"
@@ -116,4 +117,5 @@ def _spec(root: Section, context: Context, options: Options) -> Draft:
         **places(machine.section, options.store, options.output),
     }
     settle_parts(spec, context)
+    settle_trackers(spec, context)
     return spec

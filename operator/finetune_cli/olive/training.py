@@ -7,6 +7,8 @@ from finetune_api.training_arguments import FURTHER, REFUSED
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.section import Section, Sourced
+from finetune_cli.olive.trackers import NAME as TRACKERS
+from finetune_cli.olive.trackers import report_to
 
 OTHER_NAMES = {"eval_strategy": ("evaluation_strategy",), "learning_rate": ("lr",)}
 """transformers' name to older ones."""
@@ -19,7 +21,7 @@ AS_HERE: dict[str, tuple[object, ...]] = {
 NUMBERS = frozenset(
     name for name, field in Training.model_fields.items() if field.annotation in (int, float) and name != "extra"
 )
-OURS = ("extra", "dtype", "attn_implementation")
+OURS = ("extra", "dtype", "attn_implementation", TRACKERS)
 """Fields that are no arguments of transformers'."""
 LEAVE_OUT = "leave it out"
 PLACE = ("outputs are committed by the store", LEAVE_OUT)
@@ -41,6 +43,7 @@ def training(section: Section, context: Context) -> Draft:
     """The arguments; where Olive's defaults differ from ours, its own are written."""
     section = section.flat("extra_args")
     named = {alias: _argument(section, name) for name, alias in Training.names().items() if name not in OURS}
+    named[Training.names()[TRACKERS]] = report_to(section, context)
     extra = _further(section, context)
     _warmup(named)
     said = _saving(section, named) | _sampling(section, named, context)

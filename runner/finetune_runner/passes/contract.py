@@ -70,6 +70,10 @@ class PassInputs:
     """Of this very pass; None where nothing is kept."""
     memory_at_most: int | None = None
     """Bytes that prepare has estimated for it, where it could."""
+    run_name: str = ""
+    """What trackers call the run."""
+    event_files: Path | None = None
+    """Where TensorBoard's files go, which are kept with the job and not with the output."""
     grace_seconds: float = 60
     """Time from the request to stop to the end of the process."""
 

@@ -36,6 +36,7 @@ from finetune_runner.training.peak_memory import measure_from_here
 from finetune_runner.training.rows import collator, training_rows
 from finetune_runner.training.telling import of_the_result, run_figures, step_figures
 from finetune_runner.training.token_store import TokenStore
+from finetune_runner.training.tracking import tracked
 from finetune_runner.training.trainer import AdapterTrainer
 
 
@@ -91,8 +92,15 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
             micro_batch=fitting.micro_batch if fitting else None,
         )
-        _train(trainer, config, inputs, Path(scratch))
-        figures = _figures(trainer)
+        with tracked(
+            trainer,
+            training.report_to,
+            run_name=inputs.run_name,
+            folder=inputs.event_files or Path(scratch) / "tensorboard",
+            path=f"{path}.reportTo",
+        ):
+            _train(trainer, config, inputs, Path(scratch))
+            figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
     told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
     return PassResult(figures | told | _counts(rows.statistics) | step_figures(trainer))

@@ -23,6 +23,7 @@ OURS = (
     "save_seconds",
     "save_steps",
     "save_total_limit",
+    "report_to",
     "extra",
 )
 """Fields that are not handed on under their own name."""

@@ -50,6 +50,11 @@ def test_how_often_checkpoints_are_made_and_activations_computed_changes_no_key(
     assert changed(keys(spec_of(CHAIN)), keys(often)) == set()
 
 
+def test_a_tracker_changes_no_key():
+    told = with_pass(0, training={"reportTo": ["tensorboard"]})
+    assert changed(keys(spec_of(CHAIN)), keys(told)) == set()
+
+
 def test_names_of_passes_systems_data_and_evaluators_do_not_matter():
     renamed = wire_spec([("a", "c", "lora"), ("b", "d", "merge"), ("e", "d", "build"), ("f", "d", "evaluate")])
     renamed["systems"] = [{"name": "c", "accelerator": {}}, {"name": "d"}]
