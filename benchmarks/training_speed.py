@@ -31,6 +31,7 @@ from finetune_runner.passes.devices import dtype_for
 from finetune_runner.training.adapter import with_adapter
 from finetune_runner.training.arguments import training_arguments
 from finetune_runner.training.batches import PadToLongest
+from finetune_runner.training.compiling import compile_blocks
 from finetune_runner.training.token_store import Item, TokenStore
 from finetune_runner.training.trainer import AdapterTrainer
 
@@ -39,7 +40,7 @@ MEDIAN_TOKENS, SPREAD, LONGEST = 120, 0.8, 1024
 """Of a row; lengths are log-normal, as those of texts are."""
 ANSWER = 4
 """One token in so many belongs to the answer, which alone counts for the loss."""
-WARM_UP = 3
+WARM_UP = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ def lines(dtype: str) -> list[Line]:
     unchecked = plain.but("no checkpointing", gradient_checkpointing=False)
     sparse = replace(unchecked, name="logits only where a label is", plain=False)
     grouped = sparse.but("rows grouped by length", group_by_length=True)
-    return [plain, unchecked, sparse, grouped, replace(grouped, name="rows packed", packing=True)]
+    packing = replace(grouped, name="rows packed", packing=True)
+    table = [plain, unchecked, sparse, grouped, packing]
+    return [*table, packing.but("blocks compiled", torch_compile=True)] if DEVICE == "cuda" else table
 
 
 @dataclass(frozen=True)
@@ -141,17 +144,27 @@ def measure(name: str, line: Line, *, batch: int, steps: int) -> Measured:
         rows = drawn(batch * (WARM_UP + steps + 1) * (8 if line.packing else 1), SHAPES[name]["vocab_size"])
         sequences = packed(rows, LONGEST) if line.packing else (TokenSequence(row.ids, row.counts) for row in rows)
         store = TokenStore(folder / "rows", sequences, packed=line.packing)
-        arguments = training_arguments(training, scratch=folder, device=DEVICE, dtype=dtype, path="training")
+        arguments = training_arguments(
+            training,
+            scratch=folder,
+            device=DEVICE,
+            dtype=dtype,
+            checkpointing=bool(training.gradient_checkpointing),
+            path="training",
+        )
         collate = Counting()
         make = plain_trainer if line.plain else our_trainer
-        trainer = make(with_adapter(model, spec, "lora"), arguments, store, collate)
+        adapted = with_adapter(model, spec, "lora")
+        if training.torch_compile:
+            compile_blocks(adapted, "training.torchCompile")
+        trainer = make(adapted, arguments, store, collate)
         clock = Clock(WARM_UP)
         trainer.add_callback(clock)
         if DEVICE == "cuda":
             torch.cuda.reset_peak_memory_stats()
         trainer.train()
         peak = peak_bytes()
-        del trainer, model
+        del trainer, adapted, model
         gc.collect()
         if DEVICE == "cuda":
             torch.cuda.empty_cache()

@@ -8,7 +8,7 @@ import torch
 from finetune_runner.memory.estimate import Batch, estimate
 from finetune_runner.memory.shapes import Shapes
 from finetune_runner.memory.values import values_for
-from passes import Reported, data_set, dora, loftq, loha, lokr, lora, qlora, tune
+from passes import data_set, dora, loftq, loha, lokr, lora, qlora, tune
 from random_decoder import make_random_decoder, random_rows
 
 BATCH, LENGTH = 8, 1024
@@ -72,26 +72,27 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(case, models, tm
     assert told.total == pytest.approx(peak, rel=0.15)
 
 
-ROOM = 6 * 2**30
-"""Bytes; llama at 8 x 1024 tokens needs more without checkpointing, and less with it."""
-
-
 @pytest.fixture
-def little_room():
+def little_room(request):
+    """So many GiB of the device are left."""
     gc.collect()
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
-    ballast = torch.empty(free - ROOM, dtype=torch.uint8, device="cuda")
+    ballast = torch.empty(free - request.param * 2**30, dtype=torch.uint8, device="cuda")
     yield
     del ballast
+    torch.cuda.empty_cache()
 
 
+@pytest.mark.parametrize(
+    ("little_room", "micro_batch"), [(6, None), (3, "4")], indirect=["little_room"], ids=["6 GiB", "3 GiB"]
+)
 @pytest.mark.usefixtures("little_room")
-def test_checkpointing_is_chosen_where_it_does_not_fit_without_and_the_step_never_runs_out(models, tmp_path, caplog):
+def test_what_does_not_fit_is_made_to_fit_before_it_begins(models, tmp_path, caplog, micro_batch):
     rows = data_set(random_rows([2 * LENGTH] * 16), textTemplate="{text}", maxSeqLen=LENGTH, loss="all")
-    report = Reported()
 
-    result = tune(models["llama"], tmp_path / "a", lora(training=STEPS), train=rows, report=report, accelerator=True)
+    metrics = tune(models["llama"], tmp_path / "a", lora(training=STEPS), train=rows, accelerator=True).metrics
 
-    assert result.metrics["checkpointing"] == "on"
+    assert metrics["checkpointing"] == "on"
+    assert metrics.get("microBatch") == micro_batch
     assert "out of accelerator memory" not in caplog.text
