@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from finetune_api.resource.base import Model
@@ -50,8 +51,13 @@ def fields_of(model: type[Model], *, below: str = "") -> list[Field]:
         model: a pass's config, or a part of it.
         below: the part's path within the pass.
     """
-    schema = model.model_json_schema(mode="validation")
+    schema = _schema(model)
     return list(_fields(schema, schema.get("$defs", {}), f"{below}." if below else ""))
+
+
+@cache
+def _schema(model: type[Model]) -> dict[str, Any]:
+    return model.model_json_schema(mode="validation")
 
 
 def _fields(schema: dict[str, Any], definitions: dict[str, Any], prefix: str) -> Iterator[Field]:

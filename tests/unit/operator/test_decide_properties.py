@@ -55,10 +55,10 @@ def happen(world: World, event: str) -> None:
     """Something that can happen to a job at any moment; what can't happen now does not."""
     if event in TO_THE_WORLD:
         TO_THE_WORLD[event](world)
-    elif event in TO_ANY_CHILD and world.observe().children:
-        TO_ANY_CHILD[event](world, world.observe().children[-1])
-    elif event in TO_A_LIVE_CHILD and world.live:
-        TO_A_LIVE_CHILD[event](world, world.live[0])
+    elif event in TO_ANY_CHILD and (children := world.observe().children):
+        TO_ANY_CHILD[event](world, children[-1])
+    elif event in TO_A_LIVE_CHILD and (live := world.live):
+        TO_A_LIVE_CHILD[event](world, live[0])
 
 
 def live_through(world: World, lives: Life) -> Iterator[None]:
