@@ -72,9 +72,10 @@ def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:
     def stage(job: Job, outcome: Outcome) -> None:
         from finetune_runner.progress.server import serving  # noqa: PLC0415
         from finetune_runner.progress.state import ProgressState  # noqa: PLC0415
-        from finetune_runner.stage import run_stage  # noqa: PLC0415
+        from finetune_runner.stage import may_compile, run_stage, stage_at  # noqa: PLC0415
 
-        without_compiler()
+        if not may_compile(stage_at(job, options.index)):
+            without_compiler()
         progress = ProgressState()
         with serving(progress, job.layout.progress_port):
             run_stage(job, options.index, outcome, progress)

@@ -16,8 +16,7 @@ def without_compiler() -> None:
     """Tells torch not to load its compiler; to be called before torch is imported.
 
     bitsandbytes hands functions to torch.compile as it is imported, which loads the compiler: a third of all that
-    tuning imports. Nothing here compiles, and without a C compiler, which the image lacks, nothing could. A system's
-    env may set the variable to 0.
+    tuning imports. Those functions run as well without. A system's env may set the variable to 0.
     """
     os.environ.setdefault(COMPILER_OFF, "1")
 

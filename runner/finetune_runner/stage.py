@@ -9,6 +9,7 @@ from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider
 from finetune_api.resource.passes import Tuning
+from finetune_api.resource.plugin import Plugin
 from finetune_runner import accelerator, event_files, prepared, trackers
 from finetune_runner.committed import Committed, find_committed, input_digests
 from finetune_runner.data_roles import data_names, evaluator_of
@@ -38,6 +39,12 @@ def stage_at(job: Job, index: int) -> Stage:
     if not 0 <= index < len(job.plan.stages):
         raise FineTuneError(Reason.INVALID_SPEC, f"the job has {len(job.plan.stages)} stages, and none {index}")
     return job.plan.stages[index]
+
+
+def may_compile(stage: Stage) -> bool:
+    """Whether a pass asks for torch.compile, or is a plugin's, which may call it."""
+    configs = [step.spec.config for step in stage.passes]
+    return any(isinstance(c, Plugin) or (isinstance(c, Tuning) and c.training.torch_compile) for c in configs)
 
 
 def run_stage(job: Job, index: int, outcome: Outcome, progress: ProgressState) -> None:
