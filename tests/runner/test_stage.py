@@ -58,7 +58,8 @@ def failure_of(place, spec, index=0) -> FineTuneError:
 
 
 def test_the_whole_chain_in_one_pod_ends_with_a_published_artifact_and_its_figures(tiny):
-    prepared(tiny, TUNE, MERGE, INT4, CHECK, evaluators=EVALUATORS)
+    told = {"name": "tune", "lora": TUNE["lora"] | {"training": {"maxSteps": 2, "reportTo": ["tensorboard"]}}}
+    prepared(tiny, told, MERGE, INT4, CHECK, evaluators=EVALUATORS)
 
     ended = tiny.run("stage", "0")
 
@@ -70,6 +71,8 @@ def test_the_whole_chain_in_one_pod_ends_with_a_published_artifact_and_its_figur
     report = json.loads(tiny.bucket.get("out/report.json"))
     assert float(report["passes"][3]["metrics"]["loss"]) > 0
     assert ended.message.headlines[0].index == 3
+    [events] = [key for key in tiny.bucket.object_keys("store/") if "/tensorboard/tune/" in key]
+    assert "/jobs/" in events
 
     again = tiny.run("stage", "0")
 
@@ -87,6 +90,18 @@ def test_without_the_accelerator_it_asks_for_a_stage_ends_before_it_downloads(pl
     assert ended.message.failure.reason is Reason.ACCELERATOR_UNAVAILABLE
     assert ended.message.failure.path == "spec.systems[0].accelerator"
     assert ended.message.failure.remedy
+    assert not (place.layout.work / "base").exists()
+
+
+def test_a_tracker_that_the_image_lacks_ends_a_stage_before_it_downloads(place):
+    told = {"name": "tune", "lora": TUNE["lora"] | {"training": {"maxSteps": 2, "reportTo": ["wandb"]}}}
+    env = [{"name": "WANDB_MODE", "value": "offline"}]
+    spec = prepared(place, told, systems=[{"name": "cpu", "env": env}])
+
+    failure = failure_of(place, spec)
+
+    assert failure.reason is Reason.INVALID_SPEC
+    assert failure.path == "spec.passes[0].lora.training.reportTo"
     assert not (place.layout.work / "base").exists()
 
 
