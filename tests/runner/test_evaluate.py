@@ -7,7 +7,7 @@ import pytest
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
-from passes import ROWS, Reported, evaluate, export, lora, merge, tune
+from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
 
 STEPS = {"maxSteps": 100, "learningRate": 0.01, "perDeviceTrainBatchSize": 6, "lrSchedulerType": "linear"}
 
@@ -18,7 +18,7 @@ def tuned(tiny_phi3, tmp_path_factory):
     base, work = tiny_phi3, tmp_path_factory.mktemp("tuned")
     tune(base, work / "adapter", lora(training=STEPS))
     merge(work / "adapter", base, work / "model")
-    export(work / "model", work / "onnx", precision="fp32")
+    export_here(work / "model", work / "onnx", precision="fp32")
     return base, work
 
 

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.child_process import ChildFailedError, run_logged
-from passes import Reported, export
+from passes import Reported, export, export_here
 
 TEXT = "### Text: something is scratching at the door, and I can't stop smiling.\n### The tone is:\n"
 
@@ -101,7 +101,7 @@ def test_the_size_is_a_headline(int4):
 
 
 def test_a_shared_embedding_is_kept_once_and_in_int4(tiny_gemma3, tmp_path):
-    export(tiny_gemma3, tmp_path / "int4")
+    export_here(tiny_gemma3, tmp_path / "int4")
 
     weights = onnx_ir.load(tmp_path / "int4" / "model.onnx").graph.initializers.values()
     of_vocabulary = [w for w in weights if w.shape[0] == 320 and w.dtype.itemsize * math.prod(w.shape) > 320 * 64 / 2]

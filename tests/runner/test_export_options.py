@@ -9,7 +9,7 @@ import onnxruntime_genai
 import pytest
 
 from finetune_api.export_options import FURTHER, PRECISIONS, REFUSED, TYPED
-from passes import export
+from passes import export_here
 
 HEAD = "/lm_head/MatMul"
 
@@ -39,7 +39,7 @@ OPTION_NAMES = {"CUDA": "cuda", "Dml": "dml", "WebGpu": "webgpu", "NvTensorRTRTX
 
 @pytest.mark.parametrize(("provider", "precision"), OTHERS, ids=map("-".join, OTHERS))
 def test_an_export_for_another_runtime_is_built_and_names_it(provider, precision, tiny_phi3, tmp_path):
-    export(tiny_phi3, tmp_path / "onnx", executionProvider=provider, precision=precision, algorithm="rtn")
+    export_here(tiny_phi3, tmp_path / "onnx", executionProvider=provider, precision=precision, algorithm="rtn")
 
     config = json.loads((tmp_path / "onnx/genai_config.json").read_text())
     named = [name for options in config["model"]["decoder"]["session_options"]["provider_options"] for name in options]
@@ -48,7 +48,7 @@ def test_an_export_for_another_runtime_is_built_and_names_it(provider, precision
 
 
 def graph(model, output, **fields):
-    export(model, output, **fields)
+    export_here(model, output, **fields)
     return onnx_ir.load(output / "model.onnx").graph
 
 
@@ -106,7 +106,7 @@ def test_without_embedding_vectors_go_in_and_without_head_hidden_states_come_out
 
 
 def test_a_cuda_graph_is_asked_for_in_the_config(tiny_phi3, tmp_path):
-    export(
+    export_here(
         tiny_phi3,
         tmp_path / "onnx",
         precision="fp16",

@@ -1,5 +1,6 @@
 """Runs passes in tests: inputs with defaults, and a report that remembers."""
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from finetune_api.resource.passes import (
     QLora,
     Tuning,
 )
+from finetune_runner.passes import onnx_export
+from finetune_runner.passes.builder_process import child_request
 from finetune_runner.passes.contract import DATA, EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.passes.telemetry import Telemetry
@@ -125,6 +128,13 @@ def merge(adapter: Path, base: Path, output: Path) -> PassResult:
 def export(model: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
     given = inputs(model, output, path="spec.passes[2].modelBuilder")
     return run_pass("model_builder", ModelBuilder.model_validate(fields), given, report or Reported())
+
+
+def export_here(model: Path, output: Path, **fields: Any) -> None:
+    """What an export's child process does, in this one: the builder, which takes seconds to import, is loaded once."""
+    given = inputs(model, output)
+    with tempfile.TemporaryDirectory() as cache:
+        onnx_export.export(**child_request(ModelBuilder.model_validate(fields), given, model, cache, None))
 
 
 def extract(adapter: Path, base: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:

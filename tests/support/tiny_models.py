@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from passes import export
+from passes import export_here
 from tiny_decoders import make_tiny_decoder
 from tiny_gemma3 import make_tiny_gemma3
 from tiny_phi3 import make_tiny_phi3
@@ -41,5 +41,5 @@ def tiny_gemma3_onnx(tiny_gemma3: Path, tmp_path_factory: pytest.TempPathFactory
 
 def _exported(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("exported") / "onnx"
-    export(model, output, precision="fp32")
+    export_here(model, output, precision="fp32")
     return output

@@ -51,7 +51,7 @@ def build(config: Export, inputs: PassInputs, model: Path, report: Report, *, ad
     """
     layers = _layer_count(model)
     with tempfile.TemporaryDirectory() as cache:
-        request = _request(config, inputs, model, cache) | {"adapter": str(adapter) if adapter else None}
+        request = child_request(config, inputs, model, cache, adapter)
         try:
             run_logged([sys.executable, "-m", CHILD, json.dumps(request)], OFFLINE, _progress(layers, report))
         except ChildFailedError as error:
@@ -97,7 +97,10 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _request(config: Export, inputs: PassInputs, model: Path, cache: str) -> dict[str, object]:
+def child_request(
+    config: Export, inputs: PassInputs, model: Path, cache: str, adapter: Path | None
+) -> dict[str, object]:
+    """What the child is asked for: the arguments of onnx_export.export. `cache` is a folder for scratch."""
     return {
         "model": str(model),
         "output": str(inputs.output),
@@ -105,6 +108,7 @@ def _request(config: Export, inputs: PassInputs, model: Path, cache: str) -> dic
         "precision": config.precision,
         "provider": BUILDER_PROVIDERS[config.execution_provider or inputs.execution_provider],
         "options": builder_options(config, trust_remote_code=inputs.trust_remote_code),
+        "adapter": str(adapter) if adapter else None,
     }
 
 

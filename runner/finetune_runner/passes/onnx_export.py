@@ -23,6 +23,7 @@ GEMMA3_ARCHITECTURES = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
 def main() -> None:
     """Exports as the only argument says: JSON with model, output, cache, precision, provider and options."""
     request = json.loads(sys.argv[1])
+    save_memory()
     export(**request)
 
 
@@ -44,7 +45,6 @@ def export(
     with imports():
         from onnxruntime_genai.models import builder  # noqa: PLC0415
 
-    save_memory()
     products = LoraProducts()
     if adapter:
         products.watch(importlib.import_module(BUILDERS).Model)
