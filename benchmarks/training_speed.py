@@ -1,8 +1,9 @@
 """Tokens a second of a tuning pass, change by change, beside transformers' Trainer used the plain way.
 
 `make bench-training` runs it on the accelerator if there is one, else on the CPU. Weights are random, rows are drawn:
-neither decides how long a step takes. Each line differs from the one above it by what its name says. Compare lines of
-one run only; a line that the file of results has already (same device, model and line) is not measured again.
+neither decides how long a step takes. All lines go once through the same rows; each differs from the one above it by
+what its name says. Compare lines of one run only; a line that the file of results has already (same device, model and
+name) is not measured again.
 """
 
 import argparse
@@ -93,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=SHAPES, action="append", help="default: llama-60m")
     parser.add_argument("--batch", type=int, default=8, help="sequences in a micro-batch (default: 8)")
-    parser.add_argument("--steps", type=int, default=12, help="steps that are measured (default: 12)")
+    parser.add_argument("--rows", type=int, default=320, help="all lines train on these (default: 320)")
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument(
         "--results", type=Path, default=Path(".bench/training_speed.jsonl"), help="(default: %(default)s)"
@@ -104,7 +105,7 @@ def main() -> None:
     for model in given.model or ["llama-60m"]:
         for line in lines(given.dtype):
             if not any((m.device, m.model, m.line) == (device_name(), model, line.name) for m in read(given.results)):
-                measured = measure(model, line, batch=given.batch, steps=given.steps)
+                measured = measure(model, line, batch=given.batch, rows=given.rows)
                 with given.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(measured)) + "\n")
         table([m for m in read(given.results) if (m.device, m.model) == (device_name(), model)])
@@ -130,53 +131,49 @@ def table(measured: Sequence[Measured]) -> None:
         )
 
 
-def measure(name: str, line: Line, *, batch: int, steps: int) -> Measured:
-    """Trains a fresh model for a few steps."""
+def measure(name: str, line: Line, *, batch: int, rows: int) -> Measured:
+    """Trains a fresh model on all rows once, after a few steps that do not count."""
     dtype = dtype_for(dict(line.training)["dtype"], DEVICE)
     torch.manual_seed(0)
     with torch.device(DEVICE):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**SHAPES[name]), dtype=dtype)
-    spec = Lora.model_validate({"trainData": "drawn", "r": 16, "dropout": 0})
-    fields = dict(line.training) | {"per_device_train_batch_size": batch, "max_steps": WARM_UP + steps}
-    training = Training.model_validate(fields)
+    adapted = with_adapter(model, Lora.model_validate({"trainData": "drawn", "r": 16, "dropout": 0}), "lora")
+    if dict(line.training).get("torch_compile"):
+        compile_blocks(adapted, "training.torchCompile")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        rows = drawn(batch * (WARM_UP + steps + 1) * (8 if line.packing else 1), SHAPES[name]["vocab_size"])
-        sequences = packed(rows, LONGEST) if line.packing else (TokenSequence(row.ids, row.counts) for row in rows)
+        folder, found = Path(scratch), drawn(rows, SHAPES[name]["vocab_size"])
+        sequences = packed(found, LONGEST) if line.packing else (TokenSequence(r.ids, r.counts) for r in found)
         store = TokenStore(folder / "rows", sequences, packed=line.packing)
-        arguments = training_arguments(
-            training,
-            scratch=folder,
-            device=DEVICE,
-            dtype=dtype,
-            checkpointing=bool(training.gradient_checkpointing),
-            path="training",
-        )
-        collate = Counting()
-        make = plain_trainer if line.plain else our_trainer
-        adapted = with_adapter(model, spec, "lora")
-        if training.torch_compile:
-            compile_blocks(adapted, "training.torchCompile")
-        trainer = make(adapted, arguments, store, collate)
-        clock = Clock(WARM_UP)
-        trainer.add_callback(clock)
-        if DEVICE == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-        trainer.train()
-        peak = peak_bytes()
-        del trainer, adapted, model
-        gc.collect()
-        if DEVICE == "cuda":
-            torch.cuda.empty_cache()
-    counted = collate.seen[WARM_UP : WARM_UP + steps]
-    real, through = (sum(column) for column in zip(*counted, strict=True))
+        for steps in (WARM_UP, -1):
+            fields = dict(line.training) | {"per_device_train_batch_size": batch, "max_steps": steps}
+            training = Training.model_validate(fields | {"num_train_epochs": 1})
+            arguments = training_arguments(
+                training,
+                scratch=folder,
+                device=DEVICE,
+                dtype=dtype,
+                checkpointing=bool(training.gradient_checkpointing),
+                path="training",
+            )
+            collate, clock = Counting(), Clock()
+            trainer = (plain_trainer if line.plain else our_trainer)(adapted, arguments, store, collate)
+            trainer.add_callback(clock)
+            if DEVICE == "cuda":
+                torch.cuda.reset_peak_memory_stats()
+            trainer.train()
+    peak = peak_bytes()
+    del trainer, adapted, model
+    gc.collect()
+    if DEVICE == "cuda":
+        torch.cuda.empty_cache()
+    real, through = (sum(column) for column in zip(*collate.seen, strict=True))
     return Measured(
         device=device_name(),
         model=name,
         line=line.name,
         tokens_per_second=real / clock.seconds,
         padding=1 - real / through,
-        step_seconds=clock.seconds / steps,
+        step_seconds=clock.seconds / len(collate.seen),
         peak_gib=peak / 2**30,
     )
 
@@ -217,17 +214,24 @@ class Counting(PadToLongest):
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
-    """Seconds from the end of the warm-up to the end."""
+    """Seconds of the training loop."""
 
-    def __init__(self, warm_up: int) -> None:
-        self.warm_up = warm_up
+    def __init__(self) -> None:
         self.begun = self.seconds = 0.0
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        if state.global_step in (self.warm_up, state.max_steps):
-            if DEVICE == "cuda":
-                torch.cuda.synchronize()
-            self.begun, self.seconds = time.monotonic(), time.monotonic() - self.begun
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        synchronise()
+        self.begun = time.monotonic()
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        synchronise()
+        self.seconds = time.monotonic() - self.begun
+
+
+def synchronise() -> None:
+    """Waits until the device has done what it was told."""
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
 
 
 def peak_bytes() -> int:
