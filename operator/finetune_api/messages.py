@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_serializer, model_validator
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.base import Model
+from finetune_api.resource.base import Model, empty_list
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.status import MetricValue
 
@@ -92,8 +92,8 @@ class TerminationMessage(Model):
 
     version: Literal[1] = Field(default=1, alias="v")
     kind: Literal["prepare", "stage"]
-    passes: list[PassOutcome] = Field(default_factory=list)
-    headlines: list[Headline] = Field(default_factory=list)
+    passes: list[PassOutcome] = Field(default_factory=empty_list)
+    headlines: list[Headline] = Field(default_factory=empty_list)
     published: Published | None = None
     failure: FailureMessage | None = None
 

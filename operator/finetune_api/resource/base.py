@@ -92,10 +92,15 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
+def empty_list() -> list[Any]:
+    """The default of a list. Not `list` itself: pydantic asks for its signature, which takes as long as a whole model."""
+    return []
+
+
 def named_list(description: str, *, min_length: int = 0, default: bool = True) -> Any:
     """A list whose items are told apart by their `name`, so that server-side apply merges by item."""
     extra: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
-    given: dict[str, Any] = {"default_factory": list} if default else {}
+    given: dict[str, Any] = {"default_factory": empty_list} if default else {}
     return Field(
         description=description,
         min_length=min_length or None,

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, Name, OneOf
+from finetune_api.resource.base import Model, Name, OneOf, empty_list
 from finetune_api.resource.locations import ConfigMapKey, HuggingFaceRepository, S3Location, VolumeLocation
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -86,7 +86,7 @@ class Preprocess(Model):
     """How a row becomes a prompt and a completion: exactly one of textTemplate or textColumns, pair, chat."""
 
     text_columns: list[Column] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=32,
         description="Columns used. Without a textTemplate their values are joined by a newline, and the loss counts on all of"
         " the text. With a textTemplate: the columns it names (may be left out).",
@@ -164,7 +164,7 @@ class DataConfig(Model):
         " stream. auto: by a file's name, or by how inline text begins.",
     )
     files: list[Glob] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=32,
         description="Glob patterns of the files to read, relative to the prefix, folder or repository; ** stands for any"
         " folders. Default: every file of the format (auto: of a known one), of a dataset repository those of split and"
@@ -176,7 +176,7 @@ class DataConfig(Model):
         " folders, as the hub does. Other sources have no splits.",
     )
     filters: list[Filter] = Field(
-        default_factory=list, max_length=16, description="Which rows are kept: those that every filter keeps."
+        default_factory=empty_list, max_length=16, description="Which rows are kept: those that every filter keeps."
     )
     max_samples: int = Field(
         default=0, ge=0, le=2147483647, description="The first rows after filtering that are used; 0: all of them."

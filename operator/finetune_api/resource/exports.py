@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model
+from finetune_api.resource.base import Model, empty_list
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[^,]+$", min_length=1, max_length=256)]
 OptionName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -51,13 +51,15 @@ class Export(Model):
         " and WebGPU, else 0.",
     )
     op_types_to_quantize: list[Literal["MatMul", "Gather"]] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=2,
         description="Operators whose weights are rounded. Empty: MatMul, and Gather where embedding and head are one."
         " Gather may be named with algorithm: default only.",
     )
     nodes_to_exclude: list[NodeName] = Field(
-        default_factory=list, max_length=256, description="Nodes whose weights are not rounded, by their full name."
+        default_factory=empty_list,
+        max_length=256,
+        description="Nodes whose weights are not rounded, by their full name.",
     )
     use_qdq: bool = Field(
         default=False,

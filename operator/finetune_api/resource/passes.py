@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, Name, OneOf
+from finetune_api.resource.base import Model, Name, OneOf, empty_list
 from finetune_api.resource.exports import ExtractAdapters, ModelBuilder
 from finetune_api.resource.plugin import Plugin
 from finetune_api.resource.training import Training
@@ -22,13 +22,13 @@ class Tuning(Model):
     r: int = Field(default=64, ge=1, le=1024, description="Rank of the adapter.")
     alpha: int = Field(default=16, ge=1, le=8192, description="Scaling: the adapter's output counts alpha / r.")
     target_modules: list[ModuleName] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=64,
         description="Linear layers that get an adapter, by the end of their name (q_proj, o_proj). Empty: all linear layers"
         " but the output head.",
     )
     modules_to_save: list[ModuleName] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=16,
         description="Modules trained in full and saved beside the adapter.",
     )
@@ -93,11 +93,11 @@ class Lycoris(Tuning):
         default=0, ge=0, lt=1, description="Probability that a layer's adapter is left out of a training step."
     )
     exclude_modules: list[ModuleName] = Field(
-        default_factory=list, max_length=64, description="Linear layers that get none, by the end of their name."
+        default_factory=empty_list, max_length=64, description="Linear layers that get none, by the end of their name."
     )
     init_weights: bool = Field(default=True, description="Start from no change; false: from random weights.")
     layers_to_transform: list[LayerIndex] = Field(
-        default_factory=list, max_length=256, description="Indices of the blocks that get adapters. Empty: all."
+        default_factory=empty_list, max_length=256, description="Indices of the blocks that get adapters. Empty: all."
     )
     layers_pattern: Annotated[str, StringConstraints(max_length=256)] = Field(
         default="",

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model
+from finetune_api.resource.base import Model, empty_list
 
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[str, StringConstraints(max_length=64)]
@@ -132,7 +132,7 @@ class PassStatus(Model):
     completion_time: Timestamp | None = Field(default=None, description="When its output was seen committed.")
     artifact: Artifact | None = Field(default=None, description="Its committed output.")
     metrics: list[MetricValue] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=32,
         description="Headline figures.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
@@ -183,7 +183,7 @@ class FineTuneJobStatus(Model):
         default="", description="Summary of the conditions, for people and printer columns."
     )
     conditions: list[Condition] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=16,
         description="Accepted, Suspended, Complete, Failed; Reconciling and Stalled for kstatus.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
@@ -199,13 +199,13 @@ class FineTuneJobStatus(Model):
     )
     progress: Progress | None = Field(default=None, description="Progress of the running pass.")
     passes: list[PassStatus] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=32,
         description="One entry a pass.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     artifacts: list[NamedArtifact] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=8,
         description="What was published.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, Name, ObjectName, OneOf, named_list
+from finetune_api.resource.base import Model, Name, ObjectName, OneOf, empty_list, named_list
 from finetune_api.resource.locations import ConfigMapKey, SecretKeyReference
 
 Quantity = Annotated[
@@ -138,7 +138,9 @@ class System(Model):
         default_factory=dict,
         description="Labels a node must have.",
     )
-    tolerations: list[Toleration] = Field(default_factory=list, max_length=16, description="Taints the pods tolerate.")
+    tolerations: list[Toleration] = Field(
+        default_factory=empty_list, max_length=16, description="Taints the pods tolerate."
+    )
     env: list[EnvVar] = named_list("Additional environment variables.")
     volumes: list[Volume] = named_list("Additional volumes.")
     shm_size: Quantity = Field(default="1Gi", description="Size of /dev/shm, which data loading uses.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model
+from finetune_api.resource.base import Model, empty_list
 
 ArgumentName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 ArgumentValue = Annotated[str, StringConstraints(max_length=4096)]
@@ -98,7 +98,7 @@ class Training(Model):
     )
     logging_steps: int = Field(default=10, ge=1, le=1000000, description="Steps between two lines of the log.")
     report_to: list[Literal["mlflow", "wandb", "tensorboard"]] = Field(
-        default_factory=list,
+        default_factory=empty_list,
         max_length=3,
         description="Trackers that are told what is logged; their addresses and credentials come from env of the system.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
