@@ -85,13 +85,17 @@ def little_room(request):
 
 
 @pytest.mark.parametrize(
-    ("little_room", "micro_batch"), [(6, None), (3, "4")], indirect=["little_room"], ids=["6 GiB", "3 GiB"]
+    ("little_room", "asked", "micro_batch"),
+    [(6, 8, None), (3, 32, "16")],
+    indirect=["little_room"],
+    ids=["6 GiB", "3 GiB"],
 )
 @pytest.mark.usefixtures("little_room")
-def test_what_does_not_fit_is_made_to_fit_before_it_begins(models, tmp_path, caplog, micro_batch):
-    rows = data_set(random_rows([2 * LENGTH] * 16), textTemplate="{text}", maxSeqLen=LENGTH, loss="all")
+def test_what_does_not_fit_is_made_to_fit_before_it_begins(models, tmp_path, caplog, asked, micro_batch):
+    rows = data_set(random_rows([2 * LENGTH] * 64), textTemplate="{text}", maxSeqLen=LENGTH, loss="all")
+    config = lora(training=STEPS | {"perDeviceTrainBatchSize": asked})
 
-    metrics = tune(models["llama"], tmp_path / "a", lora(training=STEPS), train=rows, accelerator=True).metrics
+    metrics = tune(models["llama"], tmp_path / "a", config, train=rows, accelerator=True).metrics
 
     assert metrics["checkpointing"] == "on"
     assert metrics.get("microBatch") == micro_batch

@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from finetune_runner.data.tokens import IGNORED
+from finetune_runner.training import loss as of_training
 from finetune_runner.training.adapter import with_adapter
 from finetune_runner.training.loss import token_losses
 from passes import lora
@@ -77,6 +78,42 @@ def test_gradients_agree_too(name, request):
         gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
 
     torch.testing.assert_close(gradients[0], gradients[1])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize(("family", "config"), FAMILIES.values(), ids=FAMILIES)
+def test_logits_made_in_parts_give_the_same_losses_and_gradients(family, config, dropout, monkeypatch):
+    torch.manual_seed(0)
+    model = with_adapter(family(config), lora(dropout=dropout), "spec.passes[0].lora").train()
+    sizes = []
+    model.get_output_embeddings().register_forward_hook(lambda _module, _inputs, logits: sizes.append(logits.numel()))
+    found = []
+    for at_once in (2**26, 5 * 300):
+        monkeypatch.setattr(of_training, "LOGITS_AT_ONCE", at_once)
+        torch.manual_seed(1)
+        model.zero_grad()
+        losses = token_losses(model, **batch())
+        losses.mean().backward()
+        found.append((losses.detach(), [p.grad for p in model.parameters() if p.grad is not None]))
+
+    torch.testing.assert_close(found[1], found[0], atol=1e-6, rtol=1e-5)
+    if "logits_scaling" not in config.to_dict() and "final_logit_softcapping" not in config.to_dict():
+        assert max(sizes[1:]) == 5 * 300
+
+
+def test_parts_are_made_with_a_head_that_is_trained_beside_a_base_in_bfloat16(monkeypatch):
+    torch.manual_seed(0)
+    config = lora(modulesToSave=["lm_head"])
+    model = with_adapter(LlamaForCausalLM(LlamaConfig(**SHAPE)).to(torch.bfloat16), config, "spec.passes[0].lora")
+    with torch.autocast("cpu", torch.bfloat16):
+        whole = token_losses(model, **batch())
+
+    monkeypatch.setattr(of_training, "LOGITS_AT_ONCE", 5 * 300)
+    parts = token_losses(model, **batch())
+    parts.mean().backward()
+
+    torch.testing.assert_close(parts, whole, atol=0.05, rtol=0.02)
+    assert model.get_output_embeddings().weight.grad.abs().max() > 0
 
 
 def test_the_model_is_left_as_it_was(tiny_phi3):

@@ -16,7 +16,7 @@ from finetune_runner.memory.adapters import (
     trained,
     wanted_layers,
 )
-from finetune_runner.memory.shapes import Shapes
+from finetune_runner.memory.shapes import LOGITS_AT_ONCE, Shapes
 from finetune_runner.memory.values import FLOAT32, Values
 
 NF4_BLOCK = 64
@@ -97,7 +97,7 @@ def estimate(
         weights=_weights(shapes, config, values.size),
         adapter=_adapter(shapes, config),
         activations=activations + batch.masked,
-        logits=max(LOGIT_COPIES * FLOAT32 * shapes.vocabulary * batch.counted, _working(shapes, config, batch, values)),
+        logits=max(_logits(shapes, batch, values), _working(shapes, config, batch, values)),
     )
 
 
@@ -134,6 +134,14 @@ def _block(shapes: Shapes, batch: Batch, values: Values) -> int:
         attention += values.size * (shapes.queries + shapes.keys)
     mlp = values.size * 3 * shapes.intermediate
     return norms + attention + mlp
+
+
+def _logits(shapes: Shapes, batch: Batch, values: Values) -> int:
+    """Bytes; of many a part at a time, beside the hidden states they are made from."""
+    made, hidden = shapes.vocabulary * batch.counted, 0
+    if shapes.plain_head and made > LOGITS_AT_ONCE:
+        made, hidden = LOGITS_AT_ONCE, 2 * shapes.hidden * batch.counted * values.size
+    return LOGIT_COPIES * FLOAT32 * made + hidden
 
 
 def _working(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:

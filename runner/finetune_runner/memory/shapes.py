@@ -11,8 +11,22 @@ FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
 """Norms behind attention and MLP too."""
 NORMED_HEADS = frozenset({"qwen3", "gemma3_text"})
 """Norms of query and key."""
+SCALED_LOGITS = frozenset({"gemma2", "granite"})
+"""Models that do something to what the output head makes."""
+LOGITS_AT_ONCE = 2**26
+"""Values; of more, a plain head makes a part at a time. 0.8 GB with their copies, and enough to keep a GPU busy."""
 TIED_UNLESS_SAID = frozenset({"gemma", "gemma2", "gemma3_text", "smollm3"})
 """Models whose output head is the embedding where config.json says nothing of it."""
+
+
+def has_plain_head(text: Mapping[str, Any]) -> bool:
+    """Whether the logits are what the output head makes.
+
+    Args:
+        text: a config.json, or its text_config.
+    """
+    kind = text.get("model_type")
+    return kind in (SPLIT | FUSED) - SCALED_LOGITS and not text.get("final_logit_softcapping")
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,8 @@ class Shapes:
     normed_heads: bool
     fused: bool
     """Query, key and value are parts of one tensor, which is kept whole as long as one of them is."""
+    plain_head: bool
+    """The logits are what the output head makes."""
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> Self | None:
@@ -82,6 +98,7 @@ class Shapes:
             four_norms=kind in FOUR_NORMS,
             normed_heads=kind in NORMED_HEADS,
             fused=kind in FUSED,
+            plain_head=has_plain_head(text),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The loss on the tokens that count, with logits computed only for those.
+"""The loss on the tokens that count, with logits computed only for those, and where they are many not all at once.
 
 A vocabulary of 262,144 makes the logits of a whole batch larger than everything else; a short answer needs few.
 """
@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from finetune_api.resource.training import FLASH_ATTENTION
 from finetune_runner.data.tokens import IGNORED
+from finetune_runner.memory.shapes import LOGITS_AT_ONCE, has_plain_head
 
 
 def token_losses(
@@ -40,9 +42,37 @@ def token_losses(
     counts = functional.pad(targets != IGNORED, (0, 1), value=False)
     # transformers keeps packed rows apart by their positions, and only where there is no mask.
     seen = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}
-    with _logits_only_where(model, counts):
+    wanted = targets[counts[:, :-1]]
+    head = model.get_output_embeddings()
+    rows = LOGITS_AT_ONCE // head.weight.shape[0]
+    in_parts = len(wanted) > rows and _is_plain(model)
+    with _logits_only_where(head, counts, first_only=in_parts) as hidden:
         logits = model(input_ids=input_ids, use_cache=False, **seen).logits[0]
-    return functional.cross_entropy(logits.float(), targets[counts[:, :-1]], reduction="none")
+    if in_parts:
+        return _losses_in_parts(head, hidden[0], wanted, rows)
+    return functional.cross_entropy(logits.float(), wanted, reduction="none")
+
+
+def _is_plain(model: Any) -> bool:
+    """Whether a model's logits are what its head makes of them; code that a model brings may do anything."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    known = type(inner).__module__.startswith("transformers.")
+    return known and has_plain_head(inner.config.get_text_config().to_dict())
+
+
+def _losses_in_parts(head: Any, hidden: torch.Tensor, wanted: torch.Tensor, rows: int) -> torch.Tensor:
+    """A part's logits are given up once its losses are known, and made again in the backward pass.
+
+    In bfloat16 under autocast, as accelerate has the model's own forward: a head that is trained is in float32.
+    """
+    mixed = hidden.dtype is torch.bfloat16
+
+    def losses(part: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(hidden.device.type, torch.bfloat16, enabled=mixed):
+            return functional.cross_entropy(head(part).float(), target, reduction="none")
+
+    parts = [slice(start, start + rows) for start in range(0, len(wanted), rows)]
+    return torch.cat([checkpoint(losses, hidden[part], wanted[part], use_reentrant=False) for part in parts])
 
 
 def in_one_row(
@@ -56,18 +86,28 @@ def in_one_row(
 
 
 @contextlib.contextmanager
-def _logits_only_where(model: Any, chosen: torch.Tensor) -> Iterator[None]:
+def _logits_only_where(head: Any, chosen: torch.Tensor, *, first_only: bool) -> Iterator[list[torch.Tensor]]:
     """Hands the output head the chosen positions only: logits come out as [1, chosen, vocabulary].
 
     At the head and not behind the base model, so that what a model does to its logits afterwards, such as Gemma's
     soft cap or Granite's scale, is still the model's own code.
+
+    Args:
+        head: the model's.
+        chosen: positions, [batch, length].
+        first_only: give it the first of them only.
+
+    Yields:
+        A list that gets what the head would have been given, [chosen, hidden].
     """
+    given: list[torch.Tensor] = []
 
     def choose(module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:  # noqa: ARG001
-        return (inputs[0][chosen].unsqueeze(0), *inputs[1:])
+        given.append(inputs[0][chosen])
+        return (given[0][:1] if first_only else given[0]).unsqueeze(0), *inputs[1:]
 
-    handle = model.get_output_embeddings().register_forward_pre_hook(choose)
+    handle = head.register_forward_pre_hook(choose)
     try:
-        yield
+        yield given
     finally:
         handle.remove()
