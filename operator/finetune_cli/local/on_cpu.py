@@ -5,10 +5,17 @@ from typing import Any
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass, Tuning
+from finetune_api.resource.training import FLASH_ATTENTION, Training
 from finetune_api.validate import problems
 
-SAME_ARITHMETIC = {"paged_adamw_32bit": "adamw_torch"}
-"""Optimizers that need an accelerator, because of where they keep their state, to those that compute the same."""
+SAME_ARITHMETIC: dict[str, dict[object, tuple[object, str]]] = {
+    "optim": {"paged_adamw_32bit": ("adamw_torch", "adamw_torch, which computes the same as paged_adamw_32bit and")},
+    "attn_implementation": {FLASH_ATTENTION: ("auto", f"auto, which computes the same as {FLASH_ATTENTION} and")},
+    "torch_compile": {True: (False, "false, which computes the same and")},
+}
+"""Fields of training to values that need an accelerator for how they compute and not for what, each with one that does
+not, and the beginning of what is said of it.
+"""
 
 
 def on_cpu(spec: FineTuneJobSpec) -> tuple[FineTuneJobSpec, list[str]]:
@@ -21,27 +28,31 @@ def on_cpu(spec: FineTuneJobSpec) -> tuple[FineTuneJobSpec, list[str]]:
         FineTuneError: InvalidSpec, for what only an accelerator computes.
     """
     systems = [system.model_copy(update={"accelerator": None}) for system in spec.systems]
-    passes = [_with_optimizer(step) for step in spec.passes]
+    replaced = [_replaced(step) for step in spec.passes]
+    passes = [_with_training(step, found) for step, found in zip(spec.passes, replaced, strict=True)]
     changed = spec.model_copy(update={"systems": systems, "passes": passes})
     for problem in problems(changed):
         raise FineTuneError(Reason.INVALID_SPEC, problem.message, remedy=problem.remedy, path=problem.path)
-    notes = [
-        f"spec.passes[{index}].{after.path_name}.training.optim: {_optimizer(after)}, which computes the same as"
-        f" {_optimizer(before)} and needs no accelerator"
-        for index, (before, after) in enumerate(zip(spec.passes, passes, strict=True))
-        if before is not after
+    names = Training.names()
+    return changed, [
+        f"spec.passes[{index}].{step.path_name}.training.{names[field]}: {said} needs no accelerator"
+        for index, (step, found) in enumerate(zip(spec.passes, replaced, strict=True))
+        for field, (_, said) in found.items()
     ]
-    return changed, notes
 
 
-def _with_optimizer(step: Pass) -> Pass:
+def _replaced(step: Pass) -> dict[str, tuple[object, str]]:
+    """Fields of a tuning pass's training to their new value and what is said of it."""
     config: Any = step.config
-    if not isinstance(config, Tuning) or config.training.optim not in SAME_ARITHMETIC:
+    if not isinstance(config, Tuning):
+        return {}
+    values = {field: getattr(config.training, field) for field in SAME_ARITHMETIC}
+    return {field: SAME_ARITHMETIC[field][value] for field, value in values.items() if value in SAME_ARITHMETIC[field]}
+
+
+def _with_training(step: Pass, replaced: dict[str, tuple[object, str]]) -> Pass:
+    if not replaced:
         return step
-    training = config.training.model_copy(update={"optim": SAME_ARITHMETIC[config.training.optim]})
-    return step.model_copy(update={step.variant: config.model_copy(update={"training": training})})
-
-
-def _optimizer(step: Pass) -> str:
     config: Any = step.config
-    return str(config.training.optim)
+    training = config.training.model_copy(update={field: value for field, (value, _) in replaced.items()})
+    return step.model_copy(update={step.variant: config.model_copy(update={"training": training})})

@@ -30,3 +30,18 @@ def test_an_optimizer_that_computes_otherwise_is_refused():
 def test_what_needs_no_accelerator_stays_as_it_is():
     before = spec("adafactor")
     assert on_cpu(before) == (before.model_copy(update={"systems": on_cpu(before)[0].systems}), [])
+
+
+def test_what_only_makes_an_accelerator_faster_is_left_out_and_said():
+    training = {"torchCompile": True, "attnImplementation": "flash_attention_2"}
+    tune = {"name": "tune", "lora": {"trainData": "tones", "training": training}}
+    spec = FineTuneJobSpec.model_validate(wire_spec(systems=[{"name": "gpu", "accelerator": {}}]) | {"passes": [tune]})
+
+    changed, notes = on_cpu(spec)
+
+    assert changed.passes[0].lora.training.torch_compile is False
+    assert notes == [
+        "spec.passes[0].lora.training.attnImplementation: auto, which computes the same as flash_attention_2 and"
+        " needs no accelerator",
+        "spec.passes[0].lora.training.torchCompile: false, which computes the same and needs no accelerator",
+    ]
