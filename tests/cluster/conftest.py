@@ -1,10 +1,12 @@
 """The fixtures of the cluster tier: everything real, reused where it is there, nothing ever skipped."""
 
+import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 import cluster_diagnostics as diagnostics
 import cluster_manifests as manifests
@@ -14,11 +16,31 @@ from cluster_access import Cluster, CommandError
 from cluster_workspace import Workspace
 from tiny_phi3 import make_tiny_phi3
 
+MAIN_JOB = {"test_main_job", "test_cache", "test_security"}
+
+
+class ByFile(LoadFileScheduling):
+    """Shares files out among workers; those that look at the main job go to the same one, so that it runs once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "main job" if Path(file).stem in MAIN_JOB else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    """The cluster with the operator of this checkout installed in it."""
-    running = setup.bring_up()
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster:
+    """The cluster with the operator of this checkout installed in it; by one worker after the other, if several run."""
+    base = tmp_path_factory.getbasetemp()
+    with (base if worker_id == "master" else base.parent).joinpath("cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _installed(setup.bring_up())
+
+
+def _installed(running: Cluster) -> Cluster:
     setup.hack("images", "ml-env")
     images = setup.load_images()
     try:

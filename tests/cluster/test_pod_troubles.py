@@ -1,8 +1,10 @@
 """A stage's pod that can't start is seen while it waits, and after a limit its job fails and holds nothing more."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ Json = dict[str, Any]
 LIMIT_SECONDS = 20
 END_SECONDS = 120
 GONE_SECONDS = 60
+
+pytestmark = pytest.mark.disruptive
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,34 @@ TROUBLES = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _impatient_operator(workspace: Workspace) -> Iterator[None]:
+@dataclass(frozen=True)
+class Course:
+    """What became of a job."""
+
+    waiting: Json
+    """Its status while its pod could not start."""
+    failure: Json
+
+
+@pytest.fixture(scope="module")
+def courses(workspace: Workspace) -> dict[str, Course]:
+    """Every trouble's job to its end, side by side, since all that happens is waiting."""
     limit = str(LIMIT_SECONDS)
-    with operator.with_environment(
-        workspace.cluster, FINETUNE_POD_START_SECONDS=limit, FINETUNE_UNSCHEDULABLE_SECONDS=limit
+    with (
+        operator.with_environment(
+            workspace.cluster, FINETUNE_POD_START_SECONDS=limit, FINETUNE_UNSCHEDULABLE_SECONDS=limit
+        ),
+        ThreadPoolExecutor() as pool,
     ):
-        yield
+        return dict(zip(TROUBLES, pool.map(partial(run_to_its_end, workspace), TROUBLES), strict=True))
+
+
+def run_to_its_end(workspace: Workspace, name: str) -> Course:
+    trouble = TROUBLES[name]
+    systems = [manifests.system("cpu"), manifests.system("odd", **trouble.change)]
+    workspace.apply(name, workspace.spec(name, [manifests.lora(system="odd")], systems))
+    waiting = workspace.status_when(name, waits_for(trouble.event), PREPARE_SECONDS, f"it was {trouble.event}")
+    return Course(waiting, workspace.failed(name, END_SECONDS))
 
 
 def events(workspace: Workspace, name: str) -> list[Json]:
@@ -73,19 +98,15 @@ def waits_for(reason: str) -> Callable[[Json], bool]:
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_a_pod_that_cannot_start_is_told_while_it_waits_and_then_ends_its_job(workspace: Workspace, name: str) -> None:
-    trouble = TROUBLES[name]
-    systems = [manifests.system("cpu"), manifests.system("odd", **trouble.change)]
-    spec = workspace.spec(name, [manifests.lora(system="odd")], systems)
-    workspace.apply(name, spec)
-
-    waiting = workspace.status_when(name, waits_for(trouble.event), PREPARE_SECONDS, f"it was {trouble.event}")
-    assert waiting["phase"] == "Waiting"
-
-    failure = workspace.failed(name, END_SECONDS)
-    assert (failure["reason"], failure["path"], failure["pass"]) == (trouble.reason, trouble.path, "tune")
-    assert trouble.words in failure["message"]
-    assert failure["remedy"]
+def test_a_pod_that_cannot_start_is_told_while_it_waits_and_then_ends_its_job(
+    workspace: Workspace, courses: dict[str, Course], name: str
+) -> None:
+    trouble, course = TROUBLES[name], courses[name]
+    assert course.waiting["phase"] == "Waiting"
+    assert (course.failure["reason"], course.failure["path"]) == (trouble.reason, trouble.path)
+    assert course.failure["pass"] == "tune"
+    assert trouble.words in course.failure["message"]
+    assert course.failure["remedy"]
     until(lambda: not workspace.stage_pods(name), GONE_SECONDS, "the pod that could not start is gone")
     told = Counter(event["reason"] for event in events(workspace, name))
     assert (told[trouble.event], told["Failed"]) == (1, 1)

@@ -6,7 +6,8 @@ from cluster_manifests import with_change
 from cluster_store import attempts
 from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 
-LONG = 2000
+LONG = 600
+"""Steps: some seconds of training."""
 
 
 def test_suspend_frees_the_pod_and_resume_completes(workspace: Workspace) -> None:
@@ -32,6 +33,7 @@ def test_a_running_jobs_spec_can_not_be_changed(workspace: Workspace) -> None:
     said = workspace.try_apply("fixed", with_change(spec, "passes.0.lora.r", 8))
     assert "passes is immutable" in said
     assert "create a new FineTuneJob instead" in said
+    workspace.kubectl("delete", "ftj", "fixed", "--wait=false")
 
 
 def test_a_job_created_suspended_starts_nothing_until_it_is_resumed(workspace: Workspace) -> None:
