@@ -1,6 +1,7 @@
-"""The largest batch that given sequences can make. Pure."""
+"""The largest batches that given sequences can make. Pure."""
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Callable, Sequence
 
 from finetune_runner.memory.estimate import Batch
 
@@ -8,23 +9,31 @@ MASK_BYTES = 3
 """Of a pair of tokens: a bool, and what PyTorch's kernels make of it."""
 
 
-def largest(
-    lengths: Sequence[int], counted: Sequence[int], rows: int, *, least: int = 0, packed: bool = False
-) -> Batch:
-    """A batch of the longest sequences, padded to one length, and of those with the most tokens that count.
+def largest_of(
+    lengths: Sequence[int], counted: Sequence[int], most: int, *, least: int = 0, packed: bool = False
+) -> Callable[[int], Batch]:
+    """Gives, for a number of sequences, a batch of the longest and of those with the most tokens that count.
+
+    Goes through the sequences once; there may be millions.
 
     Args:
         lengths: of the sequences, in tokens.
         counted: tokens of each that count for the loss.
-        rows: sequences in the batch, if there are so many.
+        most: sequences in a batch that will be asked for.
         least: length that shorter ones are padded to.
         packed: whether a mask keeps rows within a sequence apart.
     """
-    rows = min(rows, len(lengths))
-    longest = max(least, *lengths)
-    masked = packed or (rows > 1 and longest > min(lengths))
-    return Batch(
-        tokens=rows * longest,
-        counted=sum(sorted(counted)[-rows:]),
-        masked=MASK_BYTES * rows * longest**2 if masked else 0,
-    )
+    shortest, longest = min(lengths), max(lengths)
+    padded = max(least, longest)
+    most_counted = heapq.nlargest(most, counted)
+
+    def largest(rows: int) -> Batch:
+        rows = min(rows, len(lengths))
+        masked = packed or (rows > 1 and padded > shortest)
+        return Batch(
+            tokens=rows * padded,
+            counted=sum(most_counted[:rows]),
+            masked=MASK_BYTES * rows * padded**2 if masked else 0,
+        )
+
+    return largest

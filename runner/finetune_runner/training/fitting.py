@@ -7,7 +7,7 @@ import torch
 from finetune_api.resource.data import Preprocess
 from finetune_api.resource.passes import Tuning
 from finetune_runner.memory import host
-from finetune_runner.memory.batches import largest
+from finetune_runner.memory.batches import largest_of
 from finetune_runner.memory.choice import Choice, chosen
 from finetune_runner.memory.fit import in_gibibytes, in_words
 from finetune_runner.memory.shapes import Shapes
@@ -39,16 +39,15 @@ def made_to_fit(
         device: cpu or cuda.
         bfloat16: whether the base computes in it.
     """
-    lengths, counted = rows.lengths, rows.counted
-    least = preprocess.max_seq_len if preprocess.pad_to_max_len else 0
-    there = room(device)
-    choice = chosen(
-        shapes,
-        config,
-        lambda size: largest(lengths, counted, size, least=least, packed=rows.packed),
-        values_for(accelerator=device != CPU, bfloat16=bfloat16),
-        there,
+    batch_of = largest_of(
+        rows.lengths,
+        rows.counted,
+        config.training.per_device_train_batch_size,
+        least=preprocess.max_seq_len if preprocess.pad_to_max_len else 0,
+        packed=rows.packed,
     )
+    values, there = values_for(accelerator=device != CPU, bfloat16=bfloat16), room(device)
+    choice = chosen(shapes, config, batch_of, values, there)
     _tell(choice, config, there)
     return choice
 

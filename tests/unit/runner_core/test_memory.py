@@ -7,7 +7,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lora, QLora
 from finetune_runner.memory.adapters import factorization
-from finetune_runner.memory.batches import largest
+from finetune_runner.memory.batches import largest_of
 from finetune_runner.memory.choice import MARGIN, chosen
 from finetune_runner.memory.estimate import Batch, estimate
 from finetune_runner.memory.fit import check, estimates
@@ -126,9 +126,9 @@ def test_a_kronecker_products_factors_are_those_that_peft_takes(dimension, facto
 
 
 def test_the_largest_batch_is_padded_to_the_longest_and_counts_what_counts_most():
-    assert largest([10, 30, 20], [1, 5, 7], 2) == Batch(tokens=60, counted=12, masked=3 * 2 * 900)
-    assert largest([8, 8], [2, 2], 4) == Batch(tokens=16, counted=4)
-    assert largest([10, 30], [1, 5], 1, least=64).tokens == 64
+    assert largest_of([10, 30, 20], [1, 5, 7], 4)(2) == Batch(tokens=60, counted=12, masked=3 * 2 * 900)
+    assert largest_of([8, 8], [2, 2], 4)(4) == Batch(tokens=16, counted=4)
+    assert largest_of([10, 30], [1, 5], 4, least=64)(1).tokens == 64
 
 
 def way(room, **training):
