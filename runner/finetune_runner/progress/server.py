@@ -3,11 +3,13 @@
 import json
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from finetune_runner.progress.metrics import registry_of, render
 from finetune_runner.progress.state import ProgressState
@@ -41,6 +43,13 @@ class ProgressServer(ThreadingHTTPServer):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up is no error of ours, so nothing for the stage's log."""
+        if isinstance(error := sys.exception(), ConnectionError):
+            log.debug("%s gave up: %s", client_address[0], error)
+            return
+        super().handle_error(request, client_address)
 
     @property
     def port(self) -> int:

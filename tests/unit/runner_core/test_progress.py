@@ -1,6 +1,10 @@
 """Progress: what the passes report, and what is served of it."""
 
+import http.client
 import json
+import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 
@@ -180,3 +184,24 @@ def test_a_port_in_use_does_not_stop_the_work(state):
     with serving(state, 0) as first, serving(state, first.port) as second:
         assert second is None
         assert fetched(first, "/healthz")[1] == "ok\n"
+
+
+def test_a_client_that_gives_up_leaves_no_traceback_in_the_stages_log(state, capsys):
+    reset = struct.pack("ii", 1, 0)
+    with serving(state, 0) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(b"GET /progress HTTP/1.1\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        # Connections are taken in turn, so the one before has its thread by now.
+        fetched(server, "/healthz")
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_any_other_failure_to_answer_does_leave_one(state, capsys, monkeypatch):
+    monkeypatch.setattr(state, "snapshot", object)
+    with serving(state, 0) as server, pytest.raises(http.client.RemoteDisconnected):
+        fetched(server, "/progress")
+    assert "AttributeError" in capsys.readouterr().err
