@@ -8,7 +8,12 @@ from finetune_runner.interruption import Interrupted
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE_TEXT = "No space left on device"
-HOST_MEMORY_TEXTS = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+HOST_MEMORY_TEXTS = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "Cannot allocate memory",
+)
+"""torch's own allocator, and the system's ENOMEM (as where a file cannot be mapped), which torch has as text."""
 
 
 def as_failure(error: BaseException) -> FineTuneError:
@@ -21,12 +26,15 @@ def as_failure(error: BaseException) -> FineTuneError:
             str(error) or "the pod was asked to stop",
             remedy="Committed passes and checkpoints are kept; a new pod goes on.",
         )
-    for cause in _causes(error):
-        if known := _resource_failure(cause):
-            return known
-    return FineTuneError(
+    return resource_failure(error) or FineTuneError(
         Reason.INTERNAL, _sentence(error), remedy="The pod's log has the traceback; please report it as a bug."
     )
+
+
+def resource_failure(error: BaseException) -> FineTuneError | None:
+    """The failure, where memory or disk ran out: not to be held against a model that was being read."""
+    found = (_resource_failure(cause) for cause in _causes(error))
+    return next((failure for failure in found if failure), None)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,5 +1,6 @@
 """A .gguf file becomes the model that it was made from, or is refused."""
 
+import errno
 import shutil
 
 import gguf
@@ -10,6 +11,9 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from base_models import TEXTS, converted, logits, refused, tokens
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.passes import conversion
+from finetune_runner.passes.loading import load_tokenizer
 from finetune_runner.sources import gguf_check
 from finetune_runner.sources.gguf_architectures import ARCHITECTURES
 from finetune_runner.sources.gguf_header import read_header
@@ -69,6 +73,38 @@ def test_quantised_weights_become_bfloat16_and_differ_by_rounding_only(tiny_phi3
     for name, weights in found.items():
         assert weights.dtype is torch.bfloat16
         torch.testing.assert_close(weights.float(), exact[name], rtol=0.02, atol=exact[name].abs().max().item() / 100)
+
+
+def test_memory_that_runs_out_is_not_held_against_the_model(tiny_phi3, tmp_path, monkeypatch):
+    def hungry(*_, **__):
+        # More than 47 bits of address: torch refuses as it does where memory has run out.
+        return torch.empty(2**55, dtype=torch.uint8)
+
+    write_gguf(tiny_phi3, tmp_path / "gguf/model.gguf")
+    monkeypatch.setattr(conversion.AutoModelForCausalLM, "from_pretrained", hungry)
+    monkeypatch.setattr("torch.load", hungry)
+    shutil.copyfile(tmp_path / "gguf/model.gguf", tmp_path / "gguf/pytorch_model.bin")
+
+    for kind in ("gguf", "pickle"):
+        with pytest.raises(FineTuneError) as caught:
+            converted(kind, tmp_path / "gguf", tmp_path / f"made-{kind}")
+        assert caught.value.reason is Reason.OUT_OF_HOST_MEMORY
+        assert "memory" in caught.value.remedy
+
+
+def test_a_full_disk_is_not_held_against_the_tokenizer(tiny_phi3, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_gguf(tiny_phi3, tmp_path / "gguf/model.gguf")
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", full)
+    for load in (
+        lambda: converted("gguf", tmp_path / "gguf", tmp_path / "made"),
+        lambda: load_tokenizer(tiny_phi3, trust_remote_code=False),
+    ):
+        with pytest.raises(FineTuneError) as caught:
+            load()
+        assert caught.value.reason is Reason.OUT_OF_DISK
 
 
 @pytest.mark.parametrize("kind", sorted(gguf_check.READABLE))

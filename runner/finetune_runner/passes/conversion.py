@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PretrainedConfig
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.exceptions import resource_failure
 from finetune_runner.passes.gguf_tokenizer import save_tokenizer
 from finetune_runner.passes.model_files import carry_generation_config, carry_notices, carry_tokenizer
 from finetune_runner.sources.gguf_header import read_header
@@ -33,7 +34,7 @@ def convert(kind: Conversion, source: Path, target: Path) -> None:
     """Converts a folder's model into an empty folder; tokenizer and notices are carried along.
 
     Raises:
-        FineTuneError: ModelUnsupported.
+        FineTuneError: ModelUnsupported, OutOfHostMemory or OutOfDisk.
     """
     logging.disable_progress_bar()
     if kind == "gguf":
@@ -48,7 +49,7 @@ def convert_gguf(file: Path, target: Path) -> None:
     Weights keep the type they are stored in; quantised ones become bfloat16.
 
     Raises:
-        FineTuneError: ModelUnsupported.
+        FineTuneError: ModelUnsupported, OutOfHostMemory or OutOfDisk.
     """
     try:
         model, loaded = AutoModelForCausalLM.from_pretrained(
@@ -61,7 +62,7 @@ def convert_gguf(file: Path, target: Path) -> None:
             output_loading_info=True,
         )
     except (ValueError, OSError, KeyError, NotImplementedError, RuntimeError) as error:
-        raise _unsupported(f"{file.name} cannot be loaded: {_first_line(error)}") from error
+        raise resource_failure(error) or _unsupported(f"{file.name} cannot be loaded: {_first_line(error)}") from error
     if missing := sorted(loaded["missing_keys"]):
         raise _unsupported(f"{file.name} lacks weights, {missing[0]} among them")
     _complete(model.config, file)
@@ -100,7 +101,7 @@ def convert_pickles(source: Path, target: Path) -> None:
     """pytorch_model.bin, or the shards its index names, with torch's restricted unpickler.
 
     Raises:
-        FineTuneError: ModelUnsupported.
+        FineTuneError: ModelUnsupported, OutOfHostMemory or OutOfDisk.
     """
     shards = _shards(source)
     # A copy of each tensor: tied ones share memory, which safetensors does not know.
@@ -122,7 +123,8 @@ def _unpickled(file: Path) -> Mapping[str, torch.Tensor]:
     try:
         weights: Any = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise _unsupported(f"{file.name} is not read, since it holds more than weights, or is damaged") from error
+        message = f"{file.name} is not read, since it holds more than weights, or is damaged"
+        raise resource_failure(error) or _unsupported(message) from error
     if not isinstance(weights, Mapping) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise _unsupported(f"{file.name} is no mapping of names to weights")
     return weights

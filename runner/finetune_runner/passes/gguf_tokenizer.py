@@ -5,6 +5,7 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.exceptions import resource_failure
 
 SAMPLES = (
     "### Text: Wait, you two are married? Since when?\n### The tone is:\nsurprise",
@@ -21,7 +22,8 @@ def save_tokenizer(file: Path, target: Path) -> None:
     class that it knows for the architecture. So the two are compared.
 
     Raises:
-        FineTuneError: ModelUnsupported, when what is saved cannot be loaded, or is another tokenizer.
+        FineTuneError: ModelUnsupported, when what is saved cannot be loaded, or is another tokenizer; OutOfHostMemory
+            or OutOfDisk.
     """
     try:
         made = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
@@ -29,7 +31,8 @@ def save_tokenizer(file: Path, target: Path) -> None:
         saved = AutoTokenizer.from_pretrained(target, local_files_only=True)
         same = all(made(text).input_ids == saved(text).input_ids for text in SAMPLES)
     except Exception as error:  # the tokenizers library raises nothing more particular
-        raise _unsupported(f"the tokenizer in {file.name} cannot be used: {error}") from error
+        message = f"the tokenizer in {file.name} cannot be used: {error}"
+        raise resource_failure(error) or _unsupported(message) from error
     if not same:
         raise _unsupported(f"the tokenizer in {file.name} gives other tokens once it is saved and loaded")
 

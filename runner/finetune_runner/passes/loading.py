@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.exceptions import resource_failure
 
 SOURCE_PATH = "spec.inputModel.source"
 
@@ -71,7 +72,7 @@ def _loading_errors() -> Iterator[None]:
             Reason.ARTIFACT_CORRUPT, message, remedy="Upload the model again.", path=SOURCE_PATH
         ) from error
     except (ValueError, OSError, ImportError, KeyError) as error:
-        raise FineTuneError(
+        raise resource_failure(error) or FineTuneError(
             Reason.MODEL_UNSUPPORTED, _first_line(error), remedy=_remedy(error), path=SOURCE_PATH
         ) from error
 

@@ -24,6 +24,8 @@ OutOfMemoryError.__module__ = "torch"
         (KeyboardInterrupt(), Reason.INTERRUPTED, 143),
         (MemoryError(), Reason.OUT_OF_HOST_MEMORY, 137),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: …"), Reason.OUT_OF_HOST_MEMORY, 137),
+        (RuntimeError("unable to mmap 4096 bytes: Cannot allocate memory (12)"), Reason.OUT_OF_HOST_MEMORY, 137),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), Reason.OUT_OF_HOST_MEMORY, 137),
         (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), Reason.OUT_OF_ACCELERATOR_MEMORY, 18),
         (OSError(errno.ENOSPC, "No space left on device"), Reason.OUT_OF_DISK, 19),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), Reason.OUT_OF_DISK, 19),
