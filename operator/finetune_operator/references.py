@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from finetune_api.data_used import data_used
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.locations import HuggingFaceRepository, S3Location, VolumeLocation
 
@@ -18,11 +19,11 @@ class References:
 
 
 def references(spec: FineTuneJobSpec) -> References:
-    """All that the spec's sources, store and output refer to, sorted by name."""
+    """All that the spec's sources, store and output refer to, sorted by name; data that no pass uses is left out."""
     read, written = list(_read(spec)), list(_written(spec))
     return References(
         secrets=_sorted(_secret_names([*read, *written])),
-        config_maps=_sorted(c.source.config_map.name for c in spec.data_configs if c.source.config_map),
+        config_maps=_sorted(c.source.config_map.name for c in data_used(spec).values() if c.source.config_map),
         claims=_claims(read, written),
     )
 
@@ -30,7 +31,7 @@ def references(spec: FineTuneJobSpec) -> References:
 def _read(spec: FineTuneJobSpec) -> Iterator[Location]:
     source = spec.input_model.source
     yield from _given(source.hugging_face, source.s3, source.volume)
-    for config in spec.data_configs:
+    for config in data_used(spec).values():
         yield from _given(config.source.hugging_face, config.source.s3, config.source.volume)
 
 

@@ -6,6 +6,7 @@ store and reports.
 
 import logging
 
+from finetune_api.data_used import data_used
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Tuning
 from finetune_runner import datasets, prepared, report
@@ -52,7 +53,7 @@ def _resolve(job: Job) -> Prepared:
     base = base_model.resolve(job.spec.input_model, job.layout)
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
     memory = _memory(job)
-    data = [datasets.resolve(job, index) for index in range(len(job.spec.data_configs))]
+    data = [datasets.resolve(job, index) for index in data_used(job.spec)]
     for found in data:
         log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
     _check_held_out(job, data)

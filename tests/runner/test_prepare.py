@@ -88,6 +88,13 @@ def test_the_weights_are_not_downloaded(place):
     assert not list(place.layout.work.rglob("*.safetensors"))
 
 
+def test_data_that_no_pass_uses_is_not_read(place):
+    elsewhere = data_config({"s3": place.bucket.location("gone.jsonl")}, name="spare")
+    used = place.spec()["dataConfigs"]
+    first = keys(prepared(place))
+    assert keys(prepared(place.another(), place.spec(dataConfigs=[elsewhere, *used]))) == first
+
+
 def test_duplicate_rows_are_counted(place):
     place.bucket.put("tones.jsonl", jsonl([*TONES, TONES[0]]))
     prepared(place)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from finetune_api.data_used import data_used
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.locations import ConfigMapKey, SecretKeyReference, SecretReference, VolumeLocation
 
@@ -26,8 +27,13 @@ class Reference:
 
 
 def references(spec: FineTuneJobSpec) -> list[Reference]:
-    """All that a spec's sources, store, output and environment refer to; systems' volumes are not among them."""
-    return list(within(spec, "spec"))
+    """All that a spec's sources, store, output and environment refer to.
+
+    Systems' volumes are not among them, nor is data that no pass uses.
+    """
+    used = data_used(spec)
+    unused = tuple(f"spec.dataConfigs[{index}]." for index in range(len(spec.data_configs)) if index not in used)
+    return [found for found in within(spec, "spec") if not found.path.startswith(unused)]
 
 
 def within(value: object, path: str) -> Iterator[Reference]:

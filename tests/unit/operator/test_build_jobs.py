@@ -219,6 +219,16 @@ def test_what_the_spec_refers_to_is_mounted_where_the_runner_looks() -> None:
     assert not mounts[f"{pod_layout.VOLUMES}/models"][1]
 
 
+def test_data_that_no_pass_uses_is_not_mounted() -> None:
+    """A claim that is missing would keep the pod from starting."""
+    tones = {"name": "tones", "source": {"volume": {"claimName": "rows", "path": "tones.jsonl"}}}
+    spare = {"name": "spare", "source": {"volume": {"claimName": "gone", "path": "rows.jsonl"}}}
+    words = {"preprocess": {"textTemplate": "{phrase} {tone}"}}
+    mounts = mounts_of(stage_job(doc=document(dataConfigs=[spare | words, tones | words])))
+    assert f"{pod_layout.VOLUMES}/rows" in mounts
+    assert f"{pod_layout.VOLUMES}/gone" not in mounts
+
+
 def test_a_claim_that_is_read_and_written_is_mounted_once_and_writable() -> None:
     doc = document(
         inputModel={"source": {"volume": {"claimName": "models", "path": "base"}}},
