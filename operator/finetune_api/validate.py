@@ -28,6 +28,12 @@ __all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec
 
 OWN_ENV_PREFIX = "FINETUNE_"
 """Environment variables that the operator gives the pods."""
+NOUNS = {
+    Product.MODEL: "a model",
+    Product.ADAPTER: "an adapter",
+    Product.ONNX: "an ONNX model",
+    Product.FIGURES: "figures",
+}
 
 
 def parse(spec: Any) -> tuple[FineTuneJobSpec | None, list[Problem]]:
@@ -137,18 +143,14 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
     if source not in products:
         yield _unknown(f"{path}.input", "earlier pass", source, list(products))
     elif products[source] not in ACCEPTS[step.variant]:
-        wanted = " or ".join(sorted(ACCEPTS[step.variant]))
+        wanted = " or ".join(NOUNS[product] for product in sorted(ACCEPTS[step.variant]))
         yield Problem(
             f"{path}.input" if step.input else path,
-            f"{step.path_name} works on {_article(wanted)}, but {source!r} makes {_article(products[source])}",
+            f"{step.path_name} works on {wanted}, but {source!r} makes {NOUNS[products[source]]}",
             _input_remedy(step, products[source], merged=source in merges),
         )
     elif step.extract_adapters:
         yield from extraction_problems(spec, source, f"{path}.{step.path_name}")
-
-
-def _article(noun: str) -> str:
-    return noun if noun == Product.FIGURES else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _input_remedy(step: Pass, given: Product, *, merged: bool) -> str:

@@ -70,15 +70,15 @@ WRONG_ORDERS = {
     "extract": f"spec.passes[0]: extractAdapters works on an adapter, but 'base' makes a model ({FIRST_TUNE})",
     "lora merge extract": "spec.passes[2]: extractAdapters works on an adapter, but 'merge' makes a model"
     " (a merged adapter can't be told from its base: name the pass that tuned it by input)",
-    "export merge": "spec.passes[1]: mergeAdapterWeights works on an adapter, but 'export' makes an onnx"
+    "export merge": "spec.passes[1]: mergeAdapterWeights works on an adapter, but 'export' makes an ONNX model"
     f" ({FIRST_TUNE})",
     "lora export": "spec.passes[1]: modelBuilder works on a model, but 'lora' makes an adapter"
     " (put a mergeAdapterWeights pass before it, use extractAdapters instead, or name a model by input)",
     "lora qlora": "spec.passes[1]: qlora works on a model, but 'lora' makes an adapter"
     " (put a mergeAdapterWeights pass before it, or name a model by input)",
-    "export lora": "spec.passes[1]: lora works on a model, but 'export' makes an onnx"
+    "export lora": "spec.passes[1]: lora works on a model, but 'export' makes an ONNX model"
     " (name a pass that makes a model by input)",
-    "lora extract export": "spec.passes[2]: modelBuilder works on a model, but 'extract' makes an onnx"
+    "lora extract export": "spec.passes[2]: modelBuilder works on a model, but 'extract' makes an ONNX model"
     " (name a pass that makes a model by input)",
     "measure lora<measure": "spec.passes[1].input: lora works on a model, but 'measure' makes figures"
     " (name a pass that makes a model by input)",

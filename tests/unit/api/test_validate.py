@@ -92,7 +92,8 @@ def test_tuning_an_export_is_refused_without_sending_it_to_a_merge():
     spec = wire_spec(passes=[("int4", "cpu", "build"), ("tune", "gpu", "lora")])
 
     assert findings(spec) == [
-        "spec.passes[1]: lora works on a model, but 'int4' makes an onnx (name a pass that makes a model by input)"
+        "spec.passes[1]: lora works on a model, but 'int4' makes an ONNX model"
+        " (name a pass that makes a model by input)"
     ]
 
 

@@ -41,7 +41,7 @@ def test_it_can_make_whatever_passes_make(product):
 
 def test_what_it_makes_must_fit_the_pass_after_it():
     [problem] = problems(plugin(produces="onnx"), TUNE)
-    assert problem.startswith("spec.passes[1]: lora works on a model, but 'soup' makes an onnx")
+    assert problem.startswith("spec.passes[1]: lora works on a model, but 'soup' makes an ONNX model")
 
 
 def test_a_plugin_that_only_measures_is_passed_over():
