@@ -66,7 +66,7 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(case, models, tm
     peak = torch.cuda.max_memory_allocated() - before
     shapes = Shapes.read(MODELS[name])
     values = values_for(accelerator=True, bfloat16=config.training.dtype == "auto")
-    told = estimate(shapes, config, Batch(BATCH * LENGTH, BATCH * (LENGTH - 1)), values)
+    told = estimate(shapes, config, Batch(BATCH * LENGTH, BATCH * (LENGTH - 1), longest=LENGTH), values)
     record_property("measured", peak)
     record_property("estimated", repr(told))
     assert told.total == pytest.approx(peak, rel=0.15)

@@ -43,7 +43,10 @@ def test_a_steps_parts_add_up_to_what_a_step_takes_and_the_peak_is_the_allocator
 
 
 def test_utilisation_is_told_where_the_devices_peak_is_known(small_llama, tmp_path):
-    metrics = tune(small_llama, tmp_path / "adapter", lora(), accelerator=True).metrics
+    rows = data_set(random_rows([600] * 128), textTemplate="{text}", maxSeqLen=512, loss="all")
+    config = lora(training={"perDeviceTrainBatchSize": 32, "maxSteps": 4})
+
+    metrics = tune(small_llama, tmp_path / "adapter", config, train=rows, accelerator=True).metrics
 
     if peak_flops(torch.cuda.get_device_name()) is None:
         assert "mfuPercent" not in metrics

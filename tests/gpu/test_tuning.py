@@ -20,7 +20,6 @@ from random_decoder import random_rows
 KINDS = {
     "lora": lora(),
     "lora in float32": lora(training={"dtype": "float32"}),
-    "lora, compiled": lora(training={"torchCompile": True}),
     "lora, checkpointing": lora(training={"gradientCheckpointing": True}),
     "qlora": qlora(doubleQuant=True),
     "qlora with fp4": qlora(quantType="fp4"),

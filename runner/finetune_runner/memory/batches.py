@@ -34,6 +34,7 @@ def largest_of(
             tokens=rows * padded,
             counted=sum(most_counted[:rows]),
             masked=MASK_BYTES * rows * padded**2 if masked else 0,
+            longest=padded,
         )
 
     return largest

@@ -49,6 +49,8 @@ class Batch:
     """Tokens that count for the loss; only these have logits."""
     masked: int = 0
     """Bytes of the attention's mask; where there is none, keys and values are not repeated for each head."""
+    longest: int = 0
+    """Tokens of the longest sequence, which matter where attention's weights are kept; padding included."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Estimate:
     """With its gradient and the optimizer's state."""
     activations: int
     logits: int
+    """Or what the first block's backward pass needs beside the activations, where that is more."""
 
     @property
     def fixed(self) -> int:
@@ -90,14 +93,15 @@ def estimate(
     adapters = batch.tokens * saved_of_each_token(config, wanted_layers(shapes, config), values)
     adapters += saved_in_any_case(config, wanted_layers(shapes, config), values)
     if checkpointing:
-        activations = shapes.layers * shapes.hidden * values.size * batch.tokens + plain + adapters
+        kept, again = shapes.layers * shapes.hidden * values.size * batch.tokens, plain + adapters
     else:
-        activations = shapes.layers * plain + blocks * adapters
+        kept, again = shapes.layers * plain + blocks * adapters, 0
+    backward = again + _working(shapes, config, batch, values)
     return Estimate(
         weights=_weights(shapes, config, values.size),
         adapter=_adapter(shapes, config),
-        activations=activations + batch.masked,
-        logits=max(_logits(shapes, batch, values), _working(shapes, config, batch, values)),
+        activations=kept + batch.masked,
+        logits=max(_logits(shapes, batch, values), backward),  # the logits are gone before the first block's turn
     )
 
 
@@ -130,6 +134,8 @@ def _block(shapes: Shapes, batch: Batch, values: Values) -> int:
         norms += FLOAT32 * (shapes.queries + shapes.keys)
     seen = shapes.queries if batch.masked else shapes.keys
     attention = values.size * (2 * shapes.queries + 2 * seen) + FLOAT32 * shapes.heads
+    if not (values.fused_for_grouped_heads or batch.masked) and shapes.keys < shapes.queries:
+        attention += FLOAT32 * shapes.heads * batch.longest + values.size * 2 * (shapes.queries - shapes.keys)
     if shapes.fused:  # query and key, besides those that know their position
         attention += values.size * (shapes.queries + shapes.keys)
     mlp = values.size * 3 * shapes.intermediate

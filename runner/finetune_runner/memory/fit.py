@@ -91,9 +91,11 @@ def _choice(spec: FineTuneJobSpec, step: Pass, config: Tuning, shapes: Shapes) -
     system = _system_of(spec, step)
     data = next(data for data in spec.data_configs if data.name == config.train_data)
     length = data.preprocess.max_seq_len
-    return chosen(
-        shapes, config, lambda size: Batch(size * length, size * length), _values(config, system), _memory(system)
-    )
+
+    def whole(size: int) -> Batch:
+        return Batch(size * length, size * length, longest=length)
+
+    return chosen(shapes, config, whole, _values(config, system), _memory(system))
 
 
 def _values(config: Tuning, system: System) -> Values:

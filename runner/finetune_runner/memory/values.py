@@ -17,6 +17,11 @@ class Values:
         """Adapters are in float32 and the rest is not: products cast what they read, and keep the cast."""
         return self.size < FLOAT32
 
+    @property
+    def fused_for_grouped_heads(self) -> bool:
+        """Whether attention has a fused kernel where heads share keys; on a device in float32 PyTorch has none."""
+        return self.mixed or self.mask != 1
+
 
 ON_CPU = Values(size=FLOAT32, mask=FLOAT32)
 BFLOAT16_ON_CPU = Values(size=2, mask=FLOAT32)

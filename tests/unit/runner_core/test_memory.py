@@ -13,7 +13,7 @@ from finetune_runner.memory.estimate import Batch, estimate
 from finetune_runner.memory.fit import check, estimates
 from finetune_runner.memory.host import available
 from finetune_runner.memory.shapes import Shapes
-from finetune_runner.memory.values import ON_ACCELERATOR
+from finetune_runner.memory.values import FLOAT32_ON_ACCELERATOR, ON_ACCELERATOR, ON_CPU
 
 PHI3_MINI = {
     "model_type": "phi3",
@@ -126,9 +126,23 @@ def test_a_kronecker_products_factors_are_those_that_peft_takes(dimension, facto
 
 
 def test_the_largest_batch_is_padded_to_the_longest_and_counts_what_counts_most():
-    assert largest_of([10, 30, 20], [1, 5, 7], 4)(2) == Batch(tokens=60, counted=12, masked=3 * 2 * 900)
-    assert largest_of([8, 8], [2, 2], 4)(4) == Batch(tokens=16, counted=4)
+    assert largest_of([10, 30, 20], [1, 5, 7], 4)(2) == Batch(tokens=60, counted=12, masked=3 * 2 * 900, longest=30)
+    assert largest_of([8, 8], [2, 2], 4)(4) == Batch(tokens=16, counted=4, longest=8)
     assert largest_of([10, 30], [1, 5], 4, least=64)(1).tokens == 64
+
+
+def activations(values, **batch):
+    """Bytes that 2 sequences of 64 tokens keep."""
+    config = Lora.model_validate({"trainData": "x", "dropout": 0})
+    return estimate(shapes(LLAMA_1B), config, Batch(128, 8, longest=64, **batch), values).activations
+
+
+def test_attention_in_float32_on_a_device_keeps_its_weights_where_heads_share_keys_and_nothing_is_masked():
+    fused = activations(FLOAT32_ON_ACCELERATOR, masked=1) - 1
+
+    weights = 16 * 2 * 32 * 64 * 64 * 4  # blocks, sequences, heads, tokens by tokens, bytes
+    assert activations(FLOAT32_ON_ACCELERATOR) - fused == weights
+    assert activations(ON_CPU) < fused
 
 
 def way(room, **training):
