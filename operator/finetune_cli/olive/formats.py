@@ -32,23 +32,36 @@ def _json(loader: Sourced, files: list[Sourced], context: Context) -> Sourced | 
     suffix = PurePosixPath(first).suffix.lower()
     if suffix in LINES or not suffix:
         return None
-    begin = _begin(first, context)
+    beginning = _beginning(first, context)
     told = "json" if suffix == ".json" else ""
-    if not begin and told:
+    if not beginning and told:
         remedy = "where a line holds an object, set format: jsonl"
         context.ledger.note(loader.steps, f"{BOTH}; here a .json file is taken to hold an array", remedy)
         return None
-    found = "json" if begin.startswith("[") else "jsonl"
+    found = "jsonl" if _is_lines(beginning) else "json"
     return None if found == told else Sourced(found, loader.steps)
 
 
-def _begin(path: str, context: Context) -> str:
-    """A file's first line; of an object over several lines the bracket that tells an array."""
+def _beginning(path: str, context: Context) -> str:
+    """What is looked at of a file, from its first character on; empty where it is not there."""
     there = path if context.files.kind(path) == "file" else next(iter(context.files.matching(path)), "")
-    text = (context.files.text(there) or "").lstrip("\ufeff \t\r\n") if there else ""
-    line = text.partition("\n")[0]
+    return (context.files.text(there) or "").lstrip("\ufeff \t\r\n") if there else ""
+
+
+def _is_lines(beginning: str) -> bool:
+    """Whether a line is an object: not in an array, nor where an object goes on over several lines.
+
+    The first line may be longer than what is looked at.
+    """
+    line, ends, _ = beginning.partition("\n")
+    if line.startswith("["):
+        return False
+    return not ends or _is_json(line)
+
+
+def _is_json(line: str) -> bool:
     try:
         json.loads(line)
-    except ValueError:
-        return "[" if text else ""
-    return line
+    except (ValueError, RecursionError):
+        return False
+    return True

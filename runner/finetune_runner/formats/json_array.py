@@ -51,11 +51,18 @@ def _begins_with_array(content: BinaryIO) -> bool:
 
 
 def _no_array(line: bytes) -> UnreadableFileError:
+    """What a file is whose first line, or as much as is looked at of it, begins an object."""
+    if len(line) == FIRST_LINE or _is_json(line):
+        return UnreadableFileError("one object a line, which is not the format json", "Set format: jsonl.", "format")
+    return UnreadableFileError("an object, not an array of objects", "Write an array of objects.")
+
+
+def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
-        return UnreadableFileError("an object, not an array of objects", "Write an array of objects.")
-    return UnreadableFileError("one object a line, which is not the format json", "Set format: jsonl.", "format")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _no_object(item: object) -> BadRowError:

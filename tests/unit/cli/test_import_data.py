@@ -10,6 +10,8 @@ from olive_configs import MODERN, changed, imported, reports, spec_of
 LOAD = ("data_configs", 0, "load_dataset_config")
 PROCESS = ("data_configs", 0, "pre_process_data_config")
 LINE = '{"question": "q", "answer": "a"}\n'
+LONG = 1_000_001
+"""Characters, more than are looked at of a file."""
 
 
 def data(load, folder=None, **process):
@@ -117,6 +119,9 @@ def test_a_loader_is_the_format(loader):
     [
         ("rows.json", LINE * 2, "jsonl"),
         ("rows.json", json.dumps([{"question": "q"}], indent=1), None),
+        ("rows.json", json.dumps([{"question": "q" * LONG}]), None),
+        ("rows.json", json.dumps({"question": "q" * LONG}) + "\n" + LINE, "jsonl"),
+        ("rows.json", json.dumps({"question": "q"}, indent=1), None),
         ("rows.jsonl", LINE, None),
         ("rows.txt", LINE, "jsonl"),
         ("rows.txt", json.dumps([{"question": "q"}]), "json"),

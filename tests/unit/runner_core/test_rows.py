@@ -45,6 +45,8 @@ def test_a_line_separator_inside_a_string_does_not_end_a_row(tmp_path):
         ("a.json", '[{"x": 1}', "a.json: not JSON after item 1: "),
         ("a.json", '[{"x": 1}] [', "a.json: not JSON after item 1: "),
         ("a.json", '{"x": \n1}', "a.json: an object, not an array of objects"),
+        ("a.json", '{"x": 1}\n{"x": 2}', "a.json: one object a line, which is not the format json"),
+        ("a.json", '{"x": "' + "x" * 2**20 + '"}\n', "a.json: one object a line, which is not the format json"),
         ("a.json", '"x"', "a.json: not an array of objects"),
         ("a.csv", "x,y\n1,2\n1,2,3\n", "line 3 of a.csv: 3 fields, but the header names 2"),
         ("a.csv", 'x\n"1" 2\n', "line 2 of a.csv: not CSV: "),
