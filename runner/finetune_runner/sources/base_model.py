@@ -16,8 +16,8 @@ from finetune_runner.sources.model_check import PREPARE_READS, ModelCheck
 from finetune_runner.sources.model_format import (
     GGUF,
     MLMODEL,
-    Chosen,
     Conversion,
+    Files,
     beside_gguf,
     flat,
     format_of,
@@ -84,7 +84,7 @@ def fetch_tokenizer(model: InputModel, layout: PodLayout, target: Path) -> None:
     _rename({path: name for path, name in chosen.items() if path != name}, target)
 
 
-def _tokenizer_files(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Chosen:
+def _tokenizer_files(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Files:
     if format_of(model, names) != "gguf":
         return small_files(_directory(model, source, names, layout), code=model.trust_remote_code)
     chosen = gguf_choice(model, names, source.uri, source.path)
@@ -99,14 +99,14 @@ def _tokenizer_files(model: InputModel, source: ListedSource, names: Sequence[st
     )
 
 
-def _directory(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Chosen:
+def _directory(model: InputModel, source: ListedSource, names: Sequence[str], layout: PodLayout) -> Files:
     """All files of a transformers directory, wherever its parts lie."""
     if format_of(model, names) == "transformers":
         return flat(names)
     return with_notices(flat(names, _mlflow_folders(source, names, layout)), names)
 
 
-def _resolve_directory(model: InputModel, source: ListedSource, there: Chosen, layout: PodLayout) -> PinnedModel:
+def _resolve_directory(model: InputModel, source: ListedSource, there: Files, layout: PodLayout) -> PinnedModel:
     chosen = transformers_files(there, code=model.trust_remote_code, pickles=model.allow_pickle)
     folder = layout.folder(*LOOKED_AT)
     looked_at = {path: name for path, name in chosen.items() if name in PREPARE_READS}
@@ -152,7 +152,7 @@ def _mlflow_folders(source: ListedSource, names: Sequence[str], layout: PodLayou
     return mlflow_layout.folders((folder / MLMODEL).read_bytes(), pinned.uri, source.path)
 
 
-def _pinned(pinned: Pinned, chosen: Chosen, conversion: Conversion) -> PinnedModel:
+def _pinned(pinned: Pinned, chosen: Files, conversion: Conversion) -> PinnedModel:
     names = {path: name for path, name in chosen.items() if path != name}
     digest = pinned.digest
     if names or conversion:
@@ -167,6 +167,6 @@ def _conversion_code(conversion: Conversion) -> list[object]:
     return [CONVERSION_VERSION, deciding(CONVERSION)] if conversion else []
 
 
-def _rename(names: Chosen, folder: Path) -> None:
+def _rename(names: Files, folder: Path) -> None:
     for path, name in names.items():
         (folder / path).replace(folder / name)

@@ -1,6 +1,6 @@
 """Which format a model's directory is in, and which of its files count. Pure.
 
-Whatever the format, passes get one folder as transformers reads it; `Chosen` says what becomes of which file.
+Whatever the format, passes get one folder as transformers reads it; `Files` says which name a file has there.
 """
 
 import re
@@ -15,8 +15,8 @@ from finetune_runner.passes.model_files import GENERATION_CONFIG, NOTICES, TOKEN
 Format = Literal["transformers", "gguf", "mlflow"]
 Conversion = Literal["", "gguf", "pickle"]
 """What weights have to be made safetensors from; nothing, where they are."""
-Chosen = Mapping[str, str]
-"""Path in the source to the name in the folder."""
+Files = Mapping[str, str]
+"""Some or all of a source's files: path there to the name in the folder."""
 
 CONFIG = "config.json"
 MLMODEL = "MLmodel"
@@ -67,25 +67,25 @@ def flat(names: Sequence[str], folders: Sequence[str] = ("",)) -> dict[str, str]
     return {path: name for name, path in found.items()}
 
 
-def with_notices(files: Chosen, names: Sequence[str]) -> Chosen:
+def with_notices(files: Files, names: Sequence[str]) -> Files:
     """Files of folders, and the notices that lie above them."""
     taken = set(files.values())
     return {name: name for name in names if "/" not in name and _is(name, NOTICES) and name not in taken} | dict(files)
 
 
-def transformers_files(files: Chosen, *, code: bool, pickles: bool) -> Chosen:
+def transformers_files(files: Files, *, code: bool, pickles: bool) -> Files:
     """Those of a folder's files that transformers reads; pickled weights only where there are no others."""
     weights = SAFETENSORS if has_safetensors(files.values()) or not pickles else PICKLED
     return small_files(files, code=code) | {path: name for path, name in files.items() if _is(name, (weights,))}
 
 
-def small_files(files: Chosen, *, code: bool) -> dict[str, str]:
+def small_files(files: Files, *, code: bool) -> dict[str, str]:
     """Those of them that are no weights."""
     patterns = (*PATTERNS, CODE) if code else PATTERNS
     return {path: name for path, name in files.items() if _is(name, patterns)}
 
 
-def gguf_choice(model: InputModel, names: Sequence[str], uri: str, path: str) -> Chosen:
+def gguf_choice(model: InputModel, names: Sequence[str], uri: str, path: str) -> Files:
     """The .gguf file, and the tokenizer's files if there are any.
 
     Raises:
