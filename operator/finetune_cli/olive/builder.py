@@ -22,6 +22,7 @@ FLAGS = ("isSymmetric", "excludeEmbeds", "excludeLmHead", "enableCudaGraph", "us
 LISTS = {"opTypesToQuantize": "/", "nodesToExclude": ","}
 """Fields that the builder's own options write as text, and what stands between items."""
 WORDS = {"true": True, "1": True, "false": False, "0": False}
+EXPORTS = frozenset({"modelBuilder", "extractAdapters"})
 DEFAULT_PRECISION = "fp32"
 LEAVE_OUT = "leave it out"
 
@@ -42,6 +43,23 @@ def builder(section: Section, context: Context) -> Draft:
     draft["extraOptions"] = {name: _as_text(item) for name, item in further.items() if item} or None
     own.refuse({name: (why, LEAVE_OUT) for name, why in export_options.REFUSED.items()})
     return draft
+
+
+def adds_metadata(section: Section, found: list[Draft], context: Context) -> bool:
+    """Whether it would only write genai_config.json for what is exported already, as an export here does by itself.
+
+    Args:
+        section: the pass's config.
+        found: the passes before it.
+        context: of the import, which is told so.
+    """
+    given, chain = section.peek("metadata_only"), [draft for draft in found if "evaluate" not in draft]
+    if not (given and given.value is True and chain and EXPORTS & set(chain[-1])):
+        return False
+    for name in section:
+        section.take(name)
+    context.ledger.note(section.steps, f"pass {chain[-1]['name']!r}, which exports, writes genai_config.json too")
+    return True
 
 
 def _value(field: str, section: Section, names: tuple[str, ...]) -> Sourced | None:

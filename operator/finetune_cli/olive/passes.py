@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finetune_api.export_options import RUN_HERE
-from finetune_cli.olive.builder import builder
+from finetune_cli.olive.builder import adds_metadata, builder
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.evaluators import Evaluator, Evaluators
@@ -140,6 +140,8 @@ def _config(name: str, section: Section, before: list[Draft], shared: Shared) ->
     if name == EXTRACT:
         extracted = extraction(section, before, shared.context)
         return None if extracted is None else {"extractAdapters": extracted}
+    if name in BUILDERS and adds_metadata(section, before, shared.context):
+        return None
     if name in BUILDERS:
         return {"modelBuilder": builder(section, shared.context)}
     kind, fields = tuning(name, section, shared.data, shared.context)

@@ -36,6 +36,31 @@ def test_host_and_evaluator_of_an_extraction_that_is_no_pass_of_its_own_are_repo
     assert {"$.passes.extract.host", "$.passes.extract.evaluator"} <= set(paths)
 
 
+METADATA = {"type": "ModelBuilder", "precision": "fp16", "metadata_only": True}
+
+
+def test_metadata_for_what_is_exported_already_needs_no_pass():
+    """Olive's own order: what extracts an adapter writes no genai_config.json there."""
+    passes = {"tune": CONFIG["passes"]["tune"], "extract": {"type": "ExtractAdapters"}, "metadata": METADATA}
+    found = imported(changed(CONFIG, (("passes",), passes)))
+    assert [step["name"] for step in found.manifest["spec"]["passes"]] == ["tune", "extract"]
+    assert reports(found) == []
+    assert [note for note in map(str, found.notes) if note.startswith("$.passes.metadata: ")]
+
+
+def test_of_metadata_host_and_evaluator_are_reported_as_it_is_no_pass():
+    found = imported(changed(MODERN, (("passes", "metadata"), METADATA | {"host": "gpu"})))
+    assert list(found.manifest["spec"]["passes"][-1])[-1] == "modelBuilder"
+    assert [report.partition(": ")[0] for report in reports(found)] == ["$.passes.metadata.host"]
+
+
+def test_metadata_of_a_model_that_nothing_exports_becomes_an_export():
+    passes = {name: MODERN["passes"][name] for name in ("tune", "merge")} | {"metadata": METADATA}
+    found = imported(changed(MODERN, (("passes",), passes)))
+    assert found.manifest["spec"]["passes"][-1]["modelBuilder"]["precision"] == "fp16"
+    assert [report.partition(": ")[0] for report in reports(found)] == ["$.passes.metadata.metadata_only"]
+
+
 def test_of_another_kind_of_adapter_nothing_is_extracted():
     found = imported(changed(CONFIG, (("passes", "tune", "type"), "DoRA")))
     assert [report for report in reports(found) if report.startswith("$.passes.extract: ")]
