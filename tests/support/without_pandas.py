@@ -1,11 +1,13 @@
-"""Importing this hides pandas, which neither image has: where it is there, pyarrow imports it for any array."""
+"""Importing this keeps pyarrow from pandas, which neither image has: where it is there, any array imports it."""
 
 import sys
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 
 class _NoPandas:
-    """A finder (importlib.abc.MetaPathFinder) that finds nothing."""
+    """A finder (importlib.abc.MetaPathFinder) that hides it."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> None:
@@ -14,3 +16,5 @@ class _NoPandas:
 
 
 sys.meta_path.insert(0, _NoPandas)
+pa.array([0])  # looks for pandas; what it finds counts as long as the process lasts
+sys.meta_path.remove(_NoPandas)
