@@ -4,11 +4,11 @@ import gc
 
 from hypothesis import HealthCheck, settings
 
-import without_pandas  # noqa: F401 (before whatever imports pyarrow)
+import without_pandas  # noqa: F401 (before any array is made)
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
-settings.register_profile("few", max_examples=15, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("few", max_examples=10, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.register_profile("soak", max_examples=5000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("few")
 
