@@ -221,11 +221,14 @@ def _tune_problems(spec: FineTuneJobSpec, config: Tuning, path: str) -> Iterator
         yield from _data_reference(f"{path}.evalData", config.eval_data, spec)
     if isinstance(config, Lycoris) and config.layers_pattern and not config.layers_to_transform:
         yield Problem(f"{path}.layersPattern", "has no meaning without layersToTransform", "set layersToTransform")
-    if config.eval_data and config.eval_fraction:
-        yield Problem(f"{path}.evalFraction", "set together with evalData", "choose one of the two")
+    ways = {"evalData": config.eval_data, "evalFraction": config.eval_fraction, "evalRows": config.eval_rows}
+    held_out = [name for name, given in ways.items() if given]
+    if len(held_out) > 1:
+        yield Problem(f"{path}.{held_out[-1]}", f"set together with {held_out[0]}", "choose one of the two")
     evaluates = config.training.eval_strategy != "no"
-    if evaluates and not (config.eval_data or config.eval_fraction):
-        yield Problem(f"{path}.training.evalStrategy", "there are no held-out rows", "set evalFraction or evalData")
+    if evaluates and not held_out:
+        remedy = "set evalFraction, evalRows or evalData"
+        yield Problem(f"{path}.training.evalStrategy", "there are no held-out rows", remedy)
     yield from _best_problems(config.training, f"{path}.training")
     steps = config.training
     if evaluates and 0 < steps.max_steps < steps.eval_steps and steps.eval_strategy == "steps":

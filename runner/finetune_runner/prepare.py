@@ -95,12 +95,16 @@ def _check_held_out(job: Job, data: list[PreparedData]) -> None:
     distinct = {found.name: found.distinct for found in data}
     for index, step in enumerate(job.spec.passes):
         config = step.config
-        if isinstance(config, Tuning) and config.eval_fraction and distinct[config.train_data] < 2:  # noqa: PLR2004
+        if not isinstance(config, Tuning) or not (config.eval_rows or config.eval_fraction):
+            continue
+        least, there = config.eval_rows or 1, distinct[config.train_data]
+        if there <= least:
+            field = "evalRows" if config.eval_rows else "evalFraction"
             raise FineTuneError(
                 Reason.DATASET_INVALID,
-                f"{config.train_data!r} has one distinct row, so none can be held out",
-                remedy="Add rows, or set evalFraction: 0.",
-                path=f"spec.passes[{index}].{step.path_name}.evalFraction",
+                f"{config.train_data!r} has {there} distinct rows: holding out {least} leaves none to train on",
+                remedy=f"Add rows, or lower {field}.",
+                path=f"spec.passes[{index}].{step.path_name}.{field}",
             )
 
 

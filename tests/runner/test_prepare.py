@@ -301,11 +301,12 @@ def test_rows_that_are_not_there_are_named(place):
     assert error.path == "spec.dataConfigs[0].source.s3.uri"
 
 
-def test_one_distinct_row_cannot_be_held_out(place):
-    place.bucket.put("tones.jsonl", jsonl([TONES[0], TONES[0]]))
-    passes = [{"name": "tune", "lora": {"trainData": "tones", "evalFraction": 0.5}}]
+@pytest.mark.parametrize(("rows", "field", "value"), [(1, "evalFraction", 0.5), (3, "evalRows", 3)])
+def test_more_rows_than_leave_one_to_train_on_cannot_be_held_out(place, rows, field, value):
+    place.bucket.put("tones.jsonl", jsonl([*TONES[:rows], TONES[0]]))
+    passes = [{"name": "tune", "lora": {"trainData": "tones", field: value}}]
     error = refused(place, place.spec(passes=passes))
-    assert error.path == "spec.passes[0].lora.evalFraction"
+    assert error.path == f"spec.passes[0].lora.{field}"
 
 
 # Places and credentials

@@ -43,6 +43,7 @@ class Tuning(Model):
         lt=1,
         description="Share of the training rows held out for evaluation during training; duplicates are removed before.",
     )
+    eval_rows: int = Field(default=0, ge=0, le=2147483647, description="The same, as a number of rows.")
     training: Training = Field(default_factory=Training, description="How the adapter is trained.")
 
 

@@ -147,21 +147,18 @@ def _held_out(section: Section, data: list[Draft], arguments: Draft, context: Co
     evaluated = _reference(section, "eval_data_config", data, context)
     size = section.number("eval_dataset_size")
     strategy = arguments["evalStrategy"]
-    if size and not evaluated and _is_count(size.value):
-        message = f"{size.value} rows: a share of the rows is held out, not a number of them"
-        context.ledger.not_carried(size.steps, message, "write the share, such as 0.1")
-        size = None
     if evaluated or size:
         _evaluate(arguments)
     elif strategy and strategy.value != "no":
         message = "there are no held-out rows"
         context.ledger.not_carried(strategy.steps, message, "set eval_data_config or eval_dataset_size")
         arguments["evalStrategy"] = None
-    return {"evalData": evaluated, "evalFraction": None if evaluated else size}
+    field = "evalRows" if size and _is_count(size.value) else "evalFraction"
+    return {"evalData": evaluated, "evalFraction": None, "evalRows": None} | ({} if evaluated else {field: size})
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value >= 1
+    return isinstance(value, int) and value >= 1
 
 
 def _evaluate(arguments: Draft) -> None:

@@ -84,7 +84,7 @@ def distinct(examples: Iterable[Example]) -> Iterator[Example]:
 
 
 def split_held_out(
-    examples: Callable[[], Iterable[Example]], fraction: float, seed: int
+    examples: Callable[[], Iterable[Example]], fraction: float, seed: int, *, count: int = 0
 ) -> tuple[Iterator[Example], Iterator[Example]]:
     """Training and held-out examples, which share none: duplicates are removed before the split.
 
@@ -94,18 +94,19 @@ def split_held_out(
         examples: goes through them from the beginning, each time it is called; so they needn't fit into memory.
         fraction: share to hold out, below 1.
         seed: which ones.
+        count: how many to hold out instead, where it is above 0.
 
     Raises:
-        ValueError: there are fewer than two distinct examples to split.
+        ValueError: there are too few distinct examples to leave one to train on.
     """
-    if fraction <= 0:
+    if fraction <= 0 and count <= 0:
         return distinct(examples()), iter(())
     total = sum(1 for _ in distinct(examples()))
-    if total < 2:  # noqa: PLR2004
-        msg = f"{total} distinct rows cannot be split into training and held-out rows"
+    wanted = count or max(1, min(round(total * fraction), total - 1))
+    if wanted >= total:
+        msg = f"{total} distinct rows cannot be split into training and {wanted} held-out rows"
         raise ValueError(msg)
-    count = min(max(1, round(total * fraction)), total - 1)
-    held_out = set(random.Random(seed).sample(range(total), count))  # noqa: S311
+    held_out = set(random.Random(seed).sample(range(total), wanted))  # noqa: S311
     return (
         (example for index, example in enumerate(distinct(examples())) if index not in held_out),
         (example for index, example in enumerate(distinct(examples())) if index in held_out),

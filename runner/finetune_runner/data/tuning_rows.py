@@ -54,9 +54,10 @@ def _split(
     config: Tuning, examples: Callable[[], Iterable[Example]], path: str
 ) -> tuple[Iterator[Example], Iterator[Example]]:
     try:
-        return split_held_out(examples, config.eval_fraction, config.training.seed)
+        return split_held_out(examples, config.eval_fraction, config.training.seed, count=config.eval_rows)
     except ValueError as error:
-        raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{path}.evalFraction") from error
+        field = "evalRows" if config.eval_rows else "evalFraction"
+        raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{path}.{field}") from error
 
 
 def _examples(data: DataSet, tokenizer: Any) -> Iterator[Example]:

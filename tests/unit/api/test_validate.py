@@ -154,6 +154,26 @@ def test_evaluation_beyond_the_last_step_is_refused():
     assert "evaluation after 187 steps, but training ends after 10" in findings(spec)[0]
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"evalFraction": 0.3, "evalData": "tones"}, "evalFraction: set together with evalData"),
+        ({"evalRows": 3, "evalData": "tones"}, "evalRows: set together with evalData"),
+        ({"evalRows": 3, "evalFraction": 0.3}, "evalRows: set together with evalFraction"),
+    ],
+)
+def test_rows_are_held_out_in_one_way(given, found):
+    spec = wire_spec()
+    spec["passes"][0]["lora"] |= given
+    assert findings(spec) == [f"spec.passes[0].lora.{found} (choose one of the two)"]
+
+
+def test_a_number_of_rows_held_out_can_be_evaluated():
+    spec = wire_spec()
+    spec["passes"][0]["lora"] |= {"evalRows": 3, "training": {"evalStrategy": "epoch"}}
+    assert findings(spec) == []
+
+
 @pytest.mark.parametrize("field", [{"loadBestModelAtEnd": True}, {"earlyStoppingPatience": 2}])
 def test_the_best_evaluation_is_not_asked_for_where_there_is_none(field):
     spec = wire_spec()

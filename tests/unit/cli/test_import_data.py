@@ -209,6 +209,12 @@ def test_the_best_evaluation_is_kept_and_its_measure_is_the_loss():
     assert not [report for report in reports(imported(config)) if "training_args" in report]
 
 
+@pytest.mark.parametrize(("size", "field", "value"), [(0.3, "evalFraction", 0.3), (100, "evalRows", 100)])
+def test_a_share_or_a_number_of_rows_is_held_out(size, field, value):
+    tune = spec_of(changed(MODERN, (("passes", "tune", "eval_dataset_size"), size)))["passes"][0]["lora"]
+    assert {name: tune[name] for name in ("evalFraction", "evalRows") if name in tune} == {field: value}
+
+
 def test_no_checkpoints_are_no_checkpoints():
     config = changed(MODERN, (("passes", "tune", "training_args", "save_strategy"), "no"))
     training = spec_of(config)["passes"][0]["lora"]["training"]

@@ -14,8 +14,8 @@ TEMPLATE = "### Text: {phrase}\n### The tone is:\n{tone}"
 ROW = {"phrase": "What a day!", "tone": "joy"}
 
 
-def split_held_out(rows, fraction, seed):
-    train, held_out = split_streams(lambda: rows, fraction, seed)
+def split_held_out(rows, fraction, seed, count=0):
+    train, held_out = split_streams(lambda: rows, fraction, seed, count=count)
     return list(train), list(held_out)
 
 
@@ -135,6 +135,18 @@ def test_the_same_seed_splits_the_same_way(rows, seed):
 
 def test_a_fraction_of_nothing_holds_out_nothing():
     assert split_held_out([Example("", "a")], 0, 1) == ([Example("", "a")], [])
+
+
+def test_a_number_of_distinct_rows_is_held_out():
+    rows = [Example("", text) for text in "abcdeabcde"]
+    train, held_out = split_held_out(rows, 0, 1, count=2)
+    assert (len(train), len(held_out)) == (3, 2)
+    assert set(train) | set(held_out) == set(rows)
+
+
+def test_as_many_rows_as_there_are_cannot_be_held_out():
+    with pytest.raises(ValueError, match="2 distinct rows cannot be split into training and 2 held-out rows"):
+        split_held_out([Example("", "a"), Example("", "b")], 0, 1, count=2)
 
 
 def test_a_single_distinct_row_cannot_be_split():

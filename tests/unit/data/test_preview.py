@@ -51,11 +51,12 @@ def tuning(**fields):
     return Lora.model_validate({"trainData": "x", **fields})
 
 
-def test_of_a_pass_the_held_out_rows_are_no_duplicates_and_not_among_its_sequences(llama):
+@pytest.mark.parametrize("held_out", [{"evalFraction": 0.25}, {"evalRows": 2}])
+def test_of_a_pass_the_held_out_rows_are_no_duplicates_and_not_among_its_sequences(llama, held_out):
     rows = [{"q": letter, "a": "b"} for letter in "abcdefgh"]
     data = {TRAIN_DATA: DataSet(config(), rows + rows[:3])}
 
-    shown = preview_pass(tuning(evalFraction=0.25), data, llama, "spec.passes[0].lora", limit=99)
+    shown = preview_pass(tuning(**held_out), data, llama, "spec.passes[0].lora", limit=99)
 
     found = shown.statistics
     assert (found.rows, found.distinct, found.held_out, found.duplicates) == (11, 6, 2, 3)
@@ -74,5 +75,6 @@ def test_rows_of_eval_data_are_taken_as_they_are(llama):
 
 def test_a_row_that_cannot_be_split_is_refused_with_its_place(llama):
     data = {TRAIN_DATA: DataSet(config(), ROWS[:2])}
-    with pytest.raises(FineTuneError, match=r"spec\.passes\[0\]\.lora\.evalFraction: 1 distinct rows"):
-        preview_pass(tuning(evalFraction=0.5), data, llama, "spec.passes[0].lora", limit=1)
+    for field, value in {"evalFraction": 0.5, "evalRows": 1}.items():
+        with pytest.raises(FineTuneError, match=rf"spec\.passes\[0\]\.lora\.{field}: 1 distinct rows"):
+            preview_pass(tuning(**{field: value}), data, llama, "spec.passes[0].lora", limit=1)
