@@ -64,11 +64,11 @@ bench-cli: venv ## How long the command line takes, beside a bare Python and imp
 
 .PHONY: bench-training
 bench-training: venv ## Tokens a second of a tuning pass, change by change (an accelerator: minutes; a CPU: an hour). Goes on where it was.
-	PYTHONPATH=tests/support $(BIN)/python benchmarks/training_speed.py
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/training_speed.py $(ARGS)
 
 .PHONY: bench-olive
 bench-olive: venv ## Our lora pass beside Olive's: speed, start-up, accuracy (hours; goes on where it was).
-	PYTHONPATH=tests/support:hack $(BIN)/python benchmarks/runner/compare_olive.py
+	PYTHONPATH=tests/support:hack $(BIN)/python benchmarks/runner/compare_olive.py $(ARGS)
 
 .PHONY: lint
 lint: venv ## Style, types and import layers.

@@ -2,8 +2,8 @@
 
 `make bench-training` runs it on the accelerator if there is one, else on the CPU. Weights are random, rows are drawn:
 neither decides how long a step takes. All lines go once through the same rows; each differs from the one above it by
-what its name says. Compare lines of one run only; a line that the file of results has already (same device, model and
-name) is not measured again.
+what its name says. Compare lines of one run only; a line that the file of results has already (same device, model, way
+and name) is not measured again.
 """
 
 import argparse
@@ -79,6 +79,8 @@ class Measured:
 
     device: str
     model: str
+    setup: str
+    """Micro-batch, rows and type."""
     line: str
     tokens_per_second: float
     """Without padding."""
@@ -104,11 +106,21 @@ def main() -> None:
     given.results.parent.mkdir(parents=True, exist_ok=True)
     for model in given.model or ["llama-60m"]:
         for line in lines(given.dtype):
-            if not any((m.device, m.model, m.line) == (device_name(), model, line.name) for m in read(given.results)):
-                measured = measure(model, line, batch=given.batch, rows=given.rows)
+            if line.name not in [m.line for m in of(given, model)]:
+                measured = measure(model, line, given)
                 with given.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(measured)) + "\n")
-        table([m for m in read(given.results) if (m.device, m.model) == (device_name(), model)])
+        table(of(given, model))
+
+
+def of(given: argparse.Namespace, model: str) -> list[Measured]:
+    """What has been measured of a model here, and in the way that is asked for."""
+    asked = (device_name(), model, setup(given))
+    return [m for m in read(given.results) if (m.device, m.model, m.setup) == asked]
+
+
+def setup(given: argparse.Namespace) -> str:
+    return f"micro-batch {given.batch}, {given.rows} rows, {given.dtype}"
 
 
 def read(file: Path) -> list[Measured]:
@@ -121,7 +133,7 @@ def device_name() -> str:
 
 def table(measured: Sequence[Measured]) -> None:
     first = measured[0]
-    print(f"\n{first.model} on {first.device}\n")
+    print(f"\n{first.model} on {first.device}, {first.setup}\n")
     print("| change | tokens/s | ratio | padding | s/step | peak GiB |\n| --- | ---: | ---: | ---: | ---: | ---: |")
     for m in measured:
         ratio = m.tokens_per_second / first.tokens_per_second
@@ -131,7 +143,7 @@ def table(measured: Sequence[Measured]) -> None:
         )
 
 
-def measure(name: str, line: Line, *, batch: int, rows: int) -> Measured:
+def measure(name: str, line: Line, given: argparse.Namespace) -> Measured:
     """Trains a fresh model on all rows once, after a few steps that do not count."""
     dtype = dtype_for(dict(line.training)["dtype"], DEVICE)
     torch.manual_seed(0)
@@ -141,11 +153,11 @@ def measure(name: str, line: Line, *, batch: int, rows: int) -> Measured:
     if dict(line.training).get("torch_compile"):
         compile_blocks(adapted, "training.torchCompile")
     with tempfile.TemporaryDirectory() as scratch:
-        folder, found = Path(scratch), drawn(rows, SHAPES[name]["vocab_size"])
+        folder, found = Path(scratch), drawn(given.rows, SHAPES[name]["vocab_size"])
         sequences = packed(found, LONGEST) if line.packing else (TokenSequence(r.ids, r.counts) for r in found)
         store = TokenStore(folder / "rows", sequences, packed=line.packing)
         for steps in (WARM_UP, -1):
-            fields = dict(line.training) | {"per_device_train_batch_size": batch, "max_steps": steps}
+            fields = dict(line.training) | {"per_device_train_batch_size": given.batch, "max_steps": steps}
             training = Training.model_validate(fields | {"num_train_epochs": 1})
             arguments = training_arguments(
                 training,
@@ -170,6 +182,7 @@ def measure(name: str, line: Line, *, batch: int, rows: int) -> Measured:
     return Measured(
         device=device_name(),
         model=name,
+        setup=setup(given),
         line=line.name,
         tokens_per_second=real / clock.seconds,
         padding=1 - real / through,

@@ -41,6 +41,7 @@ class Run:
     side: str
     seed: int
     steps: int
+    max_seq_len: int
     tokens_per_second: float
     """Without padding, after the warm-up."""
     padding: float
@@ -72,14 +73,19 @@ def main() -> None:
     peer = python_of_peer(REPOSITORY / ".bench" / "olive")
     for seed in range(given.seeds):
         for side in SIDES:
-            known = [(run.model, run.side, run.seed, run.steps) for run in read(given.results)]
-            if (given.model.name, side, seed, given.steps) in known:
+            if any((run.side, run.seed) == (side, seed) for run in of(given)):
                 continue
             print(f"seed {seed}: {side}", flush=True)
             made = one(given, side, seed, peer)
             with given.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(made)) + "\n")
-    table([run for run in read(given.results) if (run.model, run.steps) == (given.model.name, given.steps)])
+    table(of(given))
+
+
+def of(given: argparse.Namespace) -> list[Run]:
+    """The runs there are of what is asked for."""
+    asked = (given.model.name, given.steps, given.max_seq_len, given.no_accuracy)
+    return [r for r in read(given.results) if (r.model, r.steps, r.max_seq_len, r.accuracy is None) == asked]
 
 
 def read(file: Path) -> list[Run]:
@@ -109,6 +115,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
         side=side,
         seed=seed,
         steps=given.steps,
+        max_seq_len=given.max_seq_len,
         tokens_per_second=sum(steps["tokens"][WARM_UP:]) / (steps["ended"][-1] - steps["ended"][WARM_UP - 1]),
         padding=1 - sum(steps["tokens"]) / sum(steps["through"]),
         start_up=steps["ended"][0],

@@ -20,5 +20,5 @@ TRACKERS: dict[str, Needs] = {
 }
 """By the names that transformers gives them."""
 
-CREDENTIALS = frozenset({"MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY"})
+CREDENTIALS = frozenset({"DATABRICKS_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY"})
 """Environment variables that hold a secret."""

@@ -2,7 +2,8 @@
 
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
+from urllib.parse import unquote, urlsplit
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.trackers import TRACKERS
@@ -34,3 +35,15 @@ def require(names: Iterable[str], path: str) -> None:
                 remedy="Set it in env of the system, from a Secret or a ConfigMap.",
                 path=path,
             )
+
+
+def part_login_from_address(environment: MutableMapping[str, str]) -> None:
+    """Moves a login in MLflow's address to the variables for it: MLflow prints the address, as it is, into the log."""
+    address = urlsplit(environment.get("MLFLOW_TRACKING_URI", ""))
+    login, at, host = address.netloc.rpartition("@")
+    if not at:
+        return
+    user, _, password = login.partition(":")
+    environment.setdefault("MLFLOW_TRACKING_USERNAME", unquote(user))
+    environment.setdefault("MLFLOW_TRACKING_PASSWORD", unquote(password))
+    environment["MLFLOW_TRACKING_URI"] = address._replace(netloc=host).geturl()

@@ -2,6 +2,7 @@
 
 import shutil
 import struct
+import threading
 
 import mlflow
 import pytest
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner import trackers
 from finetune_runner.event_files import keep
-from finetune_runner.training.tracking import FAILED, Trackers, sentence
+from finetune_runner.training.tracking import CLOSING_SECONDS, FAILED, KILLED, Trackers, sentence
 from passes import lora, tune
 
 TRAINING = {
@@ -123,9 +124,36 @@ def test_a_tracker_that_fails_later_is_told_no_more_after_the_third_time(tmp_pat
     assert caplog.text.count("tensorboard was not told: ConnectionError: gone") == 3
 
 
+def test_what_does_not_arrive_at_the_end_is_not_waited_for_long(tmp_path, monkeypatch, caplog, mlflow_store):
+    answered = threading.Event()
+    monkeypatch.setattr(mlflow, "flush_async_logging", lambda: answered.wait(60))
+    monkeypatch.setitem(CLOSING_SECONDS, KILLED, 0.1)
+    followed = Trackers(["mlflow"], tmp_path, "spec")
+
+    followed.close(KILLED)
+
+    answered.set()
+    assert "mlflow was not told: TimeoutError: what was logged did not arrive within 0 seconds" in caplog.text
+
+
+def test_a_login_in_mlflows_address_is_not_left_where_mlflow_prints_it():
+    environment = {"MLFLOW_TRACKING_URI": "https://team:s3%40cret@mlflow.example.com:8443/api"}
+
+    trackers.part_login_from_address(environment)
+
+    assert environment == {
+        "MLFLOW_TRACKING_URI": "https://mlflow.example.com:8443/api",
+        "MLFLOW_TRACKING_USERNAME": "team",
+        "MLFLOW_TRACKING_PASSWORD": "s3@cret",
+    }
+    plain = {"MLFLOW_TRACKING_URI": "file:///runs"}
+    trackers.part_login_from_address(plain)
+    assert plain == {"MLFLOW_TRACKING_URI": "file:///runs"}
+
+
 def test_what_the_environment_keeps_secret_is_not_repeated(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-    text = sentence(ConnectionError("401 of https://team:s3cret@host/api with t0ken\nmore"))
+    text = sentence(ConnectionError("401 of https://team:s3@cret@host/api with t0ken\nmore"))
     assert text == "ConnectionError: 401 of https://…@host/api with …"
 
 

@@ -14,7 +14,7 @@ Timestamp = Annotated[str, StringConstraints(max_length=40)]
 
 def bytes_field(description: str) -> Any:
     """A size in bytes that may be unknown."""
-    return Field(default=None, ge=0, description=description, json_schema_extra={"format": "int64"})
+    return Field(default=None, ge=0, le=2**63 - 1, description=description, json_schema_extra={"format": "int64"})
 
 
 class ConditionType(StrEnum):

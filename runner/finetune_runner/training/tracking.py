@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.trackers import CREDENTIALS
 from finetune_runner.interruption import Interrupted
+from finetune_runner.trackers import part_login_from_address
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ PATIENCE = 3
 """Failures in a row after which a tracker is told no more: each may take minutes."""
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 """How a run ends, as MLflow says it."""
+CLOSING_SECONDS = {FINISHED: 30, FAILED: 10, KILLED: 2}
+"""How long what has not arrived yet is waited for; a process that was asked to stop has little time."""
 
 
 @contextmanager
@@ -38,6 +42,7 @@ def tracked(trainer: Trainer, names: Sequence[str], *, run_name: str, folder: Pa
     if not names:
         yield
         return
+    part_login_from_address(os.environ)
     trackers = Trackers(names, folder, path)
     trainer.args.run_name = run_name or None
     trainer.add_callback(trackers)
@@ -69,7 +74,7 @@ class Trackers(TrainerCallback):  # type: ignore[misc]
             self._trackers = {name: kind() for name, kind in zip(names, kinds, strict=True)}
         except (ImportError, RuntimeError) as error:
             remedy = "Mend the image of the system, or leave the tracker out."
-            raise FineTuneError(Reason.INVALID_SPEC, sentence(error), remedy=remedy, path=path) from error
+            raise FineTuneError(Reason.INVALID_SPEC, sentence(error), remedy=remedy, path=path) from None
         self._failures = dict.fromkeys(names, 0)
         self._path = path
         if (tensorboard := self._trackers.get("tensorboard")) and tensorboard.logging_dir is None:
@@ -84,9 +89,9 @@ class Trackers(TrainerCallback):  # type: ignore[misc]
         for name, tracker in self._trackers.items():
             try:
                 tracker.on_train_begin(args, state, control, **more)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  libraries raise what they like
                 if not state.global_step:
-                    raise self._unavailable(name, error) from error
+                    raise self._unavailable(name, error) from None  # whose text may hold the address with its login
                 self._failed(name, error)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **more: Any) -> None:
@@ -126,18 +131,45 @@ class Trackers(TrainerCallback):  # type: ignore[misc]
 
 def _end(name: str, tracker: Any, ended: str) -> None:
     """Ends a tracker's run; Trainer's callbacks leave that to the process's end, and another pass may follow."""
+    seconds = CLOSING_SECONDS[ended]
     match name:
         case "mlflow":
             import mlflow  # noqa: PLC0415  only where it is used
 
-            mlflow.flush_async_logging()  # what it logs waits in a queue, and the process leaves without emptying it
+            os.environ |= {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+            # What it logs waits in a queue, and the process leaves without emptying it.
+            _within(seconds, mlflow.flush_async_logging)
             mlflow.end_run(ended)
         case "wandb":
             import wandb  # noqa: PLC0415  only where it is used
 
-            wandb.finish(exit_code=int(ended != FINISHED))
+            _within(seconds, partial(wandb.finish, exit_code=int(ended != FINISHED)))
         case _:
             tracker.on_train_end(None, None, None)
+
+
+def _within(seconds: float, work: Callable[[], Any]) -> None:
+    """Does something, and lets go of it when it takes too long.
+
+    Raises:
+        TimeoutError: it is not done yet.
+    """
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  raised below
+            failures.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        msg = f"what was logged did not arrive within {seconds:.0f} seconds"
+        raise TimeoutError(msg)
+    for error in failures:
+        raise error
 
 
 def sentence(error: Exception) -> str:
@@ -146,4 +178,4 @@ def sentence(error: Exception) -> str:
     for name in CREDENTIALS:
         if value := os.environ.get(name):
             text = text.replace(value, "…")
-    return re.sub(r"://[^/@\s]+@", "://…@", text)
+    return re.sub(r"://[^/\s]+@", "://…@", text)
