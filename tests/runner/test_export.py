@@ -108,6 +108,11 @@ def test_a_shared_embedding_is_kept_once_and_in_int4(tiny_gemma3, tmp_path):
     assert [weight.name for weight in of_vocabulary] == []
 
 
+def test_the_model_names_the_builders_commit_and_not_that_of_a_checkout_around_it(int4):
+    produced = onnx_ir.load(int4[0] / "model.onnx").producer_version
+    assert produced == f"{og.__version__}+{og.__commit__[:7]}"
+
+
 def test_the_prompts_template_travels_along(int4):
     assert json.loads((int4[0] / "prompt.json").read_text()) == {"textTemplate": "{a} {b}"}
 

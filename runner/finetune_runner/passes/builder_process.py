@@ -1,6 +1,7 @@
 """onnxruntime-genai's builder in a child process, and the rest of what an exported model's directory holds."""
 
 import json
+import os
 import re
 import sys
 import tempfile
@@ -24,7 +25,8 @@ BUILDER_PROVIDERS = {
 }
 EXPECTED = ("model.onnx", "genai_config.json")
 CHILD = "finetune_runner.passes.onnx_export"
-OFFLINE = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "GIT_DIR": os.devnull}
+"""The builder writes a commit into the model: its own without Git, else that of a checkout around the environment."""
 KILLED = -9
 SHOWN_LINES = 3
 LAYER = re.compile(r"Reading layer (\d+)")
@@ -53,7 +55,7 @@ def build(config: Export, inputs: PassInputs, model: Path, report: Report, *, ad
     with tempfile.TemporaryDirectory() as cache:
         request = child_request(config, inputs, model, cache, adapter)
         try:
-            run_logged([sys.executable, "-m", CHILD, json.dumps(request)], OFFLINE, _progress(layers, report))
+            run_logged([sys.executable, "-m", CHILD, json.dumps(request)], SURROUNDINGS, _progress(layers, report))
         except ChildFailedError as error:
             raise _failure(error, inputs.path) from error
     _check(inputs)
