@@ -14,7 +14,7 @@ from cluster_store import manifests as committed
 from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 
 Json = dict[str, Any]
-LONG_STEPS = 400
+LONG_STEPS = 800
 """Some seconds of training: long enough for something to happen meanwhile, after the first pass was committed."""
 
 pytestmark = pytest.mark.disruptive
