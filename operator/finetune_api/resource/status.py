@@ -10,11 +10,13 @@ from finetune_api.resource.base import Model, empty_list
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[str, StringConstraints(max_length=64)]
 Timestamp = Annotated[str, StringConstraints(max_length=40)]
+MOST_BYTES = 2**53
+"""The API server reads a bound as a float64: it takes 2**63 - 1 for a negative number, which nothing is below."""
 
 
 def bytes_field(description: str) -> Any:
     """A size in bytes that may be unknown."""
-    return Field(default=None, ge=0, le=2**63 - 1, description=description, json_schema_extra={"format": "int64"})
+    return Field(default=None, ge=0, le=MOST_BYTES, description=description, json_schema_extra={"format": "int64"})
 
 
 class ConditionType(StrEnum):

@@ -47,6 +47,12 @@ def _is_unbounded(field: dict[str, Any]) -> bool:
     return field.get("type") in kinds and not any(key in field for key in kinds[field["type"]])
 
 
+def test_every_bound_is_a_number_that_a_float_holds():
+    """As which the API server reads it."""
+    bounds = [f[b] for _, f in fields(crd_schema()) for b in ("minimum", "maximum") if b in f]
+    assert [bound for bound in bounds if abs(bound) > 2**53] == []
+
+
 def test_the_schema_is_structural():
     for forbidden in ("$ref", "anyOf", "$defs", "title:", "const:"):
         assert forbidden not in render()
