@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 POLL_SECONDS = 0.3
+WATCH_SECONDS = 20
 
 
 class CommandError(AssertionError):
@@ -69,12 +70,13 @@ def until(holds: Callable[[], Any], seconds: float, what: str) -> Any:
 def watch(cluster: Cluster, *arguments: str, seconds: float) -> Iterator[dict[str, Any]]:
     """An object's status now and after every change, as `kubectl get --watch` tells it, for that many seconds.
 
-    A watch that breaks off (a restarted API server) is begun anew.
+    A watch that breaks off (a restarted API server) is begun anew; and after a while in any case, since one was seen to
+    go on and tell nothing.
     """
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        with _watching(cluster, arguments, left) as lines:
-            yield from (json.loads(line) for line in lines if line.startswith("{"))
+        with _watching(cluster, arguments, min(left, WATCH_SECONDS)) as lines:
+            yield from (json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n"))
         time.sleep(POLL_SECONDS)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from finetune_api.failures import Reason
+from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT, Reason
 from finetune_operator.decide.outcome import decoded
 from finetune_operator.observed import Child, Pod
 
@@ -11,6 +11,8 @@ QUIET = ("", "ContainerCreating", "PodInitializing")
 """A container's waiting reasons that pass by themselves."""
 PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
 """The kubelet's words for an image that it cannot get."""
+PERMANENT = range(FIRST_PERMANENT, LAST_PERMANENT + 1)
+"""Exit codes of what another try can't change."""
 IMAGE_PULL_FAILED = Reason.IMAGE_PULL_FAILED.value
 UNSCHEDULABLE = Reason.UNSCHEDULABLE.value
 MISSING_REFERENCE = "MissingReference"
@@ -56,7 +58,9 @@ def _kind(waiting_reason: str) -> str:
 
 def _after_failure(child: Child) -> Trouble | None:
     failed = child.newest_failure
-    return Trouble(RETRYING, f"starting again: {_last_word(failed)}") if failed else None
+    if failed is None or failed.exit_code in PERMANENT:  # with which its Job is about to fail
+        return None
+    return Trouble(RETRYING, f"starting again: {_last_word(failed)}")
 
 
 def _last_word(pod: Pod) -> str:

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from finetune_api.failures import EXIT_CODES, Reason
 from finetune_operator.conditions import timestamp
 from operator_world import World
 
@@ -39,6 +40,13 @@ def test_between_two_tries_the_last_failure_is_told() -> None:
     pod = world.start_pod(world.only)
     world.end_pod(pod, 51, "Traceback")
     assert reconciling(world) == f"starting again: pod {pod} ended with exit code 51"
+
+
+def test_what_no_other_try_can_change_is_not_said_to_start_again() -> None:
+    world = World().prepared()
+    world.end_pod(world.start_pod(world.only), EXIT_CODES[Reason.MODEL_NOT_FOUND], "Traceback")
+    assert "starting again" not in reconciling(world)
+    assert warnings(world) == []
 
 
 def stuck(world: World, **state: object) -> dict:
