@@ -4,6 +4,7 @@ Nothing but the standard library and transformers, since it is imported in the p
 """
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +51,5 @@ class StepTimes:
 
 def since_start() -> float:
     """Seconds since this process was started: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
-    import os  # noqa: PLC0415
-
     started = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from finetune_api.resource.training import BITSANDBYTES
 from finetune_runner.data.sequences import packed
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.devices import float32_products
@@ -28,16 +29,7 @@ KINDS = {
     "loha": loha(),
     "lokr": lokr(training={"maxSteps": 40}),
 }
-OPTIMIZERS = (
-    "adamw_torch_fused",
-    "adamw_bnb_8bit",
-    "paged_adamw_32bit",
-    "paged_adamw_8bit",
-    "lion_32bit",
-    "lion_8bit",
-    "paged_lion_32bit",
-    "paged_lion_8bit",
-)
+OPTIMIZERS = ("adamw_torch_fused", *sorted(BITSANDBYTES))
 LENGTHS = [5, 9, 30, 12, 7, 61, 18]
 GIBIBYTE = 2**30
 

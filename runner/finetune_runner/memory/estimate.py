@@ -1,6 +1,7 @@
 """What a tuning pass holds at its peak, counted tensor by tensor.
 
-The peak lies where the backward pass begins: every block's saved activations are there, and the logits' gradients.
+The peak lies where the backward pass begins: every block's saved activations are there, and the logits' gradients; or,
+with checkpointing, where the first block is computed again.
 What autograd saves follows from the frozen base: a frozen linear layer needs its weight alone for the gradient of its
 input, so that only norms, attention, the MLP's products and the adapter keep their inputs.
 """
@@ -103,13 +104,6 @@ def estimate(
         activations=kept + batch.masked,
         logits=max(_logits(shapes, batch, values), backward),  # the logits are gone before the first block's turn
     )
-
-
-def predicted_peak(
-    shapes: Shapes, config: Tuning, batch: Batch, values: Values, *, checkpointing: bool | None = None
-) -> int:
-    """Bytes at the peak of a tuning pass; arguments as in `estimate`."""
-    return estimate(shapes, config, batch, values, checkpointing=checkpointing).total
 
 
 def _weights(shapes: Shapes, config: Tuning, value_bytes: int) -> int:

@@ -3,6 +3,7 @@
 import pytest
 
 from api_specs import wire_spec
+from decoder_shapes import SHAPES
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lora, QLora
@@ -15,16 +16,7 @@ from finetune_runner.memory.host import available
 from finetune_runner.memory.shapes import Shapes
 from finetune_runner.memory.values import FLOAT32_ON_ACCELERATOR, ON_ACCELERATOR, ON_CPU
 
-PHI3_MINI = {
-    "model_type": "phi3",
-    "hidden_size": 3072,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "intermediate_size": 8192,
-    "vocab_size": 32064,
-    "tie_word_embeddings": False,
-}
+PHI3_MINI = SHAPES["phi3-mini"]
 LLAMA_1B = {
     "model_type": "llama",
     "hidden_size": 2048,
