@@ -172,8 +172,15 @@ def _typed(schema: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def render() -> str:
-    """The CRD as YAML."""
-    dumped = yaml.dump(custom_resource_definition(), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+    """The CRD as YAML; what holds no further fields takes one line: indentation was half of it."""
+    dumped = yaml.dump(
+        custom_resource_definition(),
+        Dumper=_Plain,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=160,
+    )
     return HEADER + dumped
 
 

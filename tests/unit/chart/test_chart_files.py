@@ -22,7 +22,7 @@ def objects(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str,
 
 
 def test_the_definition_has_one_place_where_the_chart_adds_its_annotation() -> None:
-    assert render().count("\nmetadata:\n") == 1
+    assert render().count("\nmetadata: {") == 1
 
 
 def test_a_misspelt_value_is_refused_at_every_level() -> None:
