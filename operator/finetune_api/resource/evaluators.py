@@ -13,12 +13,16 @@ MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z
 class AccuracyMetric(Model):
     """Share of rows whose greedily generated answer equals the expected one."""
 
+    higher_is_better: ClassVar[bool] = True
+
     max_new_tokens: int = Field(default=16, ge=1, le=1024, description="Longest generated answer in tokens.")
     ignore_case: bool = Field(default=True, description="Compare without regard to case.")
 
 
 class LossMetric(Model):
     """Mean negative log-likelihood of the completion's tokens, in nats a token."""
+
+    higher_is_better: ClassVar[bool] = False
 
 
 class Metric(OneOf):
@@ -29,6 +33,11 @@ class Metric(OneOf):
     name: MetricName = Field(description="Name of the figure in status and report.")
     accuracy: AccuracyMetric | None = Field(default=None, description="Accuracy of the generated answer.")
     loss: LossMetric | None = Field(default=None, description="Loss on the completion.")
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether of two values the higher one is the better; each kind of figure says it as a class attribute."""
+        return bool(getattr(self, self.variant).higher_is_better)
 
 
 class Evaluator(Model):
