@@ -20,7 +20,7 @@ PASS_VERSIONS: dict[str, int] = {
     "merge_adapter_weights": 1,
     "model_builder": 1,
     "extract_adapters": 1,
-    "evaluate": 2,
+    "evaluate": 3,
     "plugin": 1,
 }
 """Raised when a pass's code changes what it makes."""

@@ -65,6 +65,8 @@ class Headline(Model):
     index: int = Field(alias="i", ge=0)
     name: Annotated[str, StringConstraints(max_length=20)] = Field(alias="n")
     value: Annotated[str, StringConstraints(max_length=12)] = Field(alias="v")
+    low: Annotated[str, StringConstraints(max_length=12)] = Field(default="", alias="l")
+    high: Annotated[str, StringConstraints(max_length=12)] = Field(default="", alias="h")
 
 
 class FailureMessage(Model):
@@ -123,7 +125,11 @@ def failure_message(error: FineTuneError, index: int | None) -> FailureMessage:
 
 def metric_values(headlines: list[Headline], index: int) -> list[MetricValue]:
     """The figures of one pass, as they stand in status."""
-    return [MetricValue(name=h.name, value=h.value) for h in headlines if h.index == index]
+    return [
+        MetricValue(name=h.name, value=h.value, low=h.low or None, high=h.high or None)
+        for h in headlines
+        if h.index == index
+    ]
 
 
 def _base64url(raw: bytes) -> str:
@@ -162,6 +168,9 @@ def _with_less(message: TerminationMessage) -> TerminationMessage:
     """Drops what the spec or the report in the store can replace, least needed first."""
     if message.published and message.published.uri:
         return message.model_copy(update={"published": message.published.model_copy(update={"uri": ""})})
+    if any(line.low for line in message.headlines):
+        bare = [line.model_copy(update={"low": "", "high": ""}) for line in message.headlines]
+        return message.model_copy(update={"headlines": bare})
     if message.headlines:
         return message.model_copy(update={"headlines": message.headlines[:-1]})
     if any(not p.digest for p in message.passes):

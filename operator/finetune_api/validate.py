@@ -278,9 +278,10 @@ def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) 
         yield _unknown(f"{path}.evaluator", "evaluator", name, list(known))
         return
     config = next((c for c in spec.data_configs if c.name == data), None)
-    if config and any(metric.accuracy for metric in known[name].metrics) and not has_answer(config):
+    asking = next((metric.kind_name for metric in known[name].metrics if metric.config.needs_answer), None)
+    if config and asking and not has_answer(config):
         yield Problem(
             f"{path}.data",
-            f"accuracy needs an answer, and the rows of {data!r} have none",
+            f"{asking} needs an answer, and the rows of {data!r} have none",
             "use a textTemplate with a prompt and an answer, a pair or a chat, or set answerColumn",
         )

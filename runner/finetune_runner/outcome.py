@@ -26,6 +26,7 @@ class Outcome:
     kind: Literal["prepare", "stage"]
     passes: dict[int, PassOutcome] = field(default_factory=dict)
     metrics: dict[int, dict[str, str]] = field(default_factory=dict)
+    intervals: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
     published: Published | None = None
     current: int | None = None
     """The pass that is running, its position in spec.passes."""
@@ -34,12 +35,14 @@ class Outcome:
         """A pass's key, before its output is committed; and what is known of it already."""
         self.passes[index] = PassOutcome(index=index, key=key)
         self.metrics[index] = dict(figures or {})
+        self.intervals[index] = {}
 
     def committed(self, index: int, key: str, manifest: Manifest) -> None:
         self.passes[index] = PassOutcome(
             index=index, key=key, digest=short(manifest.digest), size_bytes=manifest.size_bytes
         )
         self.metrics[index] = dict(manifest.metrics)
+        self.intervals[index] = dict(manifest.intervals)
 
     def message(self, failure: FineTuneError | None, *, first: frozenset[int]) -> TerminationMessage:
         """The pod's last word.
@@ -52,7 +55,7 @@ class Outcome:
         told = [
             (line.index not in first, rank, line.index, line)
             for index, metrics in self.metrics.items()
-            for rank, line in enumerate(headlines(index, metrics))
+            for rank, line in enumerate(headlines(index, metrics, self.intervals[index]))
         ]
         return TerminationMessage(
             kind=self.kind,
@@ -63,10 +66,20 @@ class Outcome:
         )
 
 
-def headlines(index: int, metrics: dict[str, str]) -> list[Headline]:
+def headlines(
+    index: int, metrics: Mapping[str, str], intervals: Mapping[str, tuple[str, str]] | None = None
+) -> list[Headline]:
     """A pass's figures as they travel; of names that are the same after shortening the first counts."""
-    shortened = {name[:NAME_CHARS]: value for name, value in reversed(metrics.items())}
-    return [Headline(index=index, name=name, value=short_value(shortened[name])) for name in reversed(shortened)]
+    ends, lines = intervals or {}, dict[str, Headline]()
+    for name, value in metrics.items():
+        short = name[:NAME_CHARS]
+        lines.setdefault(short, _headline(index, short, value, ends.get(name)))
+    return list(lines.values())
+
+
+def _headline(index: int, name: str, value: str, interval: tuple[str, str] | None) -> Headline:
+    low, high = interval or ("", "")
+    return Headline(index=index, name=name, value=short_value(value), low=short_value(low), high=short_value(high))
 
 
 def short_value(value: str) -> str:

@@ -20,6 +20,8 @@ class ReportedPass(Model):
     size_bytes: int = 0
     created_time: str = ""
     metrics: dict[str, str] = Field(default_factory=dict)
+    intervals: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    """Of figures that have one: the ends of the 95 % confidence interval."""
     libraries: dict[str, str] = Field(default_factory=dict)
 
 
@@ -91,5 +93,6 @@ def _reported(job: Job, prepared: Prepared, committed: Committed, name: str) -> 
         size_bytes=manifest.size_bytes,
         created_time=manifest.created_time,
         metrics=manifest.metrics,
+        intervals=manifest.intervals,
         libraries=manifest.libraries,
     )

@@ -191,6 +191,7 @@ class _StageRun:
             inputs=inputs,
             metrics=result.metrics,
             libraries=self._libraries(step),
+            intervals=result.intervals,
         )
         if ours:
             self.bench.keep(step.name, manifest.digest)

@@ -1,6 +1,7 @@
 """Evaluation: a model, an adapter or an ONNX model becomes figures, alike for all three."""
 
 import json
+import math
 
 import pytest
 
@@ -9,6 +10,7 @@ from finetune_api.plan import Product
 from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
 from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
 
+PRODUCTS = {"adapter": Product.ADAPTER, "onnx": Product.ONNX}
 STEPS = {"maxSteps": 100, "learningRate": 0.01, "perDeviceTrainBatchSize": 6, "lrSchedulerType": "linear"}
 
 
@@ -24,6 +26,10 @@ def tuned(tiny_phi3, tmp_path_factory):
 
 def figures(directory):
     return json.loads((directory / "metrics.json").read_text())
+
+
+def answers(report, metric="accuracy"):
+    return report["details"][metric]["answers"]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,66 @@ def test_a_tuned_model_gives_the_answers_it_learned(measured):
 @pytest.mark.parametrize("form", ["adapter", "onnx"])
 def test_adapter_and_onnx_model_agree_with_the_merged_model(measured, form):
     assert measured[form]["metrics"]["loss"] == pytest.approx(measured["model"]["metrics"]["loss"], rel=1e-2, abs=1e-4)
-    assert measured[form]["answers"] == measured["model"]["answers"]
+    assert answers(measured[form]) == answers(measured["model"])
+
+
+METRICS = [
+    {"name": "accuracy", "accuracy": {"maxNewTokens": 8}},
+    {"name": "one-token", "accuracy": {"maxNewTokens": 1}},
+    {"name": "exact", "exactMatch": {"maxNewTokens": 8}},
+    {"name": "f1", "macroF1": {"maxNewTokens": 8}},
+    {"name": "loss", "loss": {}},
+    {"name": "perplexity", "perplexity": {}},
+    {"name": "size", "sizeBytes": {}},
+]
+
+
+@pytest.mark.parametrize("form", ["base", "adapter", "model", "onnx"])
+def test_every_metric_is_measured_on_every_form_of_a_model(form, tuned, tmp_path):
+    base, work = tuned
+    source, product = base if form == "base" else work / form, PRODUCTS.get(form, Product.MODEL)
+    report = Reported()
+
+    evaluate(
+        source,
+        tmp_path / "figures",
+        product,
+        base=base if form == "adapter" else None,
+        evaluator={"metrics": METRICS},
+        report=report,
+    )
+
+    found = figures(tmp_path / "figures")
+    right = 0 if form == "base" else 1
+    assert [found["metrics"][name] for name in ("accuracy", "exact", "f1")] == [right] * 3
+    assert found["metrics"]["one-token"] == right / 4, "joy is the only answer of one token"
+    assert found["metrics"]["perplexity"] == pytest.approx(math.exp(found["metrics"]["loss"]))
+    assert found["metrics"]["size"] == sum(file.stat().st_size for file in source.rglob("*") if file.is_file())
+    assert set(found["intervals"]) == set(found["metrics"]) - {"size"}
+    assert report.steps[-1] == {"step": 6, "total_steps": 6}, "three batches, written and scored once each"
+
+
+def test_writing_on_after_the_answer_is_no_exact_match(tiny_phi3, tmp_path):
+    """A model of random weights writes several lines, of which only the first is expected."""
+    ask = {"metrics": [{"name": "exact", "exactMatch": {}}, {"name": "accuracy", "accuracy": {}}]}
+    evaluate(tiny_phi3, tmp_path / "first", Product.MODEL, evaluator=ask)
+    wrote = answers(figures(tmp_path / "first"), "exact")[0]["got"]
+    assert "\n" in wrote
+    rows = [{"phrase": ROWS[0]["phrase"], "tone": wrote.split("\n")[0]}]
+
+    evaluate(tiny_phi3, tmp_path / "second", Product.MODEL, evaluator=ask, rows=rows)
+
+    assert figures(tmp_path / "second")["metrics"] == {"exact": 0, "accuracy": 1}
+
+
+def test_answers_that_are_no_classes_have_no_macro_f1(tiny_phi3, tmp_path):
+    rows = [{"phrase": "a", "tone": f"answer {number}"} for number in range(51)]
+    ask = {"metrics": [{"name": "f1", "macroF1": {"maxNewTokens": 1}}]}
+
+    with pytest.raises(FineTuneError, match="more than 50 different") as caught:
+        evaluate(tiny_phi3, tmp_path / "figures", Product.MODEL, evaluator=ask, rows=rows)
+    assert caught.value.reason is Reason.DATASET_INVALID
+    assert caught.value.path == "spec.passes[0]"
 
 
 @pytest.mark.parametrize("name", ["tiny_phi3", "tiny_gemma3"])
@@ -56,28 +121,35 @@ def test_an_onnx_model_agrees_with_pytorch_word_by_word(name, request, tmp_path)
 
     pytorch, onnx = figures(tmp_path / "pytorch"), figures(tmp_path / "onnx")
     assert onnx["metrics"]["loss"] == pytest.approx(pytorch["metrics"]["loss"], rel=1e-3)
-    assert onnx["answers"] == pytorch["answers"]
-    assert all(given["got"] for given in onnx["answers"])
+    assert answers(onnx) == answers(pytorch)
+    assert all(given["got"] for given in answers(onnx))
 
 
 def test_the_report_has_answers_and_confusion(measured):
     report = measured["model"]
 
     assert report["rows"] == len(ROWS)
-    assert report["answers"][0] == {
+    assert answers(report)[0] == {
         "prompt": "### Text: I can't stop smiling\n### The tone is:\n",
         "expected": "joy",
         "got": "joy",
     }
-    assert report["confusion"] == {tone: {tone: 3} for tone in ("fear", "joy", "sadness", "surprise")}
-    assert set(measured["base"]["confusion"]["joy"]) == {"(other)"}
+    details = report["details"]["accuracy"]
+    assert details["confusion"] == {tone: {tone: 3} for tone in ("fear", "joy", "sadness", "surprise")}
+    assert details["classes"]["joy"] == {"precision": 1, "recall": 1, "f1": 1, "rows": 3}
+    assert details["macroF1"] == 1
+    assert set(measured["base"]["details"]["accuracy"]["confusion"]["joy"]) == {"(other)"}
 
 
-def test_headlines_have_four_decimals(tuned, tmp_path):
-    result = evaluate(tuned[1] / "model", tmp_path / "figures", Product.MODEL)
+def test_headlines_have_four_decimals_and_intervals(tuned, tmp_path):
+    result = evaluate(tuned[0], tmp_path / "figures", Product.MODEL)
 
-    assert result.metrics["accuracy"] == "1.0000"
+    assert result.metrics["accuracy"] == "0.0000"
+    assert result.intervals["accuracy"] == ("0.0000", "0.0000")
     assert len(result.metrics["loss"].partition(".")[2]) == 4
+    low, high = figures(tmp_path / "figures")["intervals"]["loss"]
+    assert low < float(result.metrics["loss"]) < high
+    assert result.intervals["loss"] == (f"{low:.4f}", f"{high:.4f}")
 
 
 def test_only_the_first_samples_are_measured_and_each_batch_is_told(tuned, tmp_path):
@@ -93,7 +165,7 @@ def test_the_batch_size_changes_no_figure(tuned, measured, tmp_path):
     evaluate(tuned[0], tmp_path / "figures", Product.MODEL, evaluator={"batchSize": 1})
 
     alone = figures(tmp_path / "figures")
-    assert alone["answers"] == measured["base"]["answers"]
+    assert answers(alone) == answers(measured["base"])
     assert alone["metrics"]["loss"] == pytest.approx(measured["base"]["metrics"]["loss"], rel=1e-4)
 
 

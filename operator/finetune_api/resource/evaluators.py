@@ -10,17 +10,50 @@ MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z
 """Short, since it travels in a pod's termination message."""
 
 
-class AccuracyMetric(Model):
-    """Share of rows whose greedily generated answer equals the expected one."""
+class MetricKind(Model):
+    """What a figure is computed by."""
+
+    higher_is_better: ClassVar[bool]
+    needs_answer: ClassVar[bool] = False
+    """Whether the rows must have an answer that the model can be asked for."""
+
+
+class AnswerMetric(MetricKind):
+    """What all metrics of generated answers say."""
 
     higher_is_better: ClassVar[bool] = True
+    needs_answer: ClassVar[bool] = True
 
     max_new_tokens: int = Field(default=16, ge=1, le=1024, description="Longest generated answer in tokens.")
     ignore_case: bool = Field(default=True, description="Compare without regard to case.")
 
 
-class LossMetric(Model):
+class AccuracyMetric(AnswerMetric):
+    """Share of rows whose greedily generated answer equals the expected one, over as many lines as that has."""
+
+
+class ExactMatchMetric(AnswerMetric):
+    """Share of rows whose whole generated text equals the expected answer: writing on after it is wrong, too."""
+
+
+class MacroF1Metric(AnswerMetric):
+    """Unweighted mean of the F1 score of each answer that rows expect, of which there may be 50."""
+
+
+class LossMetric(MetricKind):
     """Mean negative log-likelihood of the completion's tokens, in nats a token."""
+
+    higher_is_better: ClassVar[bool] = False
+
+
+class PerplexityMetric(MetricKind):
+    """e to the power of the loss."""
+
+    higher_is_better: ClassVar[bool] = False
+
+
+class SizeBytesMetric(MetricKind):
+    """Bytes of all files; of an adapter, its own."""
 
     higher_is_better: ClassVar[bool] = False
 
@@ -28,16 +61,30 @@ class LossMetric(Model):
 class Metric(OneOf):
     """One figure."""
 
-    variants: ClassVar[tuple[str, ...]] = ("accuracy", "loss")
+    variants: ClassVar[tuple[str, ...]] = ("accuracy", "exact_match", "macro_f1", "loss", "perplexity", "size_bytes")
 
     name: MetricName = Field(description="Name of the figure in status and report.")
     accuracy: AccuracyMetric | None = Field(default=None, description="Accuracy of the generated answer.")
+    exact_match: ExactMatchMetric | None = Field(default=None, description="Accuracy of all that is generated.")
+    macro_f1: MacroF1Metric | None = Field(default=None, description="F1 score, the mean over the expected answers.")
     loss: LossMetric | None = Field(default=None, description="Loss on the completion.")
+    perplexity: PerplexityMetric | None = Field(default=None, description="Perplexity of the completion.")
+    size_bytes: SizeBytesMetric | None = Field(default=None, description="Size on disk.")
+
+    @property
+    def config(self) -> MetricKind:
+        """The member that is set."""
+        return getattr(self, self.variant)  # type: ignore[no-any-return]
+
+    @property
+    def kind_name(self) -> str:
+        """The set member's name in the manifest, such as sizeBytes."""
+        return type(self).model_fields[self.variant].alias or self.variant
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether of two values the higher one is the better; each kind of figure says it as a class attribute."""
-        return bool(getattr(self, self.variant).higher_is_better)
+        """Whether of two values the higher one is the better; each kind of figure says it."""
+        return self.config.higher_is_better
 
 
 class Evaluator(Model):

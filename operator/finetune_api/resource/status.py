@@ -59,6 +59,8 @@ class Condition(Model):
 class MetricValue(Model):
     name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name of the figure.")
     value: Figure = Field(description="The figure, as text so that no digit is lost.")
+    low: Figure | None = Field(default=None, description="Lower end of its 95 % confidence interval, where it has one.")
+    high: Figure | None = Field(default=None, description="Upper end.")
 
 
 class StepSeconds(Model):

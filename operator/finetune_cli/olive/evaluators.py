@@ -8,11 +8,12 @@ from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.names import label
 from finetune_cli.olive.section import Section, Sourced, items
 
-METRICS = {"perplexity": "loss", "accuracy_score": "accuracy", "exact_match": "accuracy"}
+METRICS = {"perplexity": "perplexity", "accuracy_score": "accuracy", "exact_match": "exactMatch"}
 """Olive's sub-types of accuracy to the metric that stands for them."""
 MEANING = {
-    "loss": "the mean loss a token; perplexity is e to its power",
+    "perplexity": "e to the power of the mean loss a token of the answer",
     "accuracy": "the share of rows whose generated answer equals the expected one",
+    "exactMatch": "the share of rows where all that is generated equals the expected answer",
 }
 MAX_NAME = 20
 LEAVE_OUT = "leave it out"
@@ -103,7 +104,7 @@ class Evaluators:
         kinds = list(dict.fromkeys(figure for sub in subs if (figure := self._figure(sub))))
         _refuse_goals(subs)
         only = label(str(name.value))[:MAX_NAME].strip("-") if name and len(kinds) == 1 else ""
-        figures = [{"name": only or kind, kind: {}} for kind in kinds]
+        figures = [{"name": only or kind.lower(), kind: {}} for kind in kinds]
         if figures and rows is None:
             message = "no rows to measure on"
             ledger.not_carried(section.steps, message, "name a data config by data_config")

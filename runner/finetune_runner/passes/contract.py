@@ -100,3 +100,5 @@ class PassResult:
 
     metrics: dict[str, str] = field(default_factory=dict)
     """Headline figures: a name of at most 20 characters to a value of at most 12."""
+    intervals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Of those that have one: the name to the ends of its 95 % confidence interval."""

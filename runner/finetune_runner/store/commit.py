@@ -58,6 +58,7 @@ class Cache:
         inputs: Mapping[str, str],
         metrics: Mapping[str, str],
         libraries: Mapping[str, str],
+        intervals: Mapping[str, tuple[str, str]] | None = None,
     ) -> tuple[Manifest, bool]:
         """Makes a folder's files the output of a key; returns what is committed then, and whether it is ours.
 
@@ -75,6 +76,7 @@ class Cache:
             inputs=inputs,
             metrics=metrics,
             libraries=libraries,
+            intervals=intervals,
         )
         committed = self._decide(key, ours)
         return committed, committed.attempt == ours.attempt

@@ -37,6 +37,8 @@ class Manifest(Model):
     inputs: dict[str, str]
     """Role (input, base) to the digest of what it was made from."""
     metrics: dict[str, str] = Field(default_factory=dict)
+    intervals: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    """Of figures that have one: the ends of the 95 % confidence interval."""
     libraries: dict[str, str] = Field(default_factory=dict)
     """Libraries that were installed in another version than the one the cache key names; of a plugin: its own version,
     and those of the libraries it names."""
@@ -64,6 +66,7 @@ def manifest_of(
     inputs: Mapping[str, str],
     metrics: Mapping[str, str],
     libraries: Mapping[str, str],
+    intervals: Mapping[str, tuple[str, str]] | None = None,
 ) -> Manifest:
     return Manifest(
         kind=kind,
@@ -74,6 +77,7 @@ def manifest_of(
         size_bytes=sum(file.size for file in files),
         inputs=dict(inputs),
         metrics=dict(metrics),
+        intervals=dict(intervals or {}),
         libraries=dict(libraries),
         created_time=datetime.now(UTC).isoformat(timespec="seconds"),
     )

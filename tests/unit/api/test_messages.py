@@ -21,7 +21,10 @@ def fullest(committed: bool = True) -> TerminationMessage:
     return TerminationMessage(
         kind="prepare",
         passes=[PassOutcome(index=i, key="f" * 32, digest=digest, size_bytes=10**13) for i in range(32)],
-        headlines=[Headline(index=i, name="n" * 20, value="0.1234567890") for i in range(32)],
+        headlines=[
+            Headline(index=i, name="n" * 20, value="0.1234567890", low="0.0123456789", high="0.2345678901")
+            for i in range(32)
+        ],
         published=Published(
             index=31, uri="s3://" + "u" * 1000, digest="A" * 43, size_bytes=10**13, format="safetensors"
         ),
@@ -52,11 +55,20 @@ def test_a_full_message_keeps_digests_failure_and_publication():
     assert decoded.published.digest == "A" * 43
 
 
+def test_where_not_all_fits_the_ends_of_intervals_go_before_figures():
+    headlines = fullest().headlines
+    passes = [PassOutcome(index=i, key="f" * 32, digest="A" * 43, size_bytes=10**13) for i in range(32)]
+    decoded = TerminationMessage.decode(TerminationMessage(kind="stage", passes=passes, headlines=headlines).encode())
+
+    assert [line.value for line in decoded.headlines] == ["0.1234567890"] * 16
+    assert {line.low for line in decoded.headlines} == {""}
+
+
 def test_a_small_message_survives_the_journey_unchanged():
     message = TerminationMessage(
         kind="stage",
         passes=[PassOutcome(index=0, key="0123456789abcdef0123456789abcdef", digest="cd", size_bytes=3)],
-        headlines=[Headline(index=0, name="accuracy", value="0.9500")],
+        headlines=[Headline(index=0, name="accuracy", value="0.9500", low="0.9", high="0.98")],
     )
     assert TerminationMessage.decode(message.encode()) == message
 

@@ -1,15 +1,24 @@
 """What is known of a job becomes a message that fits its limits."""
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.messages import LIMIT_BYTES, TerminationMessage
+from finetune_api.messages import LIMIT_BYTES, TerminationMessage, metric_values
 from finetune_runner.outcome import Outcome, headlines, short_value
 from finetune_runner.store.manifest import manifest_of
 
 KEY = "0" * 32
 
 
-def manifest(**metrics):
-    return manifest_of(files=[], kind="lora", pass_version=1, attempt="a", inputs={}, metrics=metrics, libraries={})
+def manifest(intervals=None, **metrics):
+    return manifest_of(
+        files=[],
+        kind="lora",
+        pass_version=1,
+        attempt="a",
+        inputs={},
+        metrics=metrics,
+        libraries={},
+        intervals=intervals,
+    )
 
 
 def test_a_long_number_is_rounded_and_not_cut():
@@ -26,6 +35,16 @@ def test_figures_whose_names_are_the_same_after_shortening_are_told_once():
     long = "a-name-of-twenty-chars-and-more"
     lines = headlines(0, {long: "1", f"{long}-too": "2", "loss": "3"})
     assert [(line.name, line.value) for line in lines] == [(long[:20], "1"), ("loss", "3")]
+
+
+def test_a_figure_travels_with_its_interval():
+    outcome = Outcome(kind="stage")
+    outcome.committed(0, KEY, manifest({"accuracy": ("0.90", "0.98000000000001")}, accuracy="0.95", size="7"))
+    message = TerminationMessage.decode(outcome.message(None, first=frozenset()).encode())
+
+    accuracy, size = metric_values(message.headlines, 0)
+    assert (accuracy.value, accuracy.low, accuracy.high) == ("0.95", "0.90", "0.98")
+    assert size.to_wire() == {"name": "size", "value": "7"}
 
 
 def test_figures_of_evaluations_come_before_those_of_other_passes():

@@ -9,7 +9,7 @@ from finetune_runner.data.tokens import Encoded
 
 @dataclass(frozen=True)
 class Loss:
-    """Negative log-likelihood in nats, summed over the tokens that count."""
+    """A row's negative log-likelihood in nats, summed over the tokens that count."""
 
     total: float
     tokens: int
@@ -18,8 +18,8 @@ class Loss:
 class ModelUnderTest(Protocol):
     """A loaded model. Both methods take one batch."""
 
-    def loss(self, batch: Sequence[Encoded]) -> Loss:
-        """Loss of the tokens that count, each predicted from the right ones before it."""
+    def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
+        """Each row's loss, every token predicted from the right ones before it."""
         ...
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:

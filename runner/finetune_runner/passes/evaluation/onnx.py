@@ -28,9 +28,8 @@ class OnnxModel:
         self.least_length = int(window.get("window_size") or 0)
         """The key-value cache must hold a sliding window, however short the text."""
 
-    def loss(self, batch: Sequence[Encoded]) -> Loss:
-        losses = [self._loss(encoded) for encoded in batch]
-        return Loss(total=sum(one.total for one in losses), tokens=sum(one.tokens for one in losses))
+    def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
+        return [self._loss(encoded) for encoded in batch]
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         return [self._generate(prompt, max_new_tokens) for prompt in prompts]

@@ -25,10 +25,11 @@ class PyTorchModel:
         self.pad = pad
 
     @torch.no_grad()
-    def loss(self, batch: Sequence[Encoded]) -> Loss:
+    def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
         tensors = PadToLongest(self.pad)(items(batch))
         losses = token_losses(self.model, **{name: t.to(self.model.device) for name, t in tensors.items()})
-        return Loss(total=losses.sum().item(), tokens=losses.numel())
+        parts = torch.split(losses, [sum(row.counts) for row in batch])
+        return [Loss(part.sum().item(), len(part)) for part in parts]
 
     @torch.no_grad()
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:

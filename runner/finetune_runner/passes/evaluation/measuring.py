@@ -1,0 +1,85 @@
+"""What figures are made from: taken from the model once, however many metrics need it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from finetune_api.resource.evaluators import AnswerMetric, Evaluator, LossMetric, PerplexityMetric
+from finetune_runner.data.examples import Example
+from finetune_runner.data.tokens import Encoded
+from finetune_runner.passes.contract import Report
+from finetune_runner.passes.evaluation.answers import Answer, whole_answer
+from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured on."""
+
+    example: Example
+    encoded: Encoded
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured."""
+
+    directory: Path
+    """What the model was loaded from."""
+    model: ModelUnderTest
+    tokenizer: Any
+
+
+class Measuring:
+    """A model, the rows, and what was found of them so far."""
+
+    def __init__(self, subject: Subject, rows: Sequence[Row], evaluator: Evaluator, report: Report) -> None:
+        """Nothing is taken from the model yet.
+
+        Args:
+            subject: what is measured.
+            rows: what it is measured on.
+            evaluator: all that will be asked for.
+            report: told of every batch.
+        """
+        self.directory = subject.directory
+        self._model = subject.model
+        self._tokenizer = subject.tokenizer
+        self._rows = rows
+        self._report = report
+        configs = [metric.config for metric in evaluator.metrics]
+        self._lengths = [config.max_new_tokens for config in configs if isinstance(config, AnswerMetric)]
+        scored = any(isinstance(config, (LossMetric, PerplexityMetric)) for config in configs)
+        self._batches = [rows[at : at + evaluator.batch_size] for at in range(0, len(rows), evaluator.batch_size)]
+        self._total = len(self._batches) * (bool(self._lengths) + scored)
+        self._done = 0
+
+    def answers(self, max_new_tokens: int) -> list[Answer]:
+        """Each row's outcome, with an answer of so many tokens at most."""
+        texts = [self._tokenizer.decode(tokens[:max_new_tokens], skip_special_tokens=True) for tokens in self._written]
+        examples = [row.example for row in self._rows]
+        return [whole_answer(e.prompt, e.completion, text) for e, text in zip(examples, texts, strict=True)]
+
+    @cached_property
+    def losses(self) -> list[Loss]:
+        """Each row's loss."""
+        return [loss for batch in self._told() for loss in self._model.losses([row.encoded for row in batch])]
+
+    @cached_property
+    def _written(self) -> list[list[int]]:
+        """Each row's tokens at the greatest length asked for: greedy, so that a shorter answer is their beginning."""
+        longest = max(self._lengths)
+        return [
+            tokens
+            for batch in self._told()
+            for tokens in self._model.generate([row.encoded.prompt for row in batch], longest)
+        ]
+
+    def _told(self) -> Iterator[Sequence[Row]]:
+        """The batches; each is reported once it has been dealt with."""
+        for batch in self._batches:
+            yield batch
+            self._done += 1
+            self._report(step=self._done, total_steps=self._total)
