@@ -59,6 +59,7 @@ def main() -> None:
     cache = Path(os.environ.get("FINETUNE_CACHE") or Path.home() / ".cache" / "finetune-operator")
     default = cache / "models" / "gemma3-270m"
     parser.add_argument("--model", type=Path, default=default, help="a transformers directory (default: the demo's)")
+    parser.add_argument("--side", choices=SIDES, action="append", help="only this one; may be repeated (default: all)")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each side (default: 3)")
     parser.add_argument("--steps", type=int, default=100, help="optimizer steps (default: 100)")
     parser.add_argument("--max-seq-len", type=int, default=64, help="(default: 64)")
@@ -72,7 +73,7 @@ def main() -> None:
     given.results.parent.mkdir(parents=True, exist_ok=True)
     peer = python_of_peer(REPOSITORY / ".bench" / "olive")
     for seed in range(given.seeds):
-        for side in SIDES:
+        for side in given.side or SIDES:
             if any((run.side, run.seed) == (side, seed) for run in of(given)):
                 continue
             print(f"seed {seed}: {side}", flush=True)
@@ -125,8 +126,9 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
 
 
 def environment() -> dict[str, str]:
-    """Nothing is fetched and nothing is told to anybody."""
-    return {**os.environ, "OLIVE_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    """Nothing is fetched, nothing is told to anybody, and an accelerator is not seen."""
+    offline = {"OLIVE_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    return {**os.environ, **offline, "CUDA_VISIBLE_DEVICES": ""}
 
 
 def accuracy_of(work: Path, model: Path) -> float:
