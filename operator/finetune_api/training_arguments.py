@@ -48,7 +48,7 @@ _REFUSED: dict[str, str] = {
     "project trackio_space_id trackio_bucket_id trackio_static_space_id": _REPORTS,
     "save_only_model save_strategy save_on_each_node enable_jit_checkpoint": _SAVING,
     "push_to_hub hub_token hub_private_repo hub_model_id hub_strategy hub_always_push hub_revision": _SAVING,
-    "metric_for_best_model greater_is_better": _LOSS,
+    "greater_is_better": "training.metricForBestModel decides it",
     "label_smoothing_factor prediction_loss_only eval_do_concat_batches eval_use_gather_object": _LOSS,
     "eval_accumulation_steps include_for_metrics batch_eval_metrics": _LOSS,
     "bf16 fp16 bf16_full_eval fp16_full_eval use_cpu": _DEVICE,

@@ -18,6 +18,7 @@ from finetune_api.resource.passes import Lycoris, Pass, Tuning
 from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import FLASH_ATTENTION, Training
 from finetune_api.training_arguments import refusals
+from finetune_api.validate_best import best_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_model import input_model_problems
@@ -229,23 +230,11 @@ def _tune_problems(spec: FineTuneJobSpec, config: Tuning, path: str) -> Iterator
     if evaluates and not held_out:
         remedy = "set evalFraction, evalRows or evalData"
         yield Problem(f"{path}.training.evalStrategy", "there are no held-out rows", remedy)
-    yield from _best_problems(config.training, f"{path}.training")
+    yield from best_problems(spec, config, f"{path}.training")
     steps = config.training
     if evaluates and 0 < steps.max_steps < steps.eval_steps and steps.eval_strategy == "steps":
         message = f"evaluation after {steps.eval_steps} steps, but training ends after {steps.max_steps}"
         yield Problem(f"{path}.training.evalSteps", message, "lower evalSteps")
-
-
-def _best_problems(training: Training, path: str) -> Iterator[Problem]:
-    """What looks at evaluations needs some."""
-    if training.eval_strategy != "no":
-        return
-    for name, wanted in (
-        ("loadBestModelAtEnd", training.load_best_model_at_end),
-        ("earlyStoppingPatience", training.early_stopping_patience),
-    ):
-        if wanted:
-            yield Problem(f"{path}.{name}", "nothing is evaluated during training", "set evalStrategy: steps or epoch")
 
 
 def _training_problems(spec: FineTuneJobSpec, step: Pass, training: Training, path: str) -> Iterator[Problem]:

@@ -111,10 +111,18 @@ class Training(Model):
         default=500, ge=1, le=10000000, description="Steps between evaluations with evalStrategy: steps."
     )
     load_best_model_at_end: bool = Field(
-        default=False, description="Keep the adapter of the evaluation with the lowest loss instead of the last one."
+        default=False, description="Keep the adapter of the best evaluation instead of the last one."
     )
     early_stopping_patience: int = Field(
-        default=0, ge=0, le=1000, description="Evaluations without a lower loss that end training; 0: none do."
+        default=0,
+        ge=0,
+        le=1000,
+        description="Evaluations in a row, none better than the best, that end training; 0: none do.",
+    )
+    metric_for_best_model: Literal["loss", "tokenAccuracy", "exactMatch"] = Field(
+        default="loss",
+        description="What makes an evaluation the best: the lowest loss, or the highest share of tokens that are the model's"
+        " first choice (tokenAccuracy) or of rows whose answer is so word for word (exactMatch).",
     )
     save_seconds: int = Field(
         default=600, ge=0, le=86400, description="Seconds between checkpoints in the store; 0: none by time."

@@ -17,12 +17,12 @@ AS_HERE: dict[str, tuple[object, ...]] = {
     "greater_is_better": (False,),
     "save_strategy": ("steps", "best", "no"),
 }
-"""Values that need no field: loadBestModelAtEnd goes by the held-out loss, and checkpoints are made by steps."""
+"""Values that need no field: the held-out loss decides what is best unless told, and checkpoints are made by steps."""
 NUMBERS = frozenset(
     name for name, field in Training.model_fields.items() if field.annotation in (int, float) and name != "extra"
 )
-OURS = ("extra", "dtype", "attn_implementation", TRACKERS)
-"""Fields that are no arguments of transformers'."""
+OURS = ("extra", "dtype", "attn_implementation", "metric_for_best_model", TRACKERS)
+"""Fields that are no arguments of transformers', or have other values there."""
 LEAVE_OUT = "leave it out"
 PLACE = ("outputs are committed by the store", LEAVE_OUT)
 DTYPE = ("training.dtype decides it", "set torch_dtype of the pass")
@@ -31,6 +31,7 @@ NOT_CARRIED: dict[str, tuple[str, str]] = {
     "output_dir": PLACE,
     "overwrite_output_dir": PLACE,
     "resume_from_checkpoint": PLACE,
+    "metric_for_best_model": ("Olive measures the loss only", "set training.metricForBestModel"),
     "deepspeed": ("a pass trains in one process", LEAVE_OUT),
     "use_module_with_loss": ("the runner trains with PyTorch", LEAVE_OUT),
     "fp16": DTYPE,
@@ -47,8 +48,8 @@ def training(section: Section, context: Context) -> Draft:
     extra = _further(section, context)
     _warmup(named)
     said = _saving(section, named) | _sampling(section, named, context)
-    section.refuse(NOT_CARRIED)
-    section.refuse({name: (why, LEAVE_OUT) for name, why in REFUSED.items() if name not in said})
+    refused = NOT_CARRIED | {name: (why, LEAVE_OUT) for name, why in REFUSED.items()}
+    section.refuse({name: reason for name, reason in refused.items() if name not in said})
     return {**_defaults(named), "extra": extra or None}
 
 

@@ -14,6 +14,7 @@ from transformers import BitsAndBytesConfig, set_seed
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import LoftQ, Lora, QLora, Tuning
+from finetune_api.resource.training import Training
 from finetune_api.training_arguments import parsed
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
@@ -30,6 +31,7 @@ from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
 from finetune_runner.training.compiling import compile_blocks
 from finetune_runner.training.fitting import made_to_fit
+from finetune_runner.training.held_out import EVALUATED, EXACT_MATCH, LOGGED, LOSS, TOKEN_ACCURACY
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.peak_memory import measure_from_here
@@ -38,6 +40,9 @@ from finetune_runner.training.telling import of_the_result, run_figures, step_fi
 from finetune_runner.training.token_store import TokenStore
 from finetune_runner.training.tracking import tracked
 from finetune_runner.training.trainer import AdapterTrainer
+
+TOLD = {LOSS: "evalLoss", TOKEN_ACCURACY: "evalTokenAccuracy", EXACT_MATCH: "evalExactMatch"}
+"""Name in the log of what held-out rows say to its headline figure."""
 
 
 def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
@@ -88,7 +93,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             collate=collator(preprocess, _pad(tokenizer)),
             report=report,
             path=path,
-            best=Best(model, keep=training.load_best_model_at_end, patience=training.early_stopping_patience),
+            best=_best(model, training),
             ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
             micro_batch=fitting.micro_batch if fitting else None,
         )
@@ -104,6 +109,15 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
     told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
     return PassResult(figures | told | _counts(rows.statistics) | step_figures(trainer))
+
+
+def _best(model: Any, training: Training) -> Best:
+    return Best(
+        model,
+        keep=training.load_best_model_at_end,
+        patience=training.early_stopping_patience,
+        metric=LOGGED[training.metric_for_best_model],
+    )
 
 
 def _fitting(config: Tuning, inputs: PassInputs, rows: TokenStore, *, device: str, dtype: torch.dtype) -> Choice | None:
@@ -160,14 +174,15 @@ def _pad(tokenizer: Any) -> int:
 
 
 def _figures(trainer: AdapterTrainer) -> dict[str, str]:
-    """Headline figures: mean loss over training, and the held-out loss of the adapter that is kept."""
+    """Headline figures: mean loss over training, and what held-out rows say of the adapter that is kept."""
     figures = {"trainLoss": f"{trainer.finite(trainer.meter.mean_loss):.4f}"}
     if trainer.eval_dataset:
-        loss, best = trainer.finite(_held_out_loss(trainer)), trainer.best
-        if best.keep and best.standing.loss is not None:
+        last, best = _last_evaluation(trainer), trainer.best
+        trainer.finite(last[EVALUATED + LOSS])
+        if best.keep and best.standing.figures:
             best.load()
-            loss, figures["bestStep"] = best.standing.loss, str(best.standing.step)
-        figures["evalLoss"] = f"{loss:.4f}"
+            last, figures["bestStep"] = best.standing.figures, str(best.standing.step)
+        figures |= {told: f"{last[EVALUATED + name]:.4f}" for name, told in TOLD.items() if EVALUATED + name in last}
     return figures
 
 
@@ -178,12 +193,11 @@ def _counts(statistics: Statistics) -> dict[str, str]:
     return {name: str(counts[name]) for name in named}
 
 
-def _held_out_loss(trainer: AdapterTrainer) -> float:
-    """The loss after the last step, which evaluation during training may have found already."""
+def _last_evaluation(trainer: AdapterTrainer) -> dict[str, float]:
+    """The figures after the last step, which evaluation during training may have found already."""
     end = trainer.state.global_step
-    known = (line["eval_loss"] for line in trainer.state.log_history if "eval_loss" in line and line["step"] == end)
-    found = next(known, None)
-    return float(trainer.evaluate()["eval_loss"] if found is None else found)
+    known = (line for line in trainer.state.log_history if EVALUATED + LOSS in line and line["step"] == end)
+    return next(known, None) or trainer.evaluate()
 
 
 def _save(

@@ -20,6 +20,7 @@ OURS = (
     "group_by_length",
     "load_best_model_at_end",
     "early_stopping_patience",
+    "metric_for_best_model",
     "save_seconds",
     "save_steps",
     "save_total_limit",

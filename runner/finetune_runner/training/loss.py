@@ -4,7 +4,7 @@ A vocabulary of 262,144 makes the logits of a whole batch larger than everything
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,26 +15,46 @@ from finetune_api.resource.training import FLASH_ATTENTION
 from finetune_runner.data.tokens import IGNORED
 from finetune_runner.memory.shapes import LOGITS_AT_ONCE, has_plain_head
 
+Score = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Logits [tokens, vocabulary] and the tokens that follow [tokens] to float32 [..., tokens]."""
 
-def token_losses(
+
+def negative_log_likelihood(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Of each token, in nats."""
+    return functional.cross_entropy(logits.float(), wanted, reduction="none")
+
+
+def token_losses(model: Any, **batch: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood in nats of each token that counts, in reading order: float32 [tokens that count].
+
+    Args:
+        model: a causal language model of transformers, with or without an adapter.
+        batch: as in `token_scores`.
+    """
+    return token_scores(model, negative_log_likelihood, **batch)
+
+
+def token_scores(
     model: Any,
+    score: Score,
     *,
     input_ids: torch.Tensor,
     attention_mask: torch.Tensor,
     labels: torch.Tensor,
     position_ids: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Negative log-likelihood in nats of each token that counts, in reading order.
+    """What the logits say of each token that counts, in reading order.
 
     Args:
         model: a causal language model of transformers, with or without an adapter.
+        score: what of the logits is wanted.
         input_ids: [batch, length].
         attention_mask: [batch, length], 0 at padding.
         labels: [batch, length], unshifted, IGNORED where a token does not count.
         position_ids: [batch, length], of packed sequences: they restart with each row, and no row sees another.
 
     Returns:
-        float32 [tokens that count].
+        float32 [..., tokens that count].
     """
     if position_ids is not None and model.config._attn_implementation == FLASH_ATTENTION:  # noqa: SLF001  it has no other name
         input_ids, labels, position_ids = in_one_row(input_ids, labels, position_ids)
@@ -49,8 +69,8 @@ def token_losses(
     with _logits_only_where(head, counts, first_only=in_parts) as hidden:
         logits = model(input_ids=input_ids, use_cache=False, **seen).logits[0]
     if in_parts:
-        return _losses_in_parts(head, hidden[0], wanted, rows)
-    return functional.cross_entropy(logits.float(), wanted, reduction="none")
+        return _scores_in_parts(head, score, hidden[0], wanted, rows)
+    return score(logits, wanted)
 
 
 def _is_plain(model: Any) -> bool:
@@ -60,19 +80,20 @@ def _is_plain(model: Any) -> bool:
     return known and has_plain_head(inner.config.get_text_config().to_dict())
 
 
-def _losses_in_parts(head: Any, hidden: torch.Tensor, wanted: torch.Tensor, rows: int) -> torch.Tensor:
-    """A part's logits are given up once its losses are known, and made again in the backward pass.
+def _scores_in_parts(head: Any, score: Score, hidden: torch.Tensor, wanted: torch.Tensor, rows: int) -> torch.Tensor:
+    """A part's logits are given up once its scores are known, and made again in the backward pass.
 
     In bfloat16 under autocast, as accelerate has the model's own forward: a head that is trained is in float32.
     """
     mixed = hidden.dtype is torch.bfloat16
 
-    def losses(part: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def scores(part: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         with torch.autocast(hidden.device.type, torch.bfloat16, enabled=mixed):
-            return functional.cross_entropy(head(part).float(), target, reduction="none")
+            return score(head(part), target)
 
     parts = [slice(start, start + rows) for start in range(0, len(wanted), rows)]
-    return torch.cat([checkpoint(losses, hidden[part], wanted[part], use_reentrant=False) for part in parts])
+    found = [checkpoint(scores, hidden[part], wanted[part], use_reentrant=False) for part in parts]
+    return torch.cat(found, dim=-1)
 
 
 def in_one_row(

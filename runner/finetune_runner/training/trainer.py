@@ -19,7 +19,8 @@ from finetune_runner.training.batches import Batch, EpochOrder, PadToLongest, by
 from finetune_runner.training.best import Best
 from finetune_runner.training.clocks import clock_of
 from finetune_runner.training.divergence import Divergence
-from finetune_runner.training.loss import token_losses
+from finetune_runner.training.held_out import Tally, score_for
+from finetune_runner.training.loss import token_losses, token_scores
 from finetune_runner.training.meter import Meter
 from finetune_runner.training.micro_batch import MicroBatch
 from finetune_runner.training.step_time import StepTime
@@ -199,21 +200,20 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         ignore_keys: list[str] | None = None,  # noqa: ARG002
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Mean loss of the held-out examples over their tokens, which batches of unlike size would weigh wrongly."""
+        """Figures over all held-out tokens, since a mean over batches would weigh those of unlike size wrongly."""
         self.model.eval()
-        total, tokens = 0.0, 0
+        tally = Tally()
         for batch in in_batches(self.eval_dataset, self.args.per_device_eval_batch_size, self.data_collator):
-            losses = self.evaluated.fitted(partial(self._losses, batch), len(batch["input_ids"]))
-            total, tokens = total + losses.sum().item(), tokens + losses.numel()
-        figures = {f"{metric_key_prefix}_loss": total / tokens}
+            tally.add(self.evaluated.fitted(partial(self._scores, batch), len(batch["input_ids"])), batch["labels"])
+        figures = {f"{metric_key_prefix}_{name}": value for name, value in tally.figures(self.best.metric).items()}
         self.log(dict(figures))
         self.callback_handler.on_evaluate(self.args, self.state, self.control, figures)
         return figures
 
     @torch.no_grad()
-    def _losses(self, batch: Batch) -> torch.Tensor:
-        parts = self.evaluated.parts(batch)
-        return torch.cat([token_losses(self.model, **self._prepare_inputs(part)) for part in parts])
+    def _scores(self, batch: Batch) -> torch.Tensor:
+        parts = (self._prepare_inputs(part) for part in self.evaluated.parts(batch))
+        return torch.cat([token_scores(self.model, score_for(self.best.metric), **part) for part in parts], dim=-1)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As Trainer does, but with losses of the whole run, of which it knows those since it was started; and pace."""

@@ -174,18 +174,6 @@ def test_a_number_of_rows_held_out_can_be_evaluated():
     assert findings(spec) == []
 
 
-@pytest.mark.parametrize("field", [{"loadBestModelAtEnd": True}, {"earlyStoppingPatience": 2}])
-def test_the_best_evaluation_is_not_asked_for_where_there_is_none(field):
-    spec = wire_spec()
-    spec["passes"][0]["lora"] |= {"evalFraction": 0.3, "training": field}
-    [name] = field
-
-    assert f"spec.passes[0].lora.training.{name}: nothing is evaluated during training" in findings(spec)[0]
-
-    spec["passes"][0]["lora"]["training"] = field | {"evalStrategy": "epoch"}
-    assert findings(spec) == []
-
-
 def test_a_name_used_twice_is_refused():
     spec = wire_spec(passes=[("tune", "cpu", "lora"), ("tune", "cpu", "merge")])
 

@@ -209,6 +209,13 @@ def test_the_best_evaluation_is_kept_and_its_measure_is_the_loss():
     assert not [report for report in reports(imported(config)) if "training_args" in report]
 
 
+def test_a_metric_that_olive_does_not_measure_is_reported():
+    arguments = {"load_best_model_at_end": True, "metric_for_best_model": "accuracy", "eval_strategy": "epoch"}
+    config = changed(MODERN, (("passes", "tune", "training_args"), arguments))
+    assert any("metric_for_best_model" in report for report in reports(imported(config)))
+    assert "metricForBestModel" not in spec_of(config)["passes"][0]["lora"]["training"]
+
+
 @pytest.mark.parametrize(("size", "field", "value"), [(0.3, "evalFraction", 0.3), (100, "evalRows", 100)])
 def test_a_share_or_a_number_of_rows_is_held_out(size, field, value):
     tune = spec_of(changed(MODERN, (("passes", "tune", "eval_dataset_size"), size)))["passes"][0]["lora"]
