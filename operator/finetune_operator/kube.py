@@ -120,6 +120,11 @@ class Kube:
     async def list_pods_of(self, namespace: str, uid: str) -> list[Wire]:
         return [p async for p in self._list(f"/api/v1/namespaces/{namespace}/pods", _of(uid))]
 
+    async def list_warnings_about(self, namespace: str, uid: str) -> list[Wire]:
+        """The Warning events about one object."""
+        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
+        return [e async for e in self._list(f"/api/v1/namespaces/{namespace}/events", query)]
+
     async def create_config_map(self, manifest: Wire) -> None:
         await self._call("POST", f"/api/v1/namespaces/{_namespace(manifest)}/configmaps", body=manifest)
 

@@ -1,6 +1,7 @@
 """Reads the world around one FineTuneJob, always from the API server itself: nothing is decided on a stale cache."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from finetune_operator.labels import RUNNER_IMAGE
 from finetune_operator.names import config_map_name
 from finetune_operator.observed import Observed, Reading
 from finetune_operator.read_children import controller_uid, read_children
+from finetune_operator.read_events import newest_warning
 
 Key = tuple[str, str]
 """(namespace, name) of a FineTuneJob."""
@@ -32,7 +34,17 @@ async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...]) -> Observ
     config_map = await kube.get_config_map(namespace, config_map_name(name, uid))
     jobs = await kube.list_jobs_of(namespace, uid)
     pods = await kube.list_pods_of(namespace, uid)
-    return observed(wire, config_map, jobs, pods, readings=readings, now=datetime.now(UTC))
+    seen = observed(wire, config_map, jobs, pods, readings=readings, now=datetime.now(UTC))
+    warnings = {
+        c.stuck_uid: await kube.list_warnings_about(namespace, c.stuck_uid) for c in seen.children if c.stuck_uid
+    }
+    return with_warnings(seen, warnings)
+
+
+def with_warnings(seen: Observed, events: Mapping[str, list[dict[str, Any]]]) -> Observed:
+    """The same, each child with the newest of the events about what is stuck of it, by UID. Pure."""
+    children = (replace(child, warned=newest_warning(events.get(child.stuck_uid, []))) for child in seen.children)
+    return replace(seen, children=tuple(children))
 
 
 def observed(

@@ -11,6 +11,17 @@ PHASES_AT_END = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True)
+class Warned:
+    """The newest warning event about an object."""
+
+    reason: str
+    """Such as FailedMount."""
+    message: str
+    said_at: str = ""
+    """RFC 3339."""
+
+
+@dataclass(frozen=True)
 class Pod:
     """What matters of a child's pod and its one container."""
 
@@ -38,6 +49,8 @@ class Pod:
     reason_message: str = ""
     unschedulable: str = ""
     """Why the scheduler finds no node; empty when it did."""
+    bare: bool = False
+    """It has a node, but not its volumes and network yet, without which no container starts."""
 
     @property
     def live(self) -> bool:
@@ -60,6 +73,8 @@ class Child:
     message: str = ""
     start_time: str = ""
     pods: tuple[Pod, ...] = ()
+    warned: Warned | None = None
+    """About its bare pod, or about the Job itself where it has no pod."""
 
     @property
     def live(self) -> bool:
@@ -78,6 +93,16 @@ class Child:
     @property
     def current_pod(self) -> Pod | None:
         return next((pod for pod in self.pods if pod.live and not pod.deleting), None)
+
+    @property
+    def stuck_uid(self) -> str:
+        """UID of that whose warnings tell why nothing runs; empty while nothing is known to be stuck."""
+        if not self.live:
+            return ""
+        pod = self.current_pod
+        if pod is None:
+            return self.uid
+        return pod.uid if pod.bare else ""
 
 
 @dataclass(frozen=True)

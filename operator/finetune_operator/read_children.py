@@ -85,6 +85,7 @@ def read_pod(wire: Wire) -> Pod:
         reason=status.get("reason") or "",
         reason_message=status.get("message") or "",
         unschedulable=_unschedulable(status),
+        bare=_condition(status, "PodReadyToStartContainers").get("status") == "False",
     )
 
 
@@ -97,4 +98,8 @@ def _unschedulable(status: Wire) -> str:
 
 def _scheduled(status: Wire) -> Wire:
     """The condition PodScheduled; empty before the scheduler has looked."""
-    return next((c for c in status.get("conditions") or [] if c.get("type") == "PodScheduled"), {})
+    return _condition(status, "PodScheduled")
+
+
+def _condition(status: Wire, kind: str) -> Wire:
+    return next((c for c in status.get("conditions") or [] if c.get("type") == kind), {})

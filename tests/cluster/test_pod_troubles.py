@@ -52,6 +52,34 @@ TROUBLES = {
         "spec.systems[1].env",
         'secret "absent" not found',
     ),
+    "no-volume": Trouble(
+        {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]},
+        "MissingReference",
+        "InvalidSpec",
+        "spec.systems[1]",
+        'secret "absent" not found',
+    ),
+    "no-account": Trouble(
+        {"serviceAccountName": "absent"},
+        "MissingReference",
+        "InvalidSpec",
+        "spec.systems[1]",
+        'serviceaccount "absent" not found',
+    ),
+    "no-quota": Trouble(
+        {"accelerator": {"resourceName": "nvidia.com/gpu", "count": GPUS + 2}},
+        "QuotaExceeded",
+        "Unschedulable",
+        "spec.systems[1]",
+        "exceeded quota: accelerators",
+    ),
+}
+
+QUOTA = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "accelerators"},
+    "spec": {"hard": {"requests.nvidia.com/gpu": str(GPUS + 1)}},
 }
 
 
@@ -67,11 +95,11 @@ class Course:
 @pytest.fixture(scope="module")
 def courses(workspace: Workspace) -> dict[str, Course]:
     """Every trouble's job to its end, side by side, since all that happens is waiting."""
+    workspace.apply_document(QUOTA)
     limit = str(LIMIT_SECONDS)
+    limits = {"FINETUNE_POD_START_SECONDS": limit, "FINETUNE_UNSCHEDULABLE_SECONDS": limit}
     with (
-        operator.with_environment(
-            workspace.cluster, FINETUNE_POD_START_SECONDS=limit, FINETUNE_UNSCHEDULABLE_SECONDS=limit
-        ),
+        operator.with_environment(workspace.cluster, FINETUNE_RESYNC_SECONDS="5", **limits),
         ThreadPoolExecutor() as pool,
     ):
         return dict(zip(TROUBLES, pool.map(partial(run_to_its_end, workspace), TROUBLES), strict=True))

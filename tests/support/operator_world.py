@@ -17,7 +17,7 @@ from finetune_operator.conditions import timestamp
 from finetune_operator.decide import decide
 from finetune_operator.decision import CreateConfigMap, CreateJob, Decision, DeleteJob
 from finetune_operator.labels import ATTEMPT, KIND, STAGE
-from finetune_operator.observe import observed
+from finetune_operator.observe import observed, with_warnings
 from finetune_operator.observed import Child, Observed, Reading
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
@@ -69,6 +69,8 @@ class World:
     committed: set[int] = field(default_factory=set)
     """Indices of the passes whose outputs are in the store."""
     readings: tuple[Reading, ...] = ()
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By the UID of what they are about."""
     generation: int = 1
     chapters: list[Chapter] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
@@ -86,7 +88,8 @@ class World:
         }
         wire = {"metadata": meta, "spec": self.spec, "status": self.status.to_wire()}
         jobs, pods = list(self.jobs.values()), list(self.pods.values())
-        return observed(wire, self.config_map, jobs, pods, readings=self.readings, now=self.now)
+        seen = observed(wire, self.config_map, jobs, pods, readings=self.readings, now=self.now)
+        return with_warnings(seen, self.events)
 
     def decide(self) -> Decision:
         return decide(self.observe(), self.settings)
@@ -155,6 +158,11 @@ class World:
             },
         }
         return name
+
+    def warn(self, uid: str, reason: str, text: str) -> None:
+        """A warning event about an object, said now."""
+        said = {"type": "Warning", "reason": reason, "message": text, "lastTimestamp": timestamp(self.now)}
+        self.events.setdefault(uid, []).append(said)
 
     def end_pod(self, name: str, exit_code: int, text: str = "", reason: str = "", **status: Any) -> None:
         ended = {"exitCode": exit_code, "message": text, "reason": reason, "finishedAt": timestamp(self.now)}

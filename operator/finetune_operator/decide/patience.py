@@ -12,35 +12,41 @@ from finetune_operator.decide.pod_trouble import (
     IMAGE_PULL_FAILED,
     MISSING_REFERENCE,
     NOT_STARTING,
+    POD_REFUSED,
+    QUOTA_EXCEEDED,
     UNSCHEDULABLE,
     Trouble,
     troubled,
 )
 from finetune_operator.observed import Child
 
-TOLD: dict[str, tuple[Reason, str, str]] = {
+TOLD: dict[str, tuple[Reason, str]] = {
     IMAGE_PULL_FAILED: (
         Reason.IMAGE_PULL_FAILED,
-        ".image",
         "check the image's name and tag, that the nodes reach its registry, and the system's imagePullSecrets",
     ),
     MISSING_REFERENCE: (
         Reason.INVALID_SPEC,
-        ".env",
-        "create what the message names (a Secret or ConfigMap that the system's env refers to), and a new job",
+        "create what the message names (the spec refers to it), or correct the spec, and create a new job",
+    ),
+    QUOTA_EXCEEDED: (
+        Reason.UNSCHEDULABLE,
+        "free some of the namespace's quota or have it raised, or ask for less: the system's accelerator, resources",
+    ),
+    POD_REFUSED: (
+        Reason.INVALID_SPEC,
+        "ask for what the namespace's policies allow (the message says what they refuse), and create a new job",
     ),
     NOT_STARTING: (
         Reason.INTERNAL,
-        "",
         "see what the node's kubelet and container runtime say about the pod",
     ),
     UNSCHEDULABLE: (
         Reason.UNSCHEDULABLE,
-        "",
         "free or add a node that fits, or ask for less: the system's accelerator, resources, nodeSelector, tolerations",
     ),
 }
-"""Reason, the system's field it is about, and remedy, of each trouble that has a limit."""
+"""Reason and remedy of each trouble that has a limit."""
 
 
 def lose_patience(case: Case) -> Verdict | None:
@@ -57,17 +63,18 @@ def _limit(case: Case, found: Trouble) -> float | None:
     if not found.since or found.kind not in TOLD:
         return None
     patience = case.settings
-    return patience.unschedulable_seconds if found.kind == UNSCHEDULABLE else patience.pod_start_seconds
+    waits_for_room = found.kind in (UNSCHEDULABLE, QUOTA_EXCEEDED)
+    return patience.unschedulable_seconds if waits_for_room else patience.pod_start_seconds
 
 
 def _failure(case: Case, child: Child, found: Trouble, limit: float) -> FailureStatus:
-    reason, field, remedy = TOLD[found.kind]
+    reason, remedy = TOLD[found.kind]
     path = system_path(case, child)
     return FailureStatus.model_validate(
         {
             "pass": where(case, child),
             "reason": reason,
-            "path": f"{path}{field}" if path else "",
+            "path": f"{path}{found.field}" if path else "",
             "message": clip(f"{found.message} (waited {limit:.0f} s)"),
             "remedy": remedy,
         }

@@ -1,9 +1,11 @@
 """What keeps a child's pod from running: which kind of trouble, in a sentence, and since when."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT, Reason
+from finetune_operator.conditions import moment
 from finetune_operator.decide.outcome import decoded
 from finetune_operator.observed import Child, Pod
 
@@ -13,12 +15,20 @@ PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImag
 """The kubelet's words for an image that it cannot get."""
 PERMANENT = range(FIRST_PERMANENT, LAST_PERMANENT + 1)
 """Exit codes of what another try can't change."""
+BEFORE_CONTAINERS = ("FailedMount", "FailedMapVolume", "FailedAttachVolume", "FailedCreatePodSandBox")
+"""The kubelet's and the controllers' warnings about what a pod needs before its containers."""
+ABSENT = re.compile(
+    r"(secret|configmap|persistentvolumeclaim|serviceaccount|service account)\b[^:]* not found|non-existent"
+)
+"""In what words it is said that an object is missing which the spec names."""
 IMAGE_PULL_FAILED = Reason.IMAGE_PULL_FAILED.value
 UNSCHEDULABLE = Reason.UNSCHEDULABLE.value
 MISSING_REFERENCE = "MissingReference"
 NOT_STARTING = "NotStarting"
+QUOTA_EXCEEDED = "QuotaExceeded"
+POD_REFUSED = "PodRefused"
 RETRYING = "Retrying"
-WAITING = (IMAGE_PULL_FAILED, UNSCHEDULABLE, MISSING_REFERENCE, NOT_STARTING, RETRYING)
+WAITING = (IMAGE_PULL_FAILED, UNSCHEDULABLE, MISSING_REFERENCE, QUOTA_EXCEEDED, POD_REFUSED, NOT_STARTING, RETRYING)
 """Reasons of the Reconciling condition while nothing runs."""
 
 
@@ -29,31 +39,60 @@ class Trouble:
     message: str
     since: str = ""
     """RFC 3339; empty for what passes by itself."""
+    field: str = ""
+    """The system's field that it is about, such as .env, where that is known."""
 
 
 def trouble(child: Child) -> Trouble | None:
     """Why a live child's pod does not run, or why it was started anew; None when it runs, or is about to."""
     pod = child.current_pod
-    if pod and (found := _waits(pod)):
-        return found
-    if pod is None or not pod.running:
-        return _after_failure(child)
-    return None
+    if pod is None:
+        return _no_pod(child) or _after_failure(child)
+    return _waits(pod) or _bare(child, pod) or (None if pod.running else _after_failure(child))
+
+
+def _no_pod(child: Child) -> Trouble | None:
+    """The API server refuses the Job's pods; a refusal before the last failure is one that was overcome."""
+    failed, warned = child.newest_failure, child.warned
+    since = failed.finished_at if failed else child.start_time
+    if warned is None or warned.reason != "FailedCreate" or moment(warned.said_at) < moment(since):
+        return None
+    return Trouble(_refusal(warned.message), f"job {child.name} gets no pod: {warned.message}", since)
+
+
+def _refusal(words: str) -> str:
+    if "exceeded quota" in words:
+        return QUOTA_EXCEEDED
+    return MISSING_REFERENCE if ABSENT.search(words) else POD_REFUSED
+
+
+def _bare(child: Child, pod: Pod) -> Trouble | None:
+    """The kubelet cannot give the pod what it starts with, such as a volume made from a Secret."""
+    warned = child.warned
+    if warned is None or not pod.bare or warned.reason not in BEFORE_CONTAINERS:
+        return None
+    kind = MISSING_REFERENCE if ABSENT.search(warned.message) else NOT_STARTING
+    return Trouble(kind, f"pod {pod.name} waits: {warned.reason}: {warned.message}", pod.scheduled_at)
 
 
 def _waits(pod: Pod) -> Trouble | None:
     if pod.waiting_reason not in QUIET:
         words = f"{pod.waiting_reason}: {pod.waiting_message}".rstrip(": ")
-        return Trouble(_kind(pod.waiting_reason), f"pod {pod.name} waits: {words}", pod.scheduled_at or pod.created_at)
+        kind, field = _kind(pod.waiting_reason)
+        return Trouble(kind, f"pod {pod.name} waits: {words}", pod.scheduled_at or pod.created_at, field)
     if pod.unschedulable:
-        return Trouble(UNSCHEDULABLE, f"pod {pod.name} is not scheduled: {pod.unschedulable}", pod.created_at)
+        kind = MISSING_REFERENCE if ABSENT.search(pod.unschedulable) else UNSCHEDULABLE
+        return Trouble(kind, f"pod {pod.name} is not scheduled: {pod.unschedulable}", pod.created_at)
     return None
 
 
-def _kind(waiting_reason: str) -> str:
+def _kind(waiting_reason: str) -> tuple[str, str]:
+    """And the field it is about."""
     if waiting_reason in PULL_REASONS:
-        return IMAGE_PULL_FAILED
-    return MISSING_REFERENCE if waiting_reason == "CreateContainerConfigError" else NOT_STARTING
+        return IMAGE_PULL_FAILED, ".image"
+    if waiting_reason == "CreateContainerConfigError":
+        return MISSING_REFERENCE, ".env"
+    return NOT_STARTING, ""
 
 
 def _after_failure(child: Child) -> Trouble | None:

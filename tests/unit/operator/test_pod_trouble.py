@@ -128,3 +128,91 @@ def test_a_pod_that_gets_its_node_after_all_runs_as_ever() -> None:
     world.now += timedelta(days=2)
     world.round()
     assert world.status.phase == "Running"
+
+
+ABSENT = 'MountVolume.SetUp failed for volume "keys" : secret "absent" not found'
+
+
+def bare(world: World) -> dict:
+    """The live child's pod, on a node since now, without its volumes."""
+    at = timestamp(world.now)
+    on_node = {"type": "PodScheduled", "status": "True", "lastTransitionTime": at}
+    not_ready = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at}
+    creating = [{"state": {"waiting": {"reason": "ContainerCreating"}}}]
+    return stuck(world, conditions=[on_node, not_ready], containerStatuses=creating)
+
+
+def test_a_volume_whose_secret_is_missing_is_told_while_the_pod_waits_and_then_fails_the_job() -> None:
+    world = World().prepared()
+    world.warn(bare(world)["metadata"]["uid"], "FailedMount", ABSENT)
+    assert ABSENT in reconciling(world)
+    assert (world.status.phase, warnings(world)) == ("Waiting", ["MissingReference"])
+    world.later(600)
+    world.round()
+    failure = world.status.failure
+    assert (failure.reason, failure.path, failure.pass_) == ("InvalidSpec", "spec.systems[0]", "tune")
+    assert ABSENT in failure.message
+
+
+def test_a_pod_that_has_its_volumes_by_now_is_in_no_trouble_for_what_was_said_before() -> None:
+    world = World().prepared()
+    pod = bare(world)
+    world.warn(pod["metadata"]["uid"], "FailedMount", ABSENT)
+    pod["status"]["conditions"][1]["status"] = "True"
+    world.later(700)
+    assert reconciling(world) == "stage 1 of 2 on system gpu: tune"
+
+
+def test_the_newest_warning_is_the_one_that_is_told() -> None:
+    world = World().prepared()
+    uid = bare(world)["metadata"]["uid"]
+    world.warn(uid, "FailedMount", "an older one")
+    world.later(5)
+    world.warn(uid, "FailedMount", "timed out waiting for the condition")
+    world.events[uid].reverse()
+    assert reconciling(world).endswith("timed out waiting for the condition")
+
+
+@pytest.mark.parametrize(
+    ("text", "event", "reason", "after"),
+    [
+        ('pods "x" is forbidden: exceeded quota: team, requested: pods=1', "QuotaExceeded", "Unschedulable", 86400),
+        ('error looking up service account a/b: serviceaccount "b" not found', "MissingReference", "InvalidSpec", 600),
+        ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', "PodRefused", "InvalidSpec", 600),
+    ],
+)
+def test_a_job_whose_pods_are_refused_tells_why_and_ends_after_a_limit(
+    text: str, event: str, reason: str, after: float
+) -> None:
+    world = World().prepared()
+    world.warn(world.only.uid, "FailedCreate", f"Error creating: {text}")
+    assert text in reconciling(world)
+    assert (world.status.phase, warnings(world)) == ("Waiting", [event])
+    world.later(after - 1)
+    world.round()
+    assert not world.status.terminal
+    world.later(1)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.path) == (reason, "spec.systems[0]")
+
+
+def test_a_refusal_that_a_pod_came_after_is_forgotten() -> None:
+    world = World().prepared()
+    world.warn(world.only.uid, "FailedCreate", "Error creating: exceeded quota")
+    world.later(60)
+    pod = world.start_pod(world.only)
+    world.end_pod(pod, 51, "Traceback")
+    assert reconciling(world) == f"starting again: pod {pod} ended with exit code 51"
+
+
+def test_a_claim_that_does_not_exist_is_not_waited_for_as_long_as_for_a_node() -> None:
+    world = World().prepared()
+    text = '0/1 nodes are available: persistentvolumeclaim "absent" not found.'
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
+    name = world.start_pod(world.only, running=False, conditions=[condition])
+    world.pods[name]["metadata"]["creationTimestamp"] = timestamp(world.now)
+    world.round()
+    assert warnings(world) == ["MissingReference"]
+    world.later(600)
+    world.round()
+    assert world.status.failure.reason == "InvalidSpec"
