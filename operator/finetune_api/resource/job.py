@@ -50,6 +50,17 @@ class Prepare(Model):
     )
 
 
+class TtlSecondsAfterFinished(Model):
+    """How long the Jobs of a job, with their pods and logs, outlive its end."""
+
+    succeeded: int | None = Field(
+        default=None, ge=0, le=31536000, description="After the job is Complete. Unset: until it is deleted."
+    )
+    failed: int | None = Field(
+        default=None, ge=0, le=31536000, description="After the job has Failed. Unset: until it is deleted."
+    )
+
+
 class Store(OneOf):
     """Where the outputs of passes are kept, and found again."""
 
@@ -98,6 +109,10 @@ class FineTuneJobSpec(Model):
         ge=1,
         le=31536000,
         description="Longest time from the first start to the end; then the job fails.",
+    )
+    ttl_seconds_after_finished: TtlSecondsAfterFinished = Field(
+        default_factory=TtlSecondsAfterFinished,
+        description="When a finished job's Jobs are removed, with their pods and logs. The FineTuneJob and its artifacts stay.",
     )
 
     @classmethod

@@ -4,7 +4,7 @@ from finetune_api.plan import plan
 from finetune_api.resource.status import ConditionType, FailureStatus, FineTuneJobStatus
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.acceptance import Accepted, Refused, accept
-from finetune_operator.decide.case import Case, Policy, Verdict, stop
+from finetune_operator.decide.case import Case, Policy, Verdict
 from finetune_operator.decide.completion import complete
 from finetune_operator.decide.deadline import enforce_deadline
 from finetune_operator.decide.ending import failed_status
@@ -12,6 +12,7 @@ from finetune_operator.decide.failure import fail
 from finetune_operator.decide.outcome import record_outcomes
 from finetune_operator.decide.patience import lose_patience
 from finetune_operator.decide.preparation import prepare
+from finetune_operator.decide.retention import retain
 from finetune_operator.decide.settling import settle
 from finetune_operator.decide.staging import run_stages
 from finetune_operator.decide.summary import summarised
@@ -29,7 +30,7 @@ def decide(observed: Observed, settings: Settings) -> Decision:
     if observed.deleting:
         return Decision(observed.status)
     if observed.status.terminal:
-        return Decision(observed.status, stop(observed.live_children))
+        return retain(observed)
     acceptance = accept(observed, settings)
     if isinstance(acceptance, Refused):
         return Decision(refused(observed, acceptance.failure))
