@@ -61,6 +61,17 @@ class TtlSecondsAfterFinished(Model):
     )
 
 
+class Limits(Model):
+    """What the job may use in all."""
+
+    accelerator_hours: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000000,
+        description="Hours that its pods may hold accelerators, times devices, retries included; then the job fails.",
+    )
+
+
 class Store(OneOf):
     """Where the outputs of passes are kept, and found again."""
 
@@ -110,6 +121,7 @@ class FineTuneJobSpec(Model):
         le=31536000,
         description="Longest time from the first start to the end; then the job fails.",
     )
+    limits: Limits = Field(default_factory=Limits, description="What the job may use in all.")
     ttl_seconds_after_finished: TtlSecondsAfterFinished = Field(
         default_factory=TtlSecondsAfterFinished,
         description="When a finished job's Jobs are removed, with their pods and logs. The FineTuneJob and its artifacts stay.",

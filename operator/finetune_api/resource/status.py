@@ -151,6 +151,14 @@ class PrepareStatus(Model):
     )
 
 
+class CountedPod(Model):
+    """The newest of the pods whose accelerator time has been counted: those scheduled before it are counted already."""
+
+    uid: Annotated[str, StringConstraints(max_length=63)] = Field(description="UID of the pod.")
+    scheduled_time: Timestamp = Field(description="When it got its node, and with it its accelerators.")
+    seconds: int = Field(ge=0, le=MOST_BYTES, description="What acceleratorSeconds has of it.")
+
+
 class FailureStatus(Model):
     """Why the job failed, and what to do."""
 
@@ -215,6 +223,14 @@ class FineTuneJobStatus(Model):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     failure: FailureStatus | None = Field(default=None, description="Why the job failed.")
+    accelerator_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_BYTES,
+        description="How long the job's pods have held accelerators, retries and suspensions included: seconds times devices.",
+        json_schema_extra={"format": "int64"},
+    )
+    counted_pod: CountedPod | None = Field(default=None, description="How far acceleratorSeconds is counted.")
 
     def condition(self, kind: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == kind), None)

@@ -4,6 +4,8 @@ from finetune_api.plan import plan
 from finetune_api.resource.status import ConditionType, FailureStatus, FineTuneJobStatus
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.acceptance import Accepted, Refused, accept
+from finetune_operator.decide.accounting import account
+from finetune_operator.decide.budget import enforce_budget, seconds_until_spent
 from finetune_operator.decide.case import Case, Policy, Verdict
 from finetune_operator.decide.completion import complete
 from finetune_operator.decide.deadline import enforce_deadline
@@ -21,7 +23,17 @@ from finetune_operator.decision import Decision
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 
-POLICIES: tuple[Policy, ...] = (complete, fail, enforce_deadline, suspend, lose_patience, settle, prepare, run_stages)
+POLICIES: tuple[Policy, ...] = (
+    complete,
+    fail,
+    enforce_deadline,
+    enforce_budget,
+    suspend,
+    lose_patience,
+    settle,
+    prepare,
+    run_stages,
+)
 """In order of precedence: ends first, then what stops, then what starts."""
 
 
@@ -61,10 +73,17 @@ def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepte
     status = _accepted_status(observed, acceptance)
     case = Case(observed, settings, acceptance.document, plan(acceptance.document.spec), status)
     case = case.with_status(record_outcomes(case))
+    case = case.with_status(account(case))
     verdict = next(verdict for policy in POLICIES if (verdict := policy(case)))
     status = summarised(observed, verdict)
-    requeue = None if status.terminal else case.remaining_seconds
+    requeue = None if status.terminal else _look_again_after(case)
     return Decision(status, (*acceptance.actions, *verdict.actions), requeue)
+
+
+def _look_again_after(case: Case) -> int | None:
+    """Seconds until a limit is reached though nothing is heard; None where there is no limit."""
+    limits = (case.remaining_seconds, seconds_until_spent(case))
+    return min((seconds for seconds in limits if seconds is not None), default=None)
 
 
 def _accepted_status(observed: Observed, acceptance: Accepted) -> FineTuneJobStatus:
