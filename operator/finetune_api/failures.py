@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NAN_LOSS = "NaNLoss"
     EXPORT_FAILED = "ExportFailed"
     PLUGIN_FAILED = "PluginFailed"
+    GATE_FAILED = "GateFailed"
     ARTIFACT_CORRUPT = "ArtifactCorrupt"
     OUT_OF_ACCELERATOR_MEMORY = "OutOfAcceleratorMemory"
     OUT_OF_HOST_MEMORY = "OutOfHostMemory"
@@ -50,6 +51,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.OUT_OF_ACCELERATOR_MEMORY: 18,
     Reason.OUT_OF_DISK: 19,
     Reason.PLUGIN_FAILED: 20,
+    Reason.GATE_FAILED: 21,
     Reason.ARTIFACT_CORRUPT: 50,
     Reason.STORE_UNAVAILABLE: 51,
     Reason.HUB_UNAVAILABLE: 52,

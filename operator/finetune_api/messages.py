@@ -89,6 +89,24 @@ class Published(Model):
     format: str = Field(default="", alias="f")
 
 
+class GateOutcome(Model):
+    """What a gate came to; on the wire an array [passed, value]."""
+
+    passed: bool
+    value: Annotated[str, StringConstraints(max_length=12)] = Field(
+        description="What was compared with its bound: the figure, or of maxDrop how much worse it is."
+    )
+
+    @model_serializer
+    def _array(self) -> list[int | str]:
+        return [int(self.passed), self.value]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_array(cls, value: Any) -> Any:
+        return {"passed": bool(value[0]), "value": value[1]} if isinstance(value, list) else value
+
+
 class TerminationMessage(Model):
     """A pod's last word. passes holds every pass whose key is known: committed ones with a digest, others without."""
 
@@ -96,6 +114,7 @@ class TerminationMessage(Model):
     kind: Literal["prepare", "stage"]
     passes: list[PassOutcome] = Field(default_factory=empty_list)
     headlines: list[Headline] = Field(default_factory=empty_list)
+    gates: list[GateOutcome] = Field(default_factory=empty_list, description="In the order of spec.gates; once judged.")
     published: Published | None = None
     failure: FailureMessage | None = None
 

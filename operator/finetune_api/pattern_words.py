@@ -2,13 +2,14 @@
 
 from typing import Any, get_args
 
-from finetune_api.resource import base, locations, systems
+from finetune_api.resource import base, gates, locations, systems
 
 _WORDS: dict[Any, str] = {
     base.Name: "a name of lower-case letters, digits and '-' such as tone-v2",
     base.ObjectName: "the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
     systems.Quantity: "a quantity such as 500m, 2 or 16Gi",
     systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
+    gates.Bound: 'a decimal number as text such as "0.85"',
     locations.S3Uri: "an address such as s3://bucket/prefix",
     locations.Endpoint: "a URL such as https://s3.example.com",
     locations.RelativePath: "a path without a leading /",

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from finetune_api import export_options
 from finetune_api.pattern_words import described
 from finetune_api.plan import ACCEPTS, BASE, Product, execution_provider, input_name, product_of, system_name
-from finetune_api.problem import Problem
+from finetune_api.problem import Problem, unknown_name
 from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lycoris, Pass, Tuning
@@ -21,6 +21,7 @@ from finetune_api.training_arguments import refusals
 from finetune_api.validate_best import best_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_extraction import extraction_problems
+from finetune_api.validate_gates import gate_problems
 from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_plugin import plugin_problems
 from finetune_api.validate_trackers import credential_problems, tracker_problems
@@ -56,6 +57,8 @@ def schema_problem(item: Any) -> Problem:
         return Problem(path, "unknown field", f"check the spelling with kubectl explain finetunejob.{parent}")
     if item["type"] == "missing":
         return Problem(path, "required, but not given")
+    if item["type"] == "string_type" and isinstance(item["input"], (int, float)):
+        return Problem(path, "a text is asked for", f'write it in quotes: "{item["input"]}"')
     if item["type"] == "string_pattern_mismatch":
         return Problem(path, f"{item['input']!r} is not {described(item['ctx']['pattern'])}")
     return Problem(path, item["msg"].removeprefix("Value error, "))
@@ -79,6 +82,8 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
     for index in range(len(spec.passes)):
         yield from _pass_problems(spec, index)
+    for index in range(len(spec.gates)):
+        yield from gate_problems(spec, index)
 
 
 def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:
@@ -116,12 +121,7 @@ def _resource_problems(path: str, system: System) -> Iterator[Problem]:
 def _system_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:
     known = [system.name for system in spec.systems]
     if name and name not in known:
-        yield _unknown(path, "system", name, known)
-
-
-def _unknown(path: str, kind: str, name: str, known: list[str]) -> Problem:
-    there_is = f"use one of: {', '.join(known)}" if known else "there is none; define one first"
-    return Problem(path, f"no {kind} is named {name!r}", there_is)
+        yield unknown_name(path, "system", name, known)
 
 
 def _pass_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
@@ -142,7 +142,7 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
     products = {BASE: Product.MODEL, **earlier}
     merges = {p.name for p in spec.passes[:index] if p.merge_adapter_weights}
     if source not in products:
-        yield _unknown(f"{path}.input", "earlier pass", source, list(products))
+        yield unknown_name(f"{path}.input", "earlier pass", source, list(products))
     elif products[source] not in ACCEPTS[step.variant]:
         wanted = " or ".join(NOUNS[product] for product in sorted(ACCEPTS[step.variant]))
         yield Problem(
@@ -213,7 +213,7 @@ def _export_problems(spec: FineTuneJobSpec, step: Pass, config: Export, path: st
 def _data_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:
     known = [config.name for config in spec.data_configs]
     if name not in known:
-        yield _unknown(path, "data config", name, known)
+        yield unknown_name(path, "data config", name, known)
 
 
 def _tune_problems(spec: FineTuneJobSpec, config: Tuning, path: str) -> Iterator[Problem]:
@@ -264,7 +264,7 @@ def _flash_attention_problems(training: Training, path: str, *, accelerator: boo
 def _evaluator_problems(spec: FineTuneJobSpec, name: str, data: str, path: str) -> Iterator[Problem]:
     known = {evaluator.name: evaluator for evaluator in spec.evaluators}
     if name not in known:
-        yield _unknown(f"{path}.evaluator", "evaluator", name, list(known))
+        yield unknown_name(f"{path}.evaluator", "evaluator", name, list(known))
         return
     config = next((c for c in spec.data_configs if c.name == data), None)
     asking = next((metric.kind_name for metric in known[name].metrics if metric.config.needs_answer), None)

@@ -16,6 +16,8 @@ ORDER = (
     *WAITING,
     "Suspended",
     "Resumed",
+    "GatesPassed",
+    "GatesMissed",
     "Published",
     "Complete",
     "Failed",
@@ -45,6 +47,7 @@ def story(before: FineTuneJobStatus, after: FineTuneJobStatus) -> list[Chapter]:
         *_stages(before, after),
         *_waiting(before, after),
         *_suspension(before, after),
+        *_gates(before, after),
         *_end(before, after),
     ]
 
@@ -100,6 +103,16 @@ def _suspension(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator
         return
     if now.reason in ("Suspended", "Resumed"):
         yield Chapter(now.reason, now.message, str(after.observed_generation))
+
+
+def _gates(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:
+    was, now = before.condition(ConditionType.GATES_PASSED), after.condition(ConditionType.GATES_PASSED)
+    if now is None or (was and was.status == now.status):
+        return
+    if now.status == "True":
+        yield Chapter("GatesPassed", now.message)
+    else:
+        yield Chapter("GatesMissed", now.message, kind="Warning")
 
 
 def _end(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:

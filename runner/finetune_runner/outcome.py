@@ -1,17 +1,19 @@
 """What is known of a job so far: grows while the pod works, and becomes its last word."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from finetune_api.failures import FineTuneError
 from finetune_api.messages import (
+    GateOutcome,
     Headline,
     PassOutcome,
     Published,
     TerminationMessage,
     failure_message,
 )
+from finetune_runner.gates import Verdict
 from finetune_runner.store.digests import short
 from finetune_runner.store.manifest import Manifest
 
@@ -27,6 +29,7 @@ class Outcome:
     passes: dict[int, PassOutcome] = field(default_factory=dict)
     metrics: dict[int, dict[str, str]] = field(default_factory=dict)
     intervals: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    gates: list[GateOutcome] = field(default_factory=list)
     published: Published | None = None
     current: int | None = None
     """The pass that is running, its position in spec.passes."""
@@ -43,6 +46,10 @@ class Outcome:
         )
         self.metrics[index] = dict(manifest.metrics)
         self.intervals[index] = dict(manifest.intervals)
+
+    def judged(self, verdicts: Sequence[Verdict]) -> None:
+        """What the gates came to."""
+        self.gates = [GateOutcome(passed=v.passed, value=short_value(v.value)) for v in verdicts]
 
     def message(self, failure: FineTuneError | None, *, first: frozenset[int]) -> TerminationMessage:
         """The pod's last word.
@@ -61,6 +68,7 @@ class Outcome:
             kind=self.kind,
             passes=[self.passes[index] for index in sorted(self.passes)],
             headlines=[line for *_, line in sorted(told, key=lambda ranked: ranked[:3])],
+            gates=self.gates,
             published=self.published,
             failure=failure_message(failure, self.current) if failure else None,
         )

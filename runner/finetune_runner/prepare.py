@@ -41,9 +41,17 @@ def prepare(job: Job, outcome: Outcome) -> None:
 
 
 def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -> None:
-    """Writes the report, and publishes if every pass is committed."""
+    """Writes the report, and if every pass is committed judges the gates and publishes.
+
+    Raises:
+        FineTuneError: GateFailed, and what else keeps an artifact from being published.
+    """
     full = report.report_of(job, pinned, committed)
     report.write(job, full)
+    outcome.judged(full.gates)
+    for gate in full.gates:
+        held = "passed" if gate.passed else "missed"
+        log.info("gate %s: %s after %s %s (%s)", held, gate.metric, gate.after, gate.value, gate.requirement)
     if len(committed) == len(job.plan.passes):
         outcome.published = publish(job, pinned, committed, full)
 

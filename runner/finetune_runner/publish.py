@@ -10,6 +10,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import Published
 from finetune_api.plan import PlannedPass, Product
 from finetune_runner.committed import Committed
+from finetune_runner.gates import require_passed
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared
 from finetune_runner.report import REPORT, FullReport
@@ -25,13 +26,15 @@ FORMATS = {Product.MODEL: "safetensors", Product.ADAPTER: "adapter", Product.ONN
 
 
 def publish(job: Job, prepared: Prepared, committed: Committed, report: FullReport) -> Published | None:
-    """Publishes the output of the plan's final pass; None when all passes only measure.
+    """Publishes the output of the plan's final pass, if the gates have passed; None when all passes only measure.
 
     Returns where it is: at spec.output, or without one in the store.
 
     Raises:
-        FineTuneError: InvalidSpec (another artifact is there), ArtifactCorrupt, AuthDenied or StoreUnavailable.
+        FineTuneError: GateFailed, InvalidSpec (another artifact is there), ArtifactCorrupt, AuthDenied or
+            StoreUnavailable.
     """
+    require_passed(job.spec, report.gates)
     final = job.plan.final
     if final is None:
         return None

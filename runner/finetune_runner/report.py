@@ -4,6 +4,7 @@ from pydantic import Field
 
 from finetune_api.resource.base import Model
 from finetune_runner.committed import Committed
+from finetune_runner.gates import Verdict, judge
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared, PreparedData
 
@@ -45,6 +46,8 @@ class FullReport(Model):
     base_digest: str
     data: list[ReportedData]
     passes: list[ReportedPass]
+    gates: list[Verdict]
+    """In the order of spec.gates; empty until all passes are committed."""
 
     def encode(self) -> bytes:
         return self.model_dump_json(indent=1).encode()
@@ -60,11 +63,18 @@ def report_of(job: Job, prepared: Prepared, committed: Committed) -> FullReport:
         base_digest=prepared.base.digest,
         data=[_reported_data(data) for data in prepared.data],
         passes=[_reported(job, prepared, committed, step.name) for step in job.plan.passes],
+        gates=_judged(job, committed),
     )
 
 
 def write(job: Job, report: FullReport) -> None:
     job.store.put(f"{job.folder}/{REPORT}", report.encode())
+
+
+def _judged(job: Job, committed: Committed) -> list[Verdict]:
+    if len(committed) < len(job.plan.passes):
+        return []
+    return judge(job.spec, {name: manifest.metrics for name, manifest in committed.items()})
 
 
 def _reported_data(data: PreparedData) -> ReportedData:

@@ -115,6 +115,24 @@ def test_a_cached_run_starts_no_stage_and_imports_nothing_heavy(finished):
     assert "stage" not in ended.stderr
 
 
+def test_a_gate_is_judged_by_what_is_cached_and_a_missed_one_ends_the_run(finished):
+    desk, _ = finished
+    gate = {"metric": "loss", "after": "int4"}
+
+    ended = run_process(*desk.write(gates=[{**gate, "max": "50"}]))
+
+    assert ended.code == 0, ended.err
+    [line] = [line for line in ended.out.splitlines() if line.startswith("gate ")]
+    assert "loss after int4: " in line
+    assert line.endswith("(at most 50)")
+
+    ended = run_process(*desk.write(gates=[{**gate, "max": "0"}]))
+
+    assert ended.code == EXIT_CODES[Reason.GATE_FAILED]
+    assert "spec.gates[0]: loss after int4 is " in ended.err
+    assert "stage 0" not in ended.err
+
+
 def test_a_changed_pass_is_made_anew_and_its_artifact_replaces_the_older(finished):
     desk, _ = finished
     older = (desk.output / "manifest.json").read_text()

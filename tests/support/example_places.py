@@ -42,12 +42,16 @@ class Places:
     claims: Mapping[str, Path]
 
     def job(self, example: Path, root: Path) -> Job:
-        """An example's job in a pod's root; accelerators are left out, and endpoints lead here."""
+        """An example's job in a pod's root; accelerators are left out, and endpoints lead here.
+
+        So are gates on what a model must reach: a tiny one of random weights reaches nothing.
+        """
         with example.open("rb") as file:
             found = manifest.read_one(file, str(example), "")
         assert found.spec is not None
         spec = FineTuneJobSpec.model_validate(self._served(found.spec.to_wire()))
         spec, _ = on_cpu(local_spec(spec, found.name, as_written=True))
+        spec = spec.model_copy(update={"gates": [gate for gate in spec.gates if gate.max_drop]})
         pod_root.build(root, references(spec), Mapped(self.claims, {}, {}), KEYS)
         document = JobDocument(namespace=found.namespace, name=found.name, uid=str(uuid.uuid4()), spec=spec)
         return open_job(document, PodLayout.under(root))

@@ -4,6 +4,7 @@ Jobs, Pods and the ConfigMap are kept as the API server's JSON, so that reading 
 carried out on them at once.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
-from finetune_api.messages import FailureMessage, Headline, PassOutcome, Published, TerminationMessage
+from finetune_api.messages import FailureMessage, GateOutcome, Headline, PassOutcome, Published, TerminationMessage
 from finetune_api.resource.status import FineTuneJobStatus, PassState, PassStatus
 from finetune_operator.conditions import timestamp
 from finetune_operator.decide import decide
@@ -36,7 +37,13 @@ def key_of(index: int) -> str:
 
 
 def message(
-    kind: str, committed: set[int], passes: int, *, published: bool = False, failure: FailureMessage | None = None
+    kind: str,
+    committed: set[int],
+    passes: int,
+    *,
+    published: bool = False,
+    failure: FailureMessage | None = None,
+    gates: Sequence[bool] = (),
 ) -> str:
     """A termination message as a runner writes it."""
     outcomes = [PassOutcome(index=i, key=key_of(i), digest=DIGEST if i in committed else "") for i in range(passes)]
@@ -45,6 +52,7 @@ def message(
         kind=kind,
         passes=outcomes,
         headlines=[Headline(index=i, name="loss", value="0.5") for i in sorted(committed)],
+        gates=[GateOutcome(passed=passed, value="0.9000") for passed in gates],
         published=final if published else None,
         failure=failure,
     ).encode()
@@ -188,7 +196,9 @@ class World:
 
     def report(self, kind: str, *, publishes: bool = True) -> str:
         count = len(self.spec["passes"])
-        return message(kind, self.committed, count, published=publishes and len(self.committed) == count)
+        complete = len(self.committed) == count
+        gates = [True for _ in self.spec.get("gates", []) if complete]
+        return message(kind, self.committed, count, published=publishes and complete, gates=gates)
 
     def passes_of(self, child: Child) -> set[int]:
         return {i for i, step in enumerate(self.spec["passes"]) if self._stage_of(step) == child.stage}

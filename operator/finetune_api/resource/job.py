@@ -4,10 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, OneOf, named_list
+from finetune_api.resource.base import Model, OneOf, empty_list, named_list
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.exports import ExecutionProvider
+from finetune_api.resource.gates import MAX_GATES, Gate
 from finetune_api.resource.input_model import InputModel
 from finetune_api.resource.locations import S3Location, VolumeLocation
 from finetune_api.resource.passes import Pass
@@ -102,6 +103,12 @@ class FineTuneJobSpec(Model):
     prepare: Prepare = Field(default_factory=Prepare, description="The step before any accelerator is asked for.")
     passes: list[Pass] = named_list("Steps of the chain, in order.", min_length=1, default=False)
     evaluators: list[Evaluator] = named_list("Sets of metrics that evaluate passes refer to.")
+    gates: list[Gate] = Field(
+        default_factory=empty_list,
+        max_length=MAX_GATES,
+        description="What must hold before the artifact is published. When a gate is missed every output is kept, nothing is"
+        " published, and the job ends as GateFailed.",
+    )
     engine: Engine = Field(default_factory=Engine, description="What holds for all passes.")
     store: Store | None = Field(
         default=None,

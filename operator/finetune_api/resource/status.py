@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, empty_list
+from finetune_api.resource.gates import MAX_GATES
 
 Text = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[str, StringConstraints(max_length=64)]
@@ -26,6 +27,7 @@ class ConditionType(StrEnum):
     FAILED = "Failed"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    GATES_PASSED = "GatesPassed"
     PROGRESS_UNREACHABLE = "ProgressUnreachable"
 
 
@@ -143,6 +145,16 @@ class PassStatus(Model):
     )
 
 
+class GateStatus(Model):
+    metric: Annotated[str, StringConstraints(max_length=63)] = Field(description="Metric that it looks at.")
+    after: Annotated[str, StringConstraints(max_length=63)] = Field(description="Pass whose output was measured.")
+    requirement: Annotated[str, StringConstraints(max_length=256)] = Field(description="What it asks for.")
+    value: Figure = Field(
+        default="", description="What was compared with the bound: the figure, or of maxDrop how much worse it is."
+    )
+    passed: bool = Field(description="Whether it holds.")
+
+
 class PrepareStatus(Model):
     attempt: int = Field(default=0, ge=0, description="How often prepare was asked for; more than once: as recovery.")
     state: PassState = Field(default=PassState.PENDING, description="Pending, Running, Succeeded or Failed.")
@@ -197,7 +209,7 @@ class FineTuneJobStatus(Model):
     conditions: list[Condition] = Field(
         default_factory=empty_list,
         max_length=16,
-        description="Accepted, Suspended, Complete, Failed; Reconciling and Stalled for kstatus.",
+        description="Accepted, Suspended, Complete, Failed, GatesPassed; Reconciling and Stalled for kstatus.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     start_time: Timestamp | None = Field(default=None, description="When the job was accepted.")
@@ -221,6 +233,9 @@ class FineTuneJobStatus(Model):
         max_length=8,
         description="What was published.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    gates: list[GateStatus] = Field(
+        default_factory=empty_list, max_length=MAX_GATES, description="One entry a gate, once all passes are committed."
     )
     failure: FailureStatus | None = Field(default=None, description="Why the job failed.")
     accelerator_seconds: int | None = Field(

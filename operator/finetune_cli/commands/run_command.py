@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finetune_api.failures import SIGTERM_EXIT
+from finetune_api.gates import requirement
 from finetune_api.messages import JobDocument
 from finetune_cli import manifest
 from finetune_cli.options import mapped_options
@@ -94,6 +95,8 @@ def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -
         figures = "  ".join(f"{h.name} {h.value}" for h in result.message.headlines if h.index == index)
         state = "reused" if index in result.reused else "made"
         click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
+    for gate, outcome in zip(document.spec.gates, result.message.gates, strict=True):
+        click.echo(f"gate      {gate.metric} after {gate.after}: {outcome.value} ({requirement(gate)})")
     if artifact := result.message.published:
         digest = base64.urlsafe_b64decode(artifact.digest + "=").hex()
         click.echo(f"artifact  {actual_path(artifact.uri, claims)}")

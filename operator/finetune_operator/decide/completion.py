@@ -1,11 +1,14 @@
-"""Completion: all passes committed and the artifact published, whoever did it."""
+"""Completion: all passes committed, the gates passed and the artifact published, whoever did it."""
 
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.ending import completed
+from finetune_operator.decide.gate_outcome import all_passed
 
 
 def complete(case: Case) -> Verdict | None:
     """Complete as soon as there is nothing left to do and no Job still at it."""
+    if not all_passed(case):
+        return None
     published = bool(case.status.artifacts) or case.plan.final is None
     if case.all_committed and published and not case.observed.live_children:
         return completed(case)

@@ -81,7 +81,7 @@ def failure_of(case: Case, child: Child) -> FailureStatus:
 
 def _told_by_pod(case: Case, child: Child, pod: Pod, said: FailureMessage) -> FailureStatus:
     return _failure(
-        where(case, child, said.index),
+        "" if said.reason is Reason.GATE_FAILED else where(case, child, said.index),
         said.reason,
         said.message or "no message",
         remedy=said.remedy,

@@ -4,6 +4,7 @@ import base64
 from binascii import Error as Base64Error
 from collections.abc import Iterator
 
+from finetune_api.failures import Reason
 from finetune_api.messages import Headline, PassOutcome, Published, TerminationMessage, metric_values
 from finetune_api.plan import PlannedPass
 from finetune_api.resource.status import (
@@ -18,6 +19,7 @@ from finetune_api.resource.status import (
 from finetune_operator.artifact_uri import pass_uri, published_uri
 from finetune_operator.conditions import timestamp
 from finetune_operator.decide.case import Case
+from finetune_operator.decide.gate_outcome import with_gates
 from finetune_operator.names import prepare_name
 from finetune_operator.observed import Child, Pod
 
@@ -26,7 +28,7 @@ def record_outcomes(case: Case) -> FineTuneJobStatus:
     """Status with all that the children of the current attempt have said. Doing it twice changes nothing."""
     status = _aligned(case)
     prepare = case.observed.child("prepare", case.attempt)
-    message = final_message(prepare)
+    message = final_message(prepare) or _missed_gates(prepare)
     if status.prepare and status.prepare.state is not PassState.SUCCEEDED and message:
         status = _prepared(case.with_status(status), message)
     for child in stage_children(case):
@@ -45,6 +47,14 @@ def final_message(child: Child | None) -> TerminationMessage | None:
     if child is None or child.finished != "Complete" or child.ended_well is None:
         return None
     return decoded(child.ended_well)
+
+
+def _missed_gates(child: Child | None) -> TerminationMessage | None:
+    """What the pod of a Job said that found everything committed and a gate missed: all but publishing is done."""
+    if child is None or child.finished != "Failed" or child.newest_failure is None:
+        return None
+    message = decoded(child.newest_failure)
+    return message if message and message.failure and message.failure.reason is Reason.GATE_FAILED else None
 
 
 def decoded(pod: Pod) -> TerminationMessage | None:
@@ -74,6 +84,7 @@ def _prepared(case: Case, message: TerminationMessage) -> FineTuneJobStatus:
     ]
     prepare = case.prepare.model_copy(update={"state": PassState.SUCCEEDED})
     status = case.status.model_copy(update={"passes": passes, "prepare": prepare})
+    status = with_gates(case.with_status(status), message)
     return _published(case.with_status(status), message.published)
 
 
@@ -119,6 +130,8 @@ def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:
     for message in _said(case, child):
         passes = list(_with_message(case.with_status(status), child, message))
         status = status.model_copy(update={"passes": passes})
+        if child.finished:
+            status = with_gates(case.with_status(status), message)
         if child.finished == "Complete":
             status = _published(case.with_status(status), message.published)
     return _counted(case, status, child)

@@ -6,6 +6,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import (
     LIMIT_BYTES,
     FailureMessage,
+    GateOutcome,
     Headline,
     PassOutcome,
     Published,
@@ -13,10 +14,11 @@ from finetune_api.messages import (
     failure_message,
     metric_values,
 )
+from finetune_api.resource.gates import MAX_GATES
 
 
 def fullest(committed: bool = True) -> TerminationMessage:
-    """Every part at its maximum: 32 passes, more figures than fit, the longest texts."""
+    """Every part at its maximum: 32 passes, 16 gates, more figures than fit, the longest texts."""
     digest = "A" * 43 if committed else ""
     return TerminationMessage(
         kind="prepare",
@@ -25,6 +27,7 @@ def fullest(committed: bool = True) -> TerminationMessage:
             Headline(index=i, name="n" * 20, value="0.1234567890", low="0.0123456789", high="0.2345678901")
             for i in range(32)
         ],
+        gates=[GateOutcome(passed=False, value="0.1234567890") for _ in range(MAX_GATES)],
         published=Published(
             index=31, uri="s3://" + "u" * 1000, digest="A" * 43, size_bytes=10**13, format="safetensors"
         ),
@@ -45,9 +48,10 @@ def test_texts_that_json_must_escape_fit_too():
     assert len(message.encode().encode()) <= LIMIT_BYTES
 
 
-def test_a_full_message_keeps_digests_failure_and_publication():
+def test_a_full_message_keeps_digests_gates_failure_and_publication():
     decoded = TerminationMessage.decode(fullest().encode())
 
+    assert decoded.gates == fullest().gates
     assert [p.digest for p in decoded.passes] == ["A" * 43] * 32
     assert decoded.failure is not None
     assert decoded.failure.reason is Reason.DATASET_INVALID
@@ -69,6 +73,7 @@ def test_a_small_message_survives_the_journey_unchanged():
         kind="stage",
         passes=[PassOutcome(index=0, key="0123456789abcdef0123456789abcdef", digest="cd", size_bytes=3)],
         headlines=[Headline(index=0, name="accuracy", value="0.9500", low="0.9", high="0.98")],
+        gates=[GateOutcome(passed=True, value="0.9500"), GateOutcome(passed=False, value="")],
     )
     assert TerminationMessage.decode(message.encode()) == message
 

@@ -55,6 +55,11 @@ def test_a_tracker_changes_no_key():
     assert changed(keys(spec_of(CHAIN)), keys(told)) == set()
 
 
+def test_gates_change_no_key():
+    gate = {"metric": "accuracy", "after": "int4", "min": "0.85"}
+    assert changed(keys(spec_of(CHAIN)), keys(spec_of(CHAIN, gates=[gate]))) == set()
+
+
 def test_names_of_passes_systems_data_and_evaluators_do_not_matter():
     renamed = wire_spec([("a", "c", "lora"), ("b", "d", "merge"), ("e", "d", "build"), ("f", "d", "evaluate")])
     renamed["systems"] = [{"name": "c", "accelerator": {}}, {"name": "d"}]

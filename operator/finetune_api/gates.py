@@ -1,0 +1,63 @@
+"""What a gate refers to, and how it reads. Pure."""
+
+from dataclasses import dataclass
+
+from finetune_api.plan import input_name
+from finetune_api.resource.evaluators import Metric
+from finetune_api.resource.gates import Gate
+from finetune_api.resource.job import FineTuneJobSpec
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """An evaluate pass that measures a metric of some pass's output."""
+
+    step: str
+    """Name of the evaluate pass."""
+    evaluator: str
+    """Name of its evaluator."""
+    metric: Metric
+    max_samples: int
+    data: str
+    """Name of the data config."""
+
+    def is_like(self, other: "Measurement") -> bool:
+        """Whether both measure the same in the same rows, so that their figures can be compared."""
+        return (self.metric, self.max_samples, self.data) == (other.metric, other.max_samples, other.data)
+
+
+def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measurement]:
+    """The evaluate passes that measure a metric of what `source` (a pass, or base) makes."""
+    evaluators = {evaluator.name: evaluator for evaluator in spec.evaluators}
+    found = []
+    for index, step in enumerate(spec.passes):
+        evaluator = evaluators.get(step.evaluate.evaluator) if step.evaluate else None
+        if evaluator is None or step.evaluate is None or input_name(spec, index) != source:
+            continue
+        found += [
+            Measurement(step.name, evaluator.name, measured, evaluator.max_samples, step.evaluate.data)
+            for measured in evaluator.metrics
+            if measured.name == metric
+        ]
+    return found
+
+
+def pairs(spec: FineTuneJobSpec, gate: Gate) -> list[tuple[Measurement, Measurement | None]]:
+    """What a gate looks at: each measurement of its figure, with the one that it is compared with.
+
+    None stands for one that is missing, and for every gate that compares with nothing.
+    """
+    others = measurements(spec, gate.metric, gate.compared_to) if gate.compared_to else []
+    return [
+        (measured, next((other for other in others if measured.is_like(other)), None))
+        for measured in measurements(spec, gate.metric, gate.after)
+    ]
+
+
+def requirement(gate: Gate) -> str:
+    """What a gate asks for, in words."""
+    if gate.min is not None:
+        return f"at least {gate.bound}"
+    if gate.max is not None:
+        return f"at most {gate.bound}"
+    return f"at most {gate.bound} worse than {gate.compared_to}"
