@@ -32,6 +32,7 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "StoreUnavailable"
     HUB_UNAVAILABLE = "HubUnavailable"
     TRACKER_UNAVAILABLE = "TrackerUnavailable"
+    STALLED = "Stalled"
     INTERRUPTED = "Interrupted"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     UNSCHEDULABLE = "Unschedulable"
@@ -56,6 +57,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.STORE_UNAVAILABLE: 51,
     Reason.HUB_UNAVAILABLE: 52,
     Reason.TRACKER_UNAVAILABLE: 53,
+    Reason.STALLED: 54,
     Reason.INTERNAL: 1,
     Reason.OUT_OF_HOST_MEMORY: 137,
     Reason.INTERRUPTED: SIGTERM_EXIT,

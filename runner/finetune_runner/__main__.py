@@ -12,6 +12,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_runner import logs
 from finetune_runner.exceptions import as_failure
+from finetune_runner.giving_up import give_up_with
 from finetune_runner.interruption import Interrupted, ignore_signals, raise_on_sigterm
 from finetune_runner.job import Job, open_job, read_document
 from finetune_runner.layout import PodLayout
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     layout = PodLayout.under(options.root, job_file=options.job, work=options.work).with_port(options.progress_port)
     outcome = Outcome(kind=options.command)
     raise_on_sigterm(signal.SIGINT)
+    give_up_with(lambda failure: _write_last_word(layout, outcome, failure, frozenset()))
     failure, measuring = _ending(options, layout, outcome)
     ignore_signals()
     if failure:

@@ -36,6 +36,7 @@ from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_resid
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.peak_memory import measure_from_here
 from finetune_runner.training.rows import collator, training_rows
+from finetune_runner.training.stall import stalls_seen
 from finetune_runner.training.telling import of_the_result, run_figures, step_figures
 from finetune_runner.training.token_store import TokenStore
 from finetune_runner.training.tracking import tracked
@@ -104,7 +105,8 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             folder=inputs.event_files or Path(scratch) / "tensorboard",
             path=f"{path}.reportTo",
         ):
-            _train(trainer, config, inputs, Path(scratch))
+            with stalls_seen(trainer, path):
+                _train(trainer, config, inputs, Path(scratch))
             figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
     told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
