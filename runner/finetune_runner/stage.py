@@ -149,7 +149,7 @@ class _StageRun:
             raise FineTuneError(
                 Reason.ARTIFACT_CORRUPT,
                 f"the output of pass {missing!r} is not in the store",
-                remedy="Create the job anew: what is missing is made anew, the rest is reused.",
+                remedy="It is made anew; check who else writes to the store.",
                 path=self.job.store.path,
             )
         return inputs

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import cluster_manifests as manifests
-from cluster_workspace import PREPARE_SECONDS, Workspace
+from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
 SECONDS = 45
@@ -48,3 +48,26 @@ def test_it_publishes_the_same_artifact_at_its_own_place(
 
 def test_it_shows_the_same_figures(repeated: Json, main_job: Json) -> None:
     assert repeated["status"]["passes"][3]["metrics"] == main_job["status"]["passes"][3]["metrics"]
+
+
+def test_a_cached_output_that_was_altered_is_made_anew_by_its_own_stage(workspace: Workspace) -> None:
+    systems = [manifests.system("cpu"), manifests.system("other")]
+    workspace.apply("made", workspace.spec("made", [manifests.lora()], systems))
+    workspace.completed("made", CHAIN_SECONDS)
+    alter(workspace, "adapter_model.safetensors")
+
+    workspace.apply("again", workspace.spec("again", [manifests.lora(), manifests.merge(system="other")], systems))
+    workspace.completed("again", 2 * CHAIN_SECONDS)
+
+    status = workspace.status("again")
+    assert status["prepare"]["attempt"] == 2
+    assert [step["state"] for step in status["passes"]] == ["Succeeded"] * 2
+    assert not status["passes"][0].get("cacheHit", False)
+
+
+def alter(workspace: Workspace, file: str) -> None:
+    """One bit of a file in the store."""
+    (key,) = [key for key in workspace.bucket.keys("store/") if key.endswith(f"/{file}")]
+    content = bytearray(workspace.bucket.read(key))
+    content[-1] ^= 1
+    workspace.bucket.put(key, bytes(content))

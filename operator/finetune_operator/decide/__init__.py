@@ -14,6 +14,7 @@ from finetune_operator.decide.failure import fail
 from finetune_operator.decide.outcome import record_outcomes
 from finetune_operator.decide.patience import lose_patience
 from finetune_operator.decide.preparation import prepare
+from finetune_operator.decide.remaking import remake
 from finetune_operator.decide.retention import retain
 from finetune_operator.decide.settling import settle
 from finetune_operator.decide.staging import run_stages
@@ -25,6 +26,7 @@ from finetune_operator.settings import Settings
 
 POLICIES: tuple[Policy, ...] = (
     complete,
+    remake,
     fail,
     enforce_deadline,
     enforce_budget,

@@ -35,7 +35,7 @@ UNKNOWN = ("the pod ended without saying why", "read logTail, and the pod's log:
 
 def fail(case: Case) -> Verdict | None:
     """Failed, as soon as a child Job has failed: its retries are used up, or retrying makes no sense."""
-    children = case.observed.children
+    children = [child for child in case.observed.children if child.attempt == case.attempt]
     if child := next((c for c in children if c.finished == "Failed"), None):
         return failed(case, failure_of(case, child))
     if child := next((c for c in children if _without_result(case, c)), None):
