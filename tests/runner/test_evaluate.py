@@ -2,11 +2,14 @@
 
 import json
 import math
+from statistics import median
 
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
+from finetune_runner.passes.evaluation.onnx import OnnxModel
+from finetune_runner.passes.evaluation.pytorch import load_pytorch
 from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
 from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
 
@@ -63,7 +66,10 @@ METRICS = [
     {"name": "loss", "loss": {}},
     {"name": "perplexity", "perplexity": {}},
     {"name": "size", "sizeBytes": {}},
+    {"name": "first", "timeToFirstToken": {"promptTokens": 40, "repeats": 2}},
+    {"name": "pace", "tokensPerSecond": {"promptTokens": 40, "newTokens": 6, "repeats": 3}},
 ]
+TIMES = {"first", "pace"}
 
 
 @pytest.mark.parametrize("form", ["base", "adapter", "model", "onnx"])
@@ -87,8 +93,40 @@ def test_every_metric_is_measured_on_every_form_of_a_model(form, tuned, tmp_path
     assert found["metrics"]["one-token"] == right / 4, "joy is the only answer of one token"
     assert found["metrics"]["perplexity"] == pytest.approx(math.exp(found["metrics"]["loss"]))
     assert found["metrics"]["size"] == sum(file.stat().st_size for file in source.rglob("*") if file.is_file())
-    assert set(found["intervals"]) == set(found["metrics"]) - {"size"}
-    assert report.steps[-1] == {"step": 6, "total_steps": 6}, "three batches, written and scored once each"
+    assert set(found["intervals"]) == set(found["metrics"]) - {"size"} - TIMES
+    assert all(found["metrics"][name] == median(found["details"][name]["repeats"]) > 0 for name in TIMES)
+    assert [len(found["details"][name]["repeats"]) for name in ("first", "pace")] == [2, 3]
+    assert report.steps[-1] == {"step": 13, "total_steps": 13}, (
+        "three batches written, three scored, 3 and 4 runs timed"
+    )
+
+
+@pytest.mark.parametrize("name", ["tiny_phi3", "tiny_gemma3", "tiny_phi3_onnx", "tiny_gemma3_onnx"])
+def test_as_many_tokens_are_timed_as_are_asked_for_one_after_the_other(name, request):
+    directory = request.getfixturevalue(name)
+    onnx = directory / "genai_config.json"
+    every_token_ends = frozenset(range(8))
+    if onnx.is_file():
+        model = OnnxModel(directory, every_token_ends)
+    else:
+        model = load_pytorch(directory, None, stop=every_token_ends, pad=0, accelerator=False, trust_remote_code=False)
+
+    times = model.token_times([5, 6, 7, 8], 12)
+
+    assert len(times) == 12
+    assert times == sorted(times)
+    assert times[0] > 0
+    assert model.context_length > 100
+
+
+@pytest.mark.parametrize("form", ["model", "onnx"])
+def test_a_prompt_that_the_model_cannot_read_is_refused(form, tuned, tmp_path):
+    ask = {"metrics": [{"name": "pace", "tokensPerSecond": {"promptTokens": 1000000}}]}
+
+    with pytest.raises(FineTuneError, match="more than the model's context of") as caught:
+        evaluate(tuned[1] / form, tmp_path / "out", PRODUCTS.get(form, Product.MODEL), evaluator=ask)
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert caught.value.path == "spec.evaluators[tone].metrics[pace].tokensPerSecond"
 
 
 def test_writing_on_after_the_answer_is_no_exact_match(tiny_phi3, tmp_path):
@@ -111,7 +149,7 @@ def test_answers_that_are_no_classes_have_no_macro_f1(tiny_phi3, tmp_path):
     with pytest.raises(FineTuneError, match="more than 50 different") as caught:
         evaluate(tiny_phi3, tmp_path / "figures", Product.MODEL, evaluator=ask, rows=rows)
     assert caught.value.reason is Reason.DATASET_INVALID
-    assert caught.value.path == "spec.passes[0]"
+    assert caught.value.path == "spec.evaluators[tone].metrics[f1].macroF1"
 
 
 @pytest.mark.parametrize("name", ["tiny_phi3", "tiny_gemma3"])

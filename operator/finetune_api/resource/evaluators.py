@@ -58,10 +58,40 @@ class SizeBytesMetric(MetricKind):
     higher_is_better: ClassVar[bool] = False
 
 
+class LatencyMetric(MetricKind):
+    """What all metrics of time say: how it is taken, for one prompt at a time."""
+
+    prompt_tokens: int = Field(default=128, ge=1, le=1048576, description="Length of the prompt in tokens.")
+    repeats: int = Field(default=5, ge=1, le=100, description="Runs, after one that does not count; the median counts.")
+
+
+class TimeToFirstTokenMetric(LatencyMetric):
+    """Seconds from the prompt to the first generated token."""
+
+    higher_is_better: ClassVar[bool] = False
+
+
+class TokensPerSecondMetric(LatencyMetric):
+    """Tokens generated in a second, behind the first."""
+
+    higher_is_better: ClassVar[bool] = True
+
+    new_tokens: int = Field(default=32, ge=2, le=65536, description="Tokens generated in a run.")
+
+
 class Metric(OneOf):
     """One figure."""
 
-    variants: ClassVar[tuple[str, ...]] = ("accuracy", "exact_match", "macro_f1", "loss", "perplexity", "size_bytes")
+    variants: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "exact_match",
+        "macro_f1",
+        "loss",
+        "perplexity",
+        "size_bytes",
+        "time_to_first_token",
+        "tokens_per_second",
+    )
 
     name: MetricName = Field(description="Name of the figure in status and report.")
     accuracy: AccuracyMetric | None = Field(default=None, description="Accuracy of the generated answer.")
@@ -70,6 +100,10 @@ class Metric(OneOf):
     loss: LossMetric | None = Field(default=None, description="Loss on the completion.")
     perplexity: PerplexityMetric | None = Field(default=None, description="Perplexity of the completion.")
     size_bytes: SizeBytesMetric | None = Field(default=None, description="Size on disk.")
+    time_to_first_token: TimeToFirstTokenMetric | None = Field(
+        default=None, description="Time that reading a prompt takes."
+    )
+    tokens_per_second: TokensPerSecondMetric | None = Field(default=None, description="Pace of generation.")
 
     @property
     def config(self) -> MetricKind:

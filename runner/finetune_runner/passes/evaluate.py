@@ -39,7 +39,8 @@ def run(config: Evaluate, inputs: PassInputs, report: Report) -> PassResult:
     rows = _rows(inputs, inputs.evaluator, tokenizer)
     subject = Subject(inputs.source, _load(inputs, tokenizer), tokenizer)
     measuring = Measuring(subject, rows, inputs.evaluator, report)
-    figures = {metric.name: figure_of(metric, measuring, inputs.path) for metric in inputs.evaluator.metrics}
+    path = f"spec.evaluators[{config.evaluator}]"
+    figures = {metric.name: figure_of(metric, measuring, path) for metric in inputs.evaluator.metrics}
     _write(inputs, len(rows), figures)
     return PassResult(
         metrics={name: text_of(figure.value) for name, figure in figures.items()},

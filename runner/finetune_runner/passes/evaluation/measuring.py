@@ -6,11 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from finetune_api.resource.evaluators import AnswerMetric, Evaluator, LossMetric, PerplexityMetric
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.evaluators import AnswerMetric, Evaluator, LatencyMetric, LossMetric, PerplexityMetric
 from finetune_runner.data.examples import Example
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.contract import Report
 from finetune_runner.passes.evaluation.answers import Answer, whole_answer
+from finetune_runner.passes.evaluation.latency import prompt_of
 from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
 
 
@@ -53,7 +55,8 @@ class Measuring:
         self._lengths = [config.max_new_tokens for config in configs if isinstance(config, AnswerMetric)]
         scored = any(isinstance(config, (LossMetric, PerplexityMetric)) for config in configs)
         self._batches = [rows[at : at + evaluator.batch_size] for at in range(0, len(rows), evaluator.batch_size)]
-        self._total = len(self._batches) * (bool(self._lengths) + scored)
+        runs = sum(config.repeats + 1 for config in configs if isinstance(config, LatencyMetric))
+        self._total = len(self._batches) * (bool(self._lengths) + scored) + runs
         self._done = 0
 
     def answers(self, max_new_tokens: int) -> list[Answer]:
@@ -77,9 +80,29 @@ class Measuring:
             for tokens in self._model.generate([row.encoded.prompt for row in batch], longest)
         ]
 
+    def token_times(self, prompt_tokens: int, new_tokens: int, repeats: int) -> list[list[float]]:
+        """Of each run, seconds from a prompt of the rows' tokens until each new token. A first run does not count.
+
+        Raises:
+            FineTuneError: InvalidSpec, the model can't read so many.
+        """
+        most = self._model.context_length
+        if most is not None and prompt_tokens + new_tokens > most:
+            message = f"{prompt_tokens} tokens and {new_tokens} new ones are more than the model's context of {most}"
+            raise FineTuneError(Reason.INVALID_SPEC, message, remedy="Lower promptTokens.")
+        prompt = prompt_of([row.encoded.ids for row in self._rows], prompt_tokens)
+        runs = []
+        for _ in range(repeats + 1):
+            runs.append(self._model.token_times(prompt, new_tokens))
+            self._tell()
+        return runs[1:]
+
     def _told(self) -> Iterator[Sequence[Row]]:
         """The batches; each is reported once it has been dealt with."""
         for batch in self._batches:
             yield batch
-            self._done += 1
-            self._report(step=self._done, total_steps=self._total)
+            self._tell()
+
+    def _tell(self) -> None:
+        self._done += 1
+        self._report(step=self._done, total_steps=self._total)

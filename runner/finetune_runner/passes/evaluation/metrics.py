@@ -2,16 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.evaluators import AnswerMetric, LossMetric, Metric, PerplexityMetric, SizeBytesMetric
+from finetune_api.resource.evaluators import (
+    AnswerMetric,
+    LossMetric,
+    Metric,
+    PerplexityMetric,
+    SizeBytesMetric,
+    TimeToFirstTokenMetric,
+    TokensPerSecondMetric,
+)
 from finetune_runner.passes.evaluation.answers import Answer, confusion, first_lines, without_case
 from finetune_runner.passes.evaluation.bootstrap import Numbers
 from finetune_runner.passes.evaluation.classes import MAX_CLASSES, class_scores, classes_of, macro_f1, marks
 from finetune_runner.passes.evaluation.figure import Figure, from_rows, ratio
+from finetune_runner.passes.evaluation.latency import first_token_seconds, tokens_a_second
 from finetune_runner.passes.evaluation.measuring import Measuring
 
 KEPT = 100
@@ -24,15 +34,15 @@ def figure_of(metric: Metric, measuring: Measuring, path: str) -> Figure:
     Args:
         metric: which.
         measuring: what it is made from.
-        path: where the pass stands in the spec.
+        path: where the evaluator stands in the spec.
 
     Raises:
-        FineTuneError: DatasetInvalid, at the path.
+        FineTuneError: DatasetInvalid or InvalidSpec, at the metric's place.
     """
     try:
         return FIGURES[metric.variant](metric.config, measuring)
     except FineTuneError as error:
-        error.path = error.path or path
+        error.path = error.path or f"{path}.metrics[{metric.name}].{metric.kind_name}"
         raise
 
 
@@ -93,6 +103,20 @@ def _size_bytes(config: SizeBytesMetric, measuring: Measuring) -> Figure:  # noq
     return Figure(sum(file.stat().st_size for file in measuring.directory.rglob("*") if file.is_file()))
 
 
+def _time_to_first_token(config: TimeToFirstTokenMetric, measuring: Measuring) -> Figure:
+    runs = measuring.token_times(config.prompt_tokens, 1, config.repeats)
+    return _median([first_token_seconds(times) for times in runs])
+
+
+def _tokens_per_second(config: TokensPerSecondMetric, measuring: Measuring) -> Figure:
+    runs = measuring.token_times(config.prompt_tokens, config.new_tokens, config.repeats)
+    return _median([tokens_a_second(times) for times in runs])
+
+
+def _median(found: Sequence[float]) -> Figure:
+    return Figure(median(found), details={"repeats": list(found)})
+
+
 FIGURES: dict[str, Callable[[Any, Measuring], Figure]] = {
     "accuracy": _accuracy,
     "exact_match": _exact_match,
@@ -100,5 +124,7 @@ FIGURES: dict[str, Callable[[Any, Measuring], Figure]] = {
     "loss": _loss,
     "perplexity": _perplexity,
     "size_bytes": _size_bytes,
+    "time_to_first_token": _time_to_first_token,
+    "tokens_per_second": _tokens_per_second,
 }
 """By the metric's variant."""

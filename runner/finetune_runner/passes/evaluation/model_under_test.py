@@ -16,7 +16,12 @@ class Loss:
 
 
 class ModelUnderTest(Protocol):
-    """A loaded model. Both methods take one batch."""
+    """A loaded model."""
+
+    @property
+    def context_length(self) -> int | None:
+        """Most tokens of a prompt and its answer together; None where the model does not say."""
+        ...
 
     def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
         """Each row's loss, every token predicted from the right ones before it."""
@@ -24,6 +29,10 @@ class ModelUnderTest(Protocol):
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         """Greedily generated tokens after each prompt, without the prompt and without an end-of-sequence token."""
+        ...
+
+    def token_times(self, prompt: list[int], new_tokens: int) -> list[float]:
+        """Seconds from the prompt until each of so many new tokens is known, whether or not they end the sequence."""
         ...
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,15 @@ class OnnxModel:
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         return [self._generate(prompt, max_new_tokens) for prompt in prompts]
 
+    def token_times(self, prompt: list[int], new_tokens: int) -> list[float]:
+        begin, times = perf_counter(), list[float]()
+        generator = self._generator(prompt, new_tokens, least=len(prompt) + new_tokens)
+        for _ in range(new_tokens):
+            generator.generate_next_token()
+            generator.get_next_tokens()
+            times.append(perf_counter() - begin)
+        return times
+
     def _loss(self, encoded: Encoded) -> Loss:
         generator = self._generator(encoded.ids, 1)
         logits = generator.get_output("logits")[0]
@@ -56,11 +66,11 @@ class OnnxModel:
             tokens.append(token)
         return tokens
 
-    def _generator(self, tokens: list[int], room: int) -> Any:
-        """A generator that has read the tokens."""
+    def _generator(self, tokens: list[int], room: int, *, least: int = 0) -> Any:
+        """A generator that has read the tokens; the sequence does not end before it has `least` of them."""
         length = min(max(len(tokens) + room, self.least_length), self.context_length)
         parameters = og.GeneratorParams(self.model)
-        parameters.set_search_options(do_sample=False, max_length=length, min_length=0)
+        parameters.set_search_options(do_sample=False, max_length=length, min_length=least)
         generator = og.Generator(self.model, parameters)
         if self.adapters:
             generator.set_active_adapter(self.adapters, ADAPTER)

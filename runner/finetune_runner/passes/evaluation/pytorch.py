@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
+from transformers.generation.streamers import BaseStreamer
 
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.devices import device_for, dtype_for
@@ -49,6 +51,38 @@ class PyTorchModel:
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings
         )
         return [up_to_stop(row, self.stop) for row in output[:, longest:].tolist()]
+
+    @property
+    def context_length(self) -> int | None:
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    @torch.no_grad()
+    def token_times(self, prompt: list[int], new_tokens: int) -> list[float]:
+        clock = _TokenClock()
+        ids = torch.tensor([prompt], device=self.model.device)
+        settings = GenerationConfig(do_sample=False, max_new_tokens=new_tokens, pad_token_id=self.pad)
+        self.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=settings, streamer=clock
+        )
+        return clock.times
+
+
+class _TokenClock(BaseStreamer):  # type: ignore[misc]
+    """Notes when each new token reaches the host, in seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.begin = perf_counter()
+        self.times: list[float] = []
+        self.prompt_seen = False
+
+    def put(self, value: torch.Tensor) -> None:  # noqa: ARG002
+        """Is given the prompt first, then token after token."""
+        if self.prompt_seen:
+            self.times.append(perf_counter() - self.begin)
+        self.prompt_seen = True
+
+    def end(self) -> None:
+        """Nothing is held."""
 
 
 def load_pytorch(
