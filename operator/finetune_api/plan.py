@@ -61,6 +61,8 @@ class PlannedPass:
     product: Product
     base: str
     """For an adapter: the pass (or BASE) whose model the adapter belongs to; else empty."""
+    compared_to: str = ""
+    """Of an evaluation: the pass (or BASE) whose output it compares with; empty for none."""
 
     @property
     def name(self) -> str:
@@ -142,6 +144,7 @@ def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
             input=source,
             product=product,
             base=_owner(source, planned) if product is Product.ADAPTER else "",
+            compared_to=step.evaluate.compared_to if step.evaluate else "",
         )
     return tuple(planned.values())
 

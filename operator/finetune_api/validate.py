@@ -19,6 +19,7 @@ from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import FLASH_ATTENTION, Training
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_best import best_problems
+from finetune_api.validate_comparison import comparison_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_gates import gate_problems
@@ -174,16 +175,17 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
     if step.evaluate:
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
         yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
-        yield from _graph_problems(spec, step, path.rpartition(".")[0])
+        yield from comparison_problems(spec, step, f"{path}.comparedTo")
+        yield from _graph_problems(spec, step, input_name(spec, spec.passes.index(step)), path.rpartition(".")[0])
+        yield from _graph_problems(spec, step, step.evaluate.compared_to, f"{path}.comparedTo")
     if isinstance(config, Export):
         yield from _export_problems(spec, step, config, path)
     if step.plugin:
         yield from plugin_problems(spec, step, path)
 
 
-def _graph_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:
-    """That an exported graph which is to be measured can be run, and answers."""
-    name = input_name(spec, spec.passes.index(step))
+def _graph_problems(spec: FineTuneJobSpec, step: Pass, name: str, path: str) -> Iterator[Problem]:
+    """That an exported graph which is to be measured, or compared with, can be run, and answers."""
     built = next((p for p in spec.passes if p.name == name), None)
     if built is None or not isinstance(built.config, Export):
         return

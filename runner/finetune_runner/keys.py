@@ -16,7 +16,7 @@ from finetune_runner.library_versions import deciding
 from finetune_runner.lineage import origins, resolved
 from finetune_runner.plugins.checking import PluginCall
 
-REFERENCES = ("trainData", "evalData", "data", "evaluator")
+REFERENCES = ("trainData", "evalData", "data", "evaluator", "comparedTo")
 """Fields of a pass that are names of something else."""
 DEVICE_DECIDES = frozenset({*TUNING, "evaluate", "plugin"})
 """Kinds of pass whose floating-point type follows the device."""

@@ -6,28 +6,29 @@ from finetune_api.plan import BASE, Plan, PlannedPass, Product
 
 INPUT_ROLE = "input"
 BASE_ROLE = "base"
+REFERENCE_ROLE = "reference"
+REFERENCE_BASE_ROLE = "reference_base"
 
 
 def origins(plan: Plan, step: PlannedPass) -> dict[str, str]:
     """Role to what a pass works on: the name of a pass, or BASE for the input model.
 
-    A pass that works on an adapter also needs the model that the adapter belongs to.
+    A pass that works on an adapter also needs the model that the adapter belongs to. What it compares with, likewise.
     """
-    source = source_of(plan, step)
-    if source is not None and source.product is Product.ADAPTER:
-        return {INPUT_ROLE: step.input, BASE_ROLE: source.base}
-    return {INPUT_ROLE: step.input}
+    named = _origin(plan, step.input, INPUT_ROLE, BASE_ROLE)
+    if step.compared_to:
+        named |= _origin(plan, step.compared_to, REFERENCE_ROLE, REFERENCE_BASE_ROLE)
+    return named
 
 
-def source_of(plan: Plan, step: PlannedPass) -> PlannedPass | None:
-    """The pass that a pass works on; None for the input model."""
-    return None if step.input == BASE else plan.pass_named(step.input)
+def product_named(plan: Plan, name: str) -> Product:
+    """What a pass makes, or BASE is."""
+    return Product.MODEL if name == BASE else plan.pass_named(name).product
 
 
 def source_product(plan: Plan, step: PlannedPass) -> Product:
     """What a pass works on."""
-    source = source_of(plan, step)
-    return source.product if source else Product.MODEL
+    return product_named(plan, step.input)
 
 
 def resolved(names: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str] | None:
@@ -35,3 +36,9 @@ def resolved(names: Mapping[str, str], values: Mapping[str, str]) -> dict[str, s
     if not all(name in values for name in names.values()):
         return None
     return {role: values[name] for role, name in names.items()}
+
+
+def _origin(plan: Plan, name: str, role: str, base_role: str) -> dict[str, str]:
+    if product_named(plan, name) is Product.ADAPTER:
+        return {role: name, base_role: plan.pass_named(name).base}
+    return {role: name}

@@ -15,9 +15,17 @@ from finetune_runner.committed import Committed, find_committed, input_digests
 from finetune_runner.data_roles import data_names, evaluator_of
 from finetune_runner.job import Job
 from finetune_runner.library_versions import differing
-from finetune_runner.lineage import BASE_ROLE, INPUT_ROLE, origins, source_product
+from finetune_runner.lineage import (
+    BASE_ROLE,
+    INPUT_ROLE,
+    REFERENCE_BASE_ROLE,
+    REFERENCE_ROLE,
+    origins,
+    product_named,
+    source_product,
+)
 from finetune_runner.outcome import Outcome
-from finetune_runner.passes.contract import PassInputs, PassResult
+from finetune_runner.passes.contract import ModelPlace, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.plugins.checking import require_same
 from finetune_runner.prepare import finish
@@ -168,12 +176,19 @@ class _StageRun:
             accelerator=self.stage.system.accelerator is not None,
             trust_remote_code=spec.input_model.trust_remote_code,
             evaluator=evaluator_of(spec, step.spec),
+            reference=self._reference(step, places),
             path=f"spec.passes[{step.index}].{step.spec.path_name}",
             memory_at_most=estimate.most if estimate else None,
             run_name=f"{self.job.document.name}/{step.name}",
             event_files=self._event_files(step),
             grace_seconds=self.stage.system.termination_grace_period_seconds,
         )
+
+    def _reference(self, step: PlannedPass, places: Mapping[str, Path]) -> ModelPlace | None:
+        if not step.compared_to:
+            return None
+        product = product_named(self.job.plan, step.compared_to)
+        return ModelPlace(places[REFERENCE_ROLE], product, places.get(REFERENCE_BASE_ROLE))
 
     def _directory(self, name: str, committed: Committed) -> Path:
         return self.bench.base() if name == BASE else self.bench.output(name, committed[name])

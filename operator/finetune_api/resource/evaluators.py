@@ -16,6 +16,8 @@ class MetricKind(Model):
     higher_is_better: ClassVar[bool]
     needs_answer: ClassVar[bool] = False
     """Whether the rows must have an answer that the model can be asked for."""
+    needs_reference: ClassVar[bool] = False
+    """Whether it compares with another model, which the pass names."""
 
 
 class AnswerMetric(MetricKind):
@@ -50,6 +52,15 @@ class PerplexityMetric(MetricKind):
     """e to the power of the loss."""
 
     higher_is_better: ClassVar[bool] = False
+
+
+class KlMetric(MetricKind):
+    """Kullback-Leibler divergence in nats a token: how far what the model predicts at the completion's tokens is from what
+    the pass's comparedTo predicts there.
+    """
+
+    higher_is_better: ClassVar[bool] = False
+    needs_reference: ClassVar[bool] = True
 
 
 class SizeBytesMetric(MetricKind):
@@ -88,6 +99,7 @@ class Metric(OneOf):
         "macro_f1",
         "loss",
         "perplexity",
+        "kl",
         "size_bytes",
         "time_to_first_token",
         "tokens_per_second",
@@ -99,6 +111,7 @@ class Metric(OneOf):
     macro_f1: MacroF1Metric | None = Field(default=None, description="F1 score, the mean over the expected answers.")
     loss: LossMetric | None = Field(default=None, description="Loss on the completion.")
     perplexity: PerplexityMetric | None = Field(default=None, description="Perplexity of the completion.")
+    kl: KlMetric | None = Field(default=None, description="Divergence from the model that the pass is comparedTo.")
     size_bytes: SizeBytesMetric | None = Field(default=None, description="Size on disk.")
     time_to_first_token: TimeToFirstTokenMetric | None = Field(
         default=None, description="Time that reading a prompt takes."

@@ -135,6 +135,10 @@ class Evaluate(Model):
 
     evaluator: Name = Field(description="Evaluator with the metrics.")
     data: Name = Field(description="Data config with the rows.")
+    compared_to: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="For metrics that compare with another model (kl): the pass that makes it, or base for the input model.",
+    )
 
 
 class Pass(OneOf):

@@ -45,6 +45,16 @@ class Checkpoints(Protocol):
 
 
 @dataclass(frozen=True)
+class ModelPlace:
+    """Where a model, an adapter or an ONNX model lies."""
+
+    directory: Path
+    product: Product
+    base: Path | None
+    """For an adapter: the directory of the model it belongs to."""
+
+
+@dataclass(frozen=True)
 class PassInputs:
     """A pass's directories, rows and surroundings."""
 
@@ -66,6 +76,8 @@ class PassInputs:
     """Of an evaluate pass."""
     path: str
     """Where the pass's config stands in the spec, such as spec.passes[0].lora."""
+    reference: ModelPlace | None = None
+    """Of an evaluate pass that compares with another model."""
     checkpoints: Checkpoints | None = None
     """Of this very pass; None where nothing is kept."""
     memory_at_most: int | None = None

@@ -14,7 +14,7 @@ from finetune_api.plan import Product
 from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.passes import Evaluate
 from finetune_runner.data.rendering import encoder_of, render
-from finetune_runner.passes.contract import DATA, PassInputs, PassResult, Report
+from finetune_runner.passes.contract import DATA, ModelPlace, PassInputs, PassResult, Report
 from finetune_runner.passes.evaluation.figure import Figure, number_of, text_of
 from finetune_runner.passes.evaluation.measuring import Measuring, Row, Subject
 from finetune_runner.passes.evaluation.metrics import figure_of
@@ -37,7 +37,9 @@ def run(config: Evaluate, inputs: PassInputs, report: Report) -> PassResult:
         raise ValueError(msg)
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
     rows = _rows(inputs, inputs.evaluator, tokenizer)
-    subject = Subject(inputs.source, _load(inputs, tokenizer), tokenizer)
+    model = _load(ModelPlace(inputs.source, inputs.product, inputs.base), inputs, tokenizer)
+    reference = _load(inputs.reference, inputs, _same(inputs, tokenizer)) if inputs.reference else None
+    subject = Subject(inputs.source, model, tokenizer, reference)
     measuring = Measuring(subject, rows, inputs.evaluator, report)
     path = f"spec.evaluators[{config.evaluator}]"
     figures = {metric.name: figure_of(metric, measuring, path) for metric in inputs.evaluator.metrics}
@@ -60,17 +62,27 @@ def _rows(inputs: PassInputs, evaluator: Evaluator, tokenizer: Any) -> list[Row]
     return [Row(example, encoder.encode(example)) for example in examples]
 
 
-def _load(inputs: PassInputs, tokenizer: Any) -> ModelUnderTest:
-    stop = stop_tokens(inputs.base or inputs.source, tokenizer.eos_token_id)
-    if inputs.product is Product.ONNX:
+def _same(inputs: PassInputs, tokenizer: Any) -> Any:
+    """The tokenizer, where the model that is compared with has the same; else its predictions are of other tokens."""
+    assert inputs.reference is not None  # noqa: S101  the caller's choice
+    theirs = load_tokenizer(inputs.reference.directory, trust_remote_code=inputs.trust_remote_code)
+    if theirs.get_vocab() != tokenizer.get_vocab():
+        message = "the model can't be compared: its tokenizer is another than that of comparedTo"
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, path=f"{inputs.path}.comparedTo")
+    return tokenizer
+
+
+def _load(place: ModelPlace, inputs: PassInputs, tokenizer: Any) -> ModelUnderTest:
+    stop = stop_tokens(place.base or place.directory, tokenizer.eos_token_id)
+    if place.product is Product.ONNX:
         from finetune_runner.passes.evaluation.onnx import OnnxModel  # noqa: PLC0415
 
-        return OnnxModel(inputs.source, stop)
+        return OnnxModel(place.directory, stop)
     from finetune_runner.passes.evaluation.pytorch import load_pytorch  # noqa: PLC0415
 
     return load_pytorch(
-        inputs.base or inputs.source,
-        inputs.source if inputs.product is Product.ADAPTER else None,
+        place.base or place.directory,
+        place.directory if place.product is Product.ADAPTER else None,
         stop=stop,
         pad=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         accelerator=inputs.accelerator,

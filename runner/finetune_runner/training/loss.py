@@ -73,6 +73,20 @@ def token_scores(
     return score(logits, wanted)
 
 
+def counted_logits(
+    model: Any, *, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """The logits that each token that counts is predicted by, in reading order; arguments as of token_scores.
+
+    Returns:
+        [tokens that count, vocabulary], all at once.
+    """
+    counts = functional.pad(labels[:, 1:] != IGNORED, (0, 1), value=False)
+    with _logits_only_where(model.get_output_embeddings(), counts, first_only=False):
+        logits: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits[0]
+    return logits
+
+
 def _is_plain(model: Any) -> bool:
     """Whether a model's logits are what its head makes of them; code that a model brings may do anything."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -1,7 +1,8 @@
 """How a spec becomes stages."""
 
-from api_specs import spec_of
+from api_specs import spec_of, wire_spec
 from finetune_api.plan import BASE, Product, plan
+from finetune_api.resource.job import FineTuneJobSpec
 
 
 def test_consecutive_passes_on_one_system_share_a_stage():
@@ -30,6 +31,15 @@ def test_an_adapter_remembers_the_model_it_belongs_to():
 
     assert chain.pass_named("tune").base == BASE
     assert chain.pass_named("merge").base == ""
+
+
+def test_an_evaluation_remembers_what_it_is_compared_with():
+    spec = wire_spec(passes=[("tune", "cpu", "lora"), ("check", "cpu", "evaluate")])
+    spec["passes"][1]["evaluate"]["comparedTo"] = BASE
+
+    chain = plan(FineTuneJobSpec.model_validate(spec))
+
+    assert [step.compared_to for step in chain.passes] == ["", BASE]
 
 
 def test_the_artifact_is_what_the_last_model_making_pass_made():

@@ -70,6 +70,16 @@ def test_names_of_passes_systems_data_and_evaluators_do_not_matter():
     assert list(keys(FineTuneJobSpec.model_validate(renamed)).values()) == list(keys(spec_of(CHAIN)).values())
 
 
+def test_what_an_evaluation_is_compared_with_counts_and_not_its_name():
+    def compared(name, tune="tune"):
+        spec = wire_spec([(tune, "gpu", "lora"), ("merge", "cpu", "merge"), ("check", "cpu", "evaluate")])
+        spec["passes"][2]["evaluate"] |= {"comparedTo": name} if name else {}
+        return keys(FineTuneJobSpec.model_validate(spec))["check"]
+
+    assert len({compared(""), compared("base"), compared("tune")}) == 3
+    assert compared("train", tune="train") == compared("tune")
+
+
 def test_an_evaluation_in_between_does_not_change_what_follows():
     between = [*CHAIN[:2], ("look", "cpu", "evaluate"), CHAIN[2]]
     first, second = keys(spec_of(CHAIN)), keys(spec_of(between))

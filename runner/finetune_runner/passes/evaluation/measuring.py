@@ -7,11 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.evaluators import AnswerMetric, Evaluator, LatencyMetric, LossMetric, PerplexityMetric
+from finetune_api.resource.evaluators import (
+    AnswerMetric,
+    Evaluator,
+    KlMetric,
+    LatencyMetric,
+    LossMetric,
+    PerplexityMetric,
+)
 from finetune_runner.data.examples import Example
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.contract import Report
 from finetune_runner.passes.evaluation.answers import Answer, whole_answer
+from finetune_runner.passes.evaluation.comparison import Comparison, compare, loss_of
 from finetune_runner.passes.evaluation.latency import prompt_of
 from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
 
@@ -32,6 +40,8 @@ class Subject:
     """What the model was loaded from."""
     model: ModelUnderTest
     tokenizer: Any
+    reference: ModelUnderTest | None = None
+    """What it is compared with."""
 
 
 class Measuring:
@@ -48,12 +58,13 @@ class Measuring:
         """
         self.directory = subject.directory
         self._model = subject.model
+        self._reference = subject.reference
         self._tokenizer = subject.tokenizer
         self._rows = rows
         self._report = report
         configs = [metric.config for metric in evaluator.metrics]
         self._lengths = [config.max_new_tokens for config in configs if isinstance(config, AnswerMetric)]
-        scored = any(isinstance(config, (LossMetric, PerplexityMetric)) for config in configs)
+        scored = any(isinstance(config, (LossMetric, PerplexityMetric, KlMetric)) for config in configs)
         self._batches = [rows[at : at + evaluator.batch_size] for at in range(0, len(rows), evaluator.batch_size)]
         runs = sum(config.repeats + 1 for config in configs if isinstance(config, LatencyMetric))
         self._total = len(self._batches) * (bool(self._lengths) + scored) + runs
@@ -68,7 +79,32 @@ class Measuring:
     @cached_property
     def losses(self) -> list[Loss]:
         """Each row's loss."""
+        if self._reference:
+            return [loss for loss, _ in self._compared]
         return [loss for batch in self._told() for loss in self._model.losses([row.encoded for row in batch])]
+
+    @property
+    def comparisons(self) -> list[Comparison]:
+        """Each row's predictions beside the reference's.
+
+        Raises:
+            FineTuneError: ModelUnsupported, the vocabularies differ.
+        """
+        return [comparison for _, comparison in self._compared]
+
+    @cached_property
+    def _compared(self) -> list[tuple[Loss, Comparison]]:
+        return [found for batch in self._told() for found in self._compare([row.encoded for row in batch])]
+
+    def _compare(self, batch: Sequence[Encoded]) -> Iterator[tuple[Loss, Comparison]]:
+        """Logits are given up row by row: of a large vocabulary a batch's alone may be gigabytes."""
+        assert self._reference is not None  # noqa: S101  a metric that compares has one
+        for row, theirs, ours in zip(batch, self._reference.logits(batch), self._model.logits(batch), strict=True):
+            targets = [token for token, counted in zip(row.ids, row.counts, strict=True) if counted]
+            try:
+                yield loss_of(ours, targets), compare(theirs, ours)
+            except ValueError as error:
+                raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"the model can't be compared: {error}") from error
 
     @cached_property
     def _written(self) -> list[list[int]]:

@@ -10,6 +10,7 @@ import numpy as np
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.evaluators import (
     AnswerMetric,
+    KlMetric,
     LossMetric,
     Metric,
     PerplexityMetric,
@@ -99,6 +100,13 @@ def _loss_rows(measuring: Measuring) -> Numbers:
     return np.array([[loss.total, loss.tokens] for loss in measuring.losses])
 
 
+def _kl(config: KlMetric, measuring: Measuring) -> Figure:  # noqa: ARG001
+    found = measuring.comparisons
+    rows = np.array([[row.divergence, row.tokens] for row in found])
+    tokens = sum(row.tokens for row in found)
+    return from_rows(rows, ratio, tokens=tokens, sameToken=sum(row.same for row in found) / tokens)
+
+
 def _size_bytes(config: SizeBytesMetric, measuring: Measuring) -> Figure:  # noqa: ARG001
     return Figure(sum(file.stat().st_size for file in measuring.directory.rglob("*") if file.is_file()))
 
@@ -123,6 +131,7 @@ FIGURES: dict[str, Callable[[Any, Measuring], Figure]] = {
     "macro_f1": _macro_f1,
     "loss": _loss,
     "perplexity": _perplexity,
+    "kl": _kl,
     "size_bytes": _size_bytes,
     "time_to_first_token": _time_to_first_token,
     "tokens_per_second": _tokens_per_second,

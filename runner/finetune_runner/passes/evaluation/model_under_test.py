@@ -1,10 +1,13 @@
 """What evaluation asks of a model, whatever runs it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from finetune_runner.data.tokens import Encoded
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,13 @@ class ModelUnderTest(Protocol):
 
     def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
         """Each row's loss, every token predicted from the right ones before it."""
+        ...
+
+    def logits(self, batch: Sequence[Encoded]) -> "Iterator[torch.Tensor]":
+        """Row after row, what each token that counts is predicted by: [tokens that count, vocabulary].
+
+        No more than a batch's are held, and few of those where the vocabulary is large.
+        """
         ...
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:

@@ -1,13 +1,14 @@
 """An ONNX model under test, run by onnxruntime-genai as its users run it; with the adapter beside it, if any."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import onnxruntime_genai as og
+import torch
 
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.evaluation.model_under_test import Loss
@@ -44,12 +45,17 @@ class OnnxModel:
             times.append(perf_counter() - begin)
         return times
 
-    def _loss(self, encoded: Encoded) -> Loss:
-        generator = self._generator(encoded.ids, 1)
-        logits = generator.get_output("logits")[0]
+    def logits(self, batch: Sequence[Encoded]) -> Iterator[torch.Tensor]:
+        return (torch.from_numpy(self._logits(encoded)) for encoded in batch)
+
+    def _logits(self, encoded: Encoded) -> Any:
+        """What each token that counts is predicted by."""
         at = np.flatnonzero(encoded.counts)
-        chosen = logits[at - 1].astype(np.float64)
-        targets = np.array(encoded.ids)[at]
+        return self._generator(encoded.ids, 1).get_output("logits")[0][at - 1]
+
+    def _loss(self, encoded: Encoded) -> Loss:
+        chosen = self._logits(encoded).astype(np.float64)
+        targets = np.array(encoded.ids)[np.flatnonzero(encoded.counts)]
         peak = chosen.max(axis=-1)
         normaliser = peak + np.log(np.exp(chosen - peak[:, None]).sum(axis=-1))
         likelihoods = chosen[np.arange(len(targets)), targets] - normaliser

@@ -1,6 +1,6 @@
 """A transformers model under test, with or without an adapter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -10,11 +10,12 @@ from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
 from finetune_runner.data.tokens import Encoded
+from finetune_runner.memory.shapes import LOGITS_AT_ONCE
 from finetune_runner.passes.devices import device_for, dtype_for
 from finetune_runner.passes.evaluation.model_under_test import Loss, up_to_stop
 from finetune_runner.passes.loading import load_model
 from finetune_runner.training.batches import PadToLongest, items
-from finetune_runner.training.loss import token_losses
+from finetune_runner.training.loss import counted_logits, token_losses
 
 
 class PyTorchModel:
@@ -32,6 +33,14 @@ class PyTorchModel:
         losses = token_losses(self.model, **{name: t.to(self.model.device) for name, t in tensors.items()})
         parts = torch.split(losses, [sum(row.counts) for row in batch])
         return [Loss(part.sum().item(), len(part)) for part in parts]
+
+    @torch.no_grad()
+    def logits(self, batch: Sequence[Encoded]) -> Iterator[torch.Tensor]:
+        vocabulary = self.model.get_output_embeddings().weight.shape[0]
+        for some in _at_most(batch, LOGITS_AT_ONCE // vocabulary):
+            tensors = PadToLongest(self.pad)(items(some))
+            logits = counted_logits(self.model, **{name: t.to(self.model.device) for name, t in tensors.items()})
+            yield from torch.split(logits, [sum(row.counts) for row in some])
 
     @torch.no_grad()
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
@@ -83,6 +92,18 @@ class _TokenClock(BaseStreamer):  # type: ignore[misc]
 
     def end(self) -> None:
         """Nothing is held."""
+
+
+def _at_most(batch: Sequence[Encoded], tokens: int) -> Iterator[Sequence[Encoded]]:
+    """The rows in groups with so many tokens that count, or a single row that has more."""
+    group: list[Encoded] = []
+    for row in batch:
+        if group and sum(sum(one.counts) for one in [*group, row]) > tokens:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
 
 
 def load_pytorch(
