@@ -7,6 +7,7 @@ from enum import StrEnum
 from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass
+from finetune_api.resource.plugin import MetricPlugin
 from finetune_api.resource.systems import System
 
 BASE = "base"
@@ -110,7 +111,24 @@ def system_name(spec: FineTuneJobSpec, step: Pass) -> str:
 
 def prepare_system(spec: FineTuneJobSpec) -> str:
     """The system whose placement prepare shares, and whose image if there are plugins; empty for none."""
-    return spec.prepare.system or next((system_name(spec, step) for step in spec.passes if step.plugin), "")
+    return spec.prepare.system or next((system_name(spec, s) for s in spec.passes if needs_plugins(spec, s)), "")
+
+
+def needs_plugins(spec: FineTuneJobSpec, step: Pass) -> bool:
+    """Whether a pass needs a third party's package: it is a plugin, or measures with one."""
+    return step.plugin is not None or bool(metric_plugins(spec, step))
+
+
+def metric_plugins(spec: FineTuneJobSpec, step: Pass) -> dict[tuple[int, int], MetricPlugin]:
+    """The plugins among an evaluate pass's metrics, by the evaluator's and the metric's positions in the spec."""
+    named = step.evaluate.evaluator if step.evaluate else ""
+    return {
+        (at, place): metric.plugin
+        for at, evaluator in enumerate(spec.evaluators)
+        if evaluator.name == named
+        for place, metric in enumerate(evaluator.metrics)
+        if metric.plugin
+    }
 
 
 def product_of(step: Pass) -> Product:

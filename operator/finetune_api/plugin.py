@@ -1,12 +1,13 @@
-"""What a plugin is: the public contract between the runner and passes of third parties (docs/plugins.md).
+"""What a plugin is: the public contract between the runner and third parties' passes and metrics (docs/plugins.md).
 
 A package offers passes by entry points of the group `finetune_operator.passes`: an entry's name is what a manifest
-writes as plugin.name, its value a subclass of PluginPass. Prepare and the command line load plugins too, and want it
-quick: a plugin's module imports torch and its like inside `run`.
+writes as plugin.name, its value a subclass of PluginPass. Metrics are subclasses of PluginMetric in the group
+`finetune_operator.metrics`. Prepare and the command line load plugins too, and want it quick: a plugin's module imports
+torch and its like inside `run` and `scores`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -14,10 +15,22 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from finetune_api.plan import Product
 from finetune_api.resource.base import Model
 
-__all__ = ["GROUP", "PluginConfig", "PluginInputs", "PluginPass", "Product", "Report"]
+__all__ = [
+    "GROUP",
+    "METRICS_GROUP",
+    "PluginAnswer",
+    "PluginConfig",
+    "PluginInputs",
+    "PluginMetric",
+    "PluginPass",
+    "Product",
+    "Report",
+]
 
 GROUP = "finetune_operator.passes"
-"""Of the entry points that offer plugins."""
+"""Of the entry points that offer passes."""
+METRICS_GROUP = "finetune_operator.metrics"
+"""Of the entry points that offer metrics."""
 
 
 class PluginConfig(Model):
@@ -79,4 +92,33 @@ class PluginPass(ABC, Generic[Config]):
         Raises:
             Exception: anything; the job then fails with reason PluginFailed and the exception's text. A
                 finetune_api.failures.FineTuneError fails it with a reason, place and remedy of the plugin's choice.
+        """
+
+
+@dataclass(frozen=True)
+class PluginAnswer:
+    """What a model has made of a row; without the space around it."""
+
+    prompt: str
+    expected: str
+    got: str
+    """All that it wrote, until it ended the sequence or had written maxNewTokens."""
+
+
+class PluginMetric(ABC, Generic[Config]):
+    """A metric: a score for each answer. The same answers get the same scores."""
+
+    config: ClassVar[type[PluginConfig]]
+    """What the manifest's plugin.config is checked against, before anything starts."""
+    higher_is_better: ClassVar[bool] = True
+    """As the manifest's plugin.higherIsBetter must say too: gates go by it."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version changes the scores, besides its own: part of the cache key."""
+
+    @abstractmethod
+    def scores(self, config: Config, answers: Sequence[PluginAnswer]) -> Sequence[float]:
+        """One finite number for each answer, in order; the figure is their mean.
+
+        Raises:
+            Exception: anything; the job then fails as with a PluginPass.
         """

@@ -180,8 +180,7 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
         yield from _graph_problems(spec, step, step.evaluate.compared_to, f"{path}.comparedTo")
     if isinstance(config, Export):
         yield from _export_problems(spec, step, config, path)
-    if step.plugin:
-        yield from plugin_problems(spec, step, path)
+    yield from plugin_problems(spec, step, path)
 
 
 def _graph_problems(spec: FineTuneJobSpec, step: Pass, name: str, path: str) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from typing import Any
 from finetune_api import pod_layout
 from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT
 from finetune_api.messages import JobDocument
-from finetune_api.plan import Stage, prepare_system
+from finetune_api.plan import Stage, needs_plugins, prepare_system
 from finetune_api.resource.systems import System
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
@@ -25,7 +25,7 @@ def build_prepare_job(
 ) -> dict[str, Any]:
     """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs."""
     system = _system_named(document, prepare_system(document.spec))
-    has_plugins = any(step.plugin for step in document.spec.passes)
+    has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
     work = Work(
         image=system.image if system and has_plugins else settings.operator_image,
         command=pod_layout.PREPARE_COMMAND,

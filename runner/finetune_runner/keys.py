@@ -3,7 +3,7 @@
 Names of passes, systems, data configs and evaluators are left out, so that jobs that do the same share the work.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetune_api.cache_key import pass_key
@@ -15,6 +15,7 @@ from finetune_runner.data_roles import data_configs, data_names, evaluator_of
 from finetune_runner.library_versions import deciding
 from finetune_runner.lineage import origins, resolved
 from finetune_runner.plugins.checking import PluginCall
+from finetune_runner.plugins.metrics import MetricCall, libraries_of
 
 REFERENCES = ("trainData", "evalData", "data", "evaluator", "comparedTo")
 """Fields of a pass that are names of something else."""
@@ -29,6 +30,7 @@ def pass_keys(
     data: Mapping[str, str],
     *,
     plugins: Mapping[str, PluginCall],
+    metrics: Mapping[str, Sequence[MetricCall]] | None = None,
     uid: str,
 ) -> dict[str, str]:
     """Name of each pass to its cache key.
@@ -41,13 +43,15 @@ def pass_keys(
         base: the base model's digest.
         data: name of each data config to the digest of its rows.
         plugins: name of each pass that is a plugin to its plugin and config.
+        metrics: name of each pass that measures with plugins to these and their configs.
         uid: the job's.
     """
     known = {BASE: base}
     only_job = "" if spec.engine.cache else uid
     for step in plan.passes:
         call = plugins.get(step.name)
-        known[step.name] = _key(spec, plan, step, known, data, call=call, only_job=only_job)
+        measures = (metrics or {}).get(step.name, ())
+        known[step.name] = _key(spec, plan, step, known, data, call=call, metrics=measures, only_job=only_job)
     return {step.name: known[step.name] for step in plan.passes}
 
 
@@ -76,16 +80,22 @@ def _key(
     data: Mapping[str, str],
     *,
     call: PluginCall | None,
+    metrics: Sequence[MetricCall],
     only_job: str,
 ) -> str:
     inputs = resolved(origins(plan, step), known)
     assert inputs is not None  # noqa: S101  a pass's origins come before it
     kind = step.spec.variant
+    config = normalised(spec, step)
+    if call:
+        config["config"] = call.config.to_wire()
+    if metrics:
+        config["metricPlugins"] = [metric.config.to_wire() for metric in metrics]
     return pass_key(
         kind=kind,
-        config=normalised(spec, step) | ({"config": call.config.to_wire()} if call else {}),
+        config=config,
         inputs=inputs,
         data={role: data[name] for role, name in data_names(step.spec).items()},
-        libraries=call.plugin.libraries if call else deciding(kind),
+        libraries=call.plugin.libraries if call else deciding(kind) | libraries_of(metrics),
         only_job=only_job,
     )

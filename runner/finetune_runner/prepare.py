@@ -16,6 +16,7 @@ from finetune_runner.keys import pass_keys
 from finetune_runner.memory.fit import MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
+from finetune_runner.plugins.metrics import libraries_of, metric_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
 from finetune_runner.probe import probe
 from finetune_runner.publish import open_output, publish, refuse_to_overwrite
@@ -57,7 +58,7 @@ def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -
 
 
 def _resolve(job: Job) -> Prepared:
-    plugins = plugin_calls(job.spec)
+    plugins, metrics = plugin_calls(job.spec), metric_calls(job.spec)
     base = base_model.resolve(job.spec.input_model, job.layout)
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
     memory = _memory(job)
@@ -66,8 +67,9 @@ def _resolve(job: Job) -> Prepared:
         log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
     _check_held_out(job, data)
     digests = {found.name: found.digest for found in data}
-    keys = pass_keys(job.spec, job.plan, base.digest, digests, plugins=plugins, uid=job.document.uid)
+    keys = pass_keys(job.spec, job.plan, base.digest, digests, plugins=plugins, metrics=metrics, uid=job.document.uid)
     libraries = {name: dict(call.plugin.libraries) for name, call in plugins.items()}
+    libraries |= {name: libraries_of(calls) for name, calls in metrics.items()}
     steps = [
         PreparedPass(
             index=step.index,

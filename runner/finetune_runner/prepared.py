@@ -43,7 +43,7 @@ class PreparedPass(Model):
     name: str
     key: str
     libraries: dict[str, str] = Field(default_factory=dict)
-    """Of a plugin: name to version of what its key was made with."""
+    """Of a plugin, and of plugins that measure: name to version of what the key was made with."""
     memory: PreparedMemory | None = None
     """None where it can't be told."""
 

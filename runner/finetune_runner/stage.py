@@ -7,7 +7,7 @@ from pathlib import Path
 
 from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider
+from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.plugin import Plugin
 from finetune_runner import accelerator, event_files, prepared, trackers
@@ -27,6 +27,7 @@ from finetune_runner.lineage import (
 from finetune_runner.outcome import Outcome
 from finetune_runner.passes.contract import ModelPlace, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
+from finetune_runner.plugins import metrics
 from finetune_runner.plugins.checking import require_same
 from finetune_runner.prepare import finish
 from finetune_runner.prepared import Prepared
@@ -121,6 +122,8 @@ class _StageRun:
         self.progress.start(step.name)
         if step.spec.plugin:
             require_same(step, self.pinned.pass_named(step.name).libraries)
+        elif metric_plugins(self.job.spec, step.spec):
+            metrics.require_same(self.job.spec, step, self.pinned.pass_named(step.name).libraries)
         if isinstance(step.spec.config, Tuning):
             path = f"spec.passes[{step.index}].{step.spec.path_name}.training.reportTo"
             trackers.require(step.spec.config.training.report_to, path)
@@ -214,9 +217,8 @@ class _StageRun:
         return manifest
 
     def _libraries(self, step: PlannedPass) -> dict[str, str]:
-        if step.spec.plugin:
-            return self.pinned.pass_named(step.name).libraries
-        return _unlike_pinned(step.name, step.spec.variant)
+        own = self.pinned.pass_named(step.name).libraries
+        return own if step.spec.plugin else own | _unlike_pinned(step.name, step.spec.variant)
 
 
 def _unlike_pinned(name: str, kind: str) -> dict[str, str]:

@@ -12,6 +12,9 @@ from finetune_runner.passes.evaluation.onnx import OnnxModel
 from finetune_runner.passes.evaluation.pytorch import load_pytorch
 from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
 from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
+from plugin_packages import sample_plugins
+
+__all__ = ["sample_plugins"]
 
 PRODUCTS = {"adapter": Product.ADAPTER, "onnx": Product.ONNX}
 STEPS = {"maxSteps": 100, "learningRate": 0.01, "perDeviceTrainBatchSize": 6, "lrSchedulerType": "linear"}
@@ -140,6 +143,19 @@ def test_writing_on_after_the_answer_is_no_exact_match(tiny_phi3, tmp_path):
     evaluate(tiny_phi3, tmp_path / "second", Product.MODEL, evaluator=ask, rows=rows)
 
     assert figures(tmp_path / "second")["metrics"] == {"exact": 0, "accuracy": 1}
+
+
+@pytest.mark.usefixtures("sample_plugins")
+def test_a_metric_of_a_third_party_scores_what_the_model_writes(tiny_phi3, tmp_path):
+    ask = {"metrics": [{"name": "length", "plugin": {"name": "length", "maxNewTokens": 5, "higherIsBetter": False}}]}
+
+    evaluate(tiny_phi3, tmp_path / "figures", Product.MODEL, evaluator=ask)
+
+    found = figures(tmp_path / "figures")
+    wrote = [given["got"] for given in answers(found, "length")]
+    assert len(wrote) == len(ROWS)
+    assert found["metrics"]["length"] == pytest.approx(sum(map(len, wrote)) / len(wrote))
+    assert found["intervals"]["length"]
 
 
 def test_answers_that_are_no_classes_have_no_macro_f1(tiny_phi3, tmp_path):

@@ -12,7 +12,7 @@ from command_line import REPOSITORY
 
 EXAMPLE = REPOSITORY / "examples" / "plugin"
 SAMPLE = '''
-from finetune_api.plugin import PluginConfig, PluginPass, Product
+from finetune_api.plugin import PluginConfig, PluginMetric, PluginPass, Product
 
 
 class Config(PluginConfig):
@@ -67,6 +67,50 @@ class Unfinished(PluginPass[Config]):
 
 class Needy(Scale):
     libraries = ("no-such-library",)
+
+
+class Limit(PluginConfig):
+    characters: int = 10
+
+
+class Brief(PluginMetric[Limit]):
+    """Whether an answer is brief."""
+
+    config = Limit
+
+    def scores(self, config, answers):
+        return [len(answer.got) <= config.characters for answer in answers]
+
+
+class Length(Brief):
+    higher_is_better = False
+
+    def scores(self, config, answers):
+        return [len(answer.got) for answer in answers]
+
+
+class Forgets(Brief):
+    def scores(self, config, answers):
+        return super().scores(config, answers[1:])
+
+
+class Divides(Brief):
+    def scores(self, config, answers):
+        return [float("nan") for _ in answers]
+
+
+class Babbles(Brief):
+    def scores(self, config, answers):
+        return "fine"
+
+
+class Stumbles(Brief):
+    def scores(self, config, answers):
+        raise KeyError("no such answer")
+
+
+class Undecided(Brief):
+    higher_is_better = "mostly"
 '''
 PLUGINS = {
     "scale": "Scale",
@@ -81,6 +125,16 @@ PLUGINS = {
     "missing": "Missing",
     "no-pass": "Config",
 }
+METRICS = {
+    "brief": "Brief",
+    "length": "Length",
+    "forgets": "Forgets",
+    "divides": "Divides",
+    "babbles": "Babbles",
+    "stumbles": "Stumbles",
+    "undecided": "Undecided",
+    "a-pass": "Scale",
+}
 
 
 def write_sample(folder: Path, version: str = "1.2.3") -> Path:
@@ -89,9 +143,14 @@ def write_sample(folder: Path, version: str = "1.2.3") -> Path:
     info = folder / f"finetune_sample-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: finetune-sample\nVersion: {version}\n")
-    offered = "".join(f"{name} = finetune_sample:{kind}\n" for name, kind in PLUGINS.items())
-    (info / "entry_points.txt").write_text(f"[finetune_operator.passes]\n{offered}")
+    groups = {"passes": PLUGINS, "metrics": METRICS}
+    (info / "entry_points.txt").write_text("".join(_section(name, kinds) for name, kinds in groups.items()))
     return folder
+
+
+def _section(group: str, kinds: dict[str, str]) -> str:
+    offered = "".join(f"{name} = finetune_sample:{kind}\n" for name, kind in kinds.items())
+    return f"[finetune_operator.{group}]\n{offered}\n"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, Name, OneOf, named_list
+from finetune_api.resource.plugin import MetricPlugin
 
 MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=20)]
 """Short, since it travels in a pod's termination message."""
@@ -103,6 +104,7 @@ class Metric(OneOf):
         "size_bytes",
         "time_to_first_token",
         "tokens_per_second",
+        "plugin",
     )
 
     name: MetricName = Field(description="Name of the figure in status and report.")
@@ -118,8 +120,10 @@ class Metric(OneOf):
     )
     tokens_per_second: TokensPerSecondMetric | None = Field(default=None, description="Pace of generation.")
 
+    plugin: MetricPlugin | None = Field(default=None, description="A metric of a third party's package.")
+
     @property
-    def config(self) -> MetricKind:
+    def config(self) -> MetricKind | MetricPlugin:
         """The member that is set."""
         return getattr(self, self.variant)  # type: ignore[no-any-return]
 

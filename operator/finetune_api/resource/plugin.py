@@ -1,6 +1,6 @@
-"""A pass of a third party's package, as a manifest names it."""
+"""A pass or a metric of a third party's package, as a manifest names it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic.config import JsonDict
@@ -26,4 +26,22 @@ class Plugin(Model):
     )
     produces: Literal["model", "adapter", "onnx", "figures"] = Field(
         default="model", description="What the plugin makes, so that the passes after it can be planned."
+    )
+
+
+class MetricPlugin(Model):
+    """A metric of a package that is installed in the system's image: each answer gets a score, the mean counts."""
+
+    needs_answer: ClassVar[bool] = True
+    needs_reference: ClassVar[bool] = False
+
+    name: Name = Field(description="Name under which the package offers it; `finetune passes` lists those installed.")
+    config: FreeForm = Field(
+        default_factory=dict,
+        description="The metric's own fields, checked by the metric before any accelerator is asked for.",
+        json_schema_extra={"additionalProperties": PRESERVED},
+    )
+    max_new_tokens: int = Field(default=16, ge=1, le=1024, description="Longest generated answer in tokens.")
+    higher_is_better: bool = Field(
+        default=True, description="Whether of two values the higher one is the better, as the metric says too."
     )

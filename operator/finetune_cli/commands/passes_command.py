@@ -7,11 +7,13 @@ from importlib.metadata import EntryPoint
 import click
 
 from finetune_api.failures import FineTuneError
+from finetune_api.plugin import GROUP, METRICS_GROUP
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.training import Training
 from finetune_cli import fields
 from finetune_cli.fields import Field
 from finetune_runner.plugins import installed
+from finetune_runner.plugins.installed import InstalledMetric
 
 WIDTH = 100
 TRAINING = "training"
@@ -23,11 +25,12 @@ TRAINING = "training"
 def command(names: tuple[str, ...]) -> None:
     """List the passes with their fields, defaults and meaning; of NAMES only, where given.
 
-    Installed plugins come after the passes of our own; a manifest names them by plugin.name, and writes their fields
-    below plugin.config.
+    Installed plugins come after the passes of our own, and then installed metrics; a manifest names them by plugin.name
+    of the pass or the evaluator's metric, and writes their fields below plugin.config.
     """
-    plugins = {entry.name: entry for entry in installed.entry_points()}
-    known = fields.pass_names() + [name for name in plugins if name not in fields.pass_names()]
+    plugins = {entry.name: entry for group in (METRICS_GROUP, GROUP) for entry in installed.entry_points(group)}
+    offered = sorted(plugins, key=lambda name: (plugins[name].group == METRICS_GROUP, name))
+    known = fields.pass_names() + [name for name in offered if name not in fields.pass_names()]
     for name in names:
         if name not in known:
             raise click.UsageError(f"no pass is named {name!r}; there is {', '.join(known)}")
@@ -53,12 +56,20 @@ def _training(names: Sequence[str]) -> Iterator[str]:
 
 def _plugin(entry: EntryPoint) -> str:
     try:
+        if entry.group == METRICS_GROUP:
+            return _metric(installed.load_metric(entry))
         plugin = installed.load(entry)
     except FineTuneError as error:
         return f"{entry.name} (plugin)\n{_folded(str(error), 2)}"
     accepted = " or ".join(sorted(plugin.kind.accepts))
     title = f"{plugin.name} (plugin of {plugin.distribution} {plugin.version}: {accepted} to {plugin.kind.produces})"
     return _described(title, fields.summary(plugin.kind), fields.fields_of(plugin.kind.config))
+
+
+def _metric(metric: InstalledMetric) -> str:
+    better = "higher" if metric.kind.higher_is_better else "lower"
+    title = f"{metric.name} (metric of {metric.distribution} {metric.version}: {better} is better)"
+    return _described(title, fields.summary(metric.kind), fields.fields_of(metric.kind.config))
 
 
 def _described(title: str, summary: str, listed: Iterable[Field]) -> str:

@@ -1,19 +1,18 @@
 """plugin: a third party's pass, run as the contract in finetune_api.plugin says."""
 
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.plugin import PluginConfig, PluginInputs, Product
+from finetune_api.plugin import PluginInputs, Product
 from finetune_api.resource.plugin import Plugin
 from finetune_runner.data import prompt_file
-from finetune_runner.exceptions import as_failure
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
 from finetune_runner.passes.model_files import TOKENIZER_FILES, carry_notices, carry_tokenizer
 from finetune_runner.plugins.checking import named
+from finetune_runner.plugins.failures import own_failures
 from finetune_runner.plugins.installed import InstalledPlugin
 
 METRICS = "metrics.json"
@@ -25,8 +24,6 @@ EXPECTED = {
 }
 """The file without which a directory is no such product."""
 
-log = logging.getLogger(__name__)
-
 
 def run(config: Plugin, inputs: PassInputs, report: Report) -> PassResult:
     """Runs the plugin, and sees to it that its output is what it says it makes.
@@ -35,7 +32,8 @@ def run(config: Plugin, inputs: PassInputs, report: Report) -> PassResult:
         FineTuneError: PluginFailed; or what the plugin's exception stands for, such as a full disk.
     """
     plugin = named(config.name, inputs.path)
-    answer = _answer(plugin, plugin.parse(config.config), _given(inputs, report), inputs.path)
+    with own_failures(plugin, inputs.path):
+        answer = plugin.kind().run(plugin.parse(config.config), _given(inputs, report))
     figures = _figures(plugin, answer, inputs.path)
     if plugin.kind.produces is Product.FIGURES:
         _write_figures(inputs.output / METRICS, figures)
@@ -58,26 +56,6 @@ def _given(inputs: PassInputs, report: Report) -> PluginInputs:
         trust_remote_code=inputs.trust_remote_code,
         report=report,
     )
-
-
-def _answer(plugin: InstalledPlugin, config: PluginConfig, inputs: PluginInputs, path: str) -> object:
-    """What the plugin gives back; its exceptions become a failure that names it, with the traceback in the log."""
-    try:
-        return plugin.kind().run(config, inputs)
-    except (Exception, SystemExit) as error:
-        log.error("%s failed", plugin.title, exc_info=error)  # noqa: TRY400  the level's own call names no exception
-        raise _failure(plugin, error, path) from error
-
-
-def _failure(plugin: InstalledPlugin, error: BaseException, path: str) -> FineTuneError:
-    """A full disk is a full disk, and a FineTuneError is the plugin's own word; all else is a failed plugin."""
-    failure = as_failure(error)
-    if failure.reason is Reason.INTERNAL and not isinstance(error, FineTuneError):
-        remedy = "The pod's log has the traceback; change plugin.config, or tell whoever wrote the plugin."
-        message = f"{plugin.title} failed: {failure.message}"
-        return FineTuneError(Reason.PLUGIN_FAILED, message, remedy=remedy, path=path)
-    failure.path = failure.path or path
-    return failure
 
 
 def _figures(plugin: InstalledPlugin, answer: Any, path: str) -> dict[str, float]:

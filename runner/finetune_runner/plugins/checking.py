@@ -1,20 +1,21 @@
 """Whether a job's plugins are there, and take what the job gives them: found out before anything starts."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from pydantic import ValidationError
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import PlannedPass, plan
-from finetune_api.plugin import PluginConfig
+from finetune_api.plugin import GROUP, PluginConfig
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.plugin import Plugin
 from finetune_runner.lineage import source_product
 from finetune_runner.plugins import installed
-from finetune_runner.plugins.installed import InstalledPlugin
+from finetune_runner.plugins.installed import AnyInstalled, InstalledPlugin
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,28 @@ def named(name: str, path: str) -> InstalledPlugin:
     Raises:
         FineTuneError: InvalidSpec, when none or several have the name; PluginFailed, when it can't be loaded.
     """
-    entries = installed.entry_points()
+    entry = the_entry(name, path, GROUP)
+    with at(path):
+        return installed.load(entry)
+
+
+@contextmanager
+def at(path: str) -> Iterator[None]:
+    """Gives a failure its place."""
+    try:
+        yield
+    except FineTuneError as error:
+        error.path = path
+        raise
+
+
+def the_entry(name: str, path: str, group: str) -> EntryPoint:
+    """The one entry point of a name.
+
+    Raises:
+        FineTuneError: InvalidSpec, when none or several have the name.
+    """
+    entries = installed.entry_points(group)
     offered = [entry for entry in entries if entry.name == name]
     if len(offered) != 1:
         known = ", ".join(installed.described(entry) for entry in offered or entries) or "none"
@@ -63,11 +85,7 @@ def named(name: str, path: str) -> InstalledPlugin:
             remedy="Install the one package that has it in the image of the pass's system (docs/plugins.md).",
             path=f"{path}.name",
         )
-    try:
-        return installed.load(offered[0])
-    except FineTuneError as error:
-        error.path = path
-        raise
+    return offered[0]
 
 
 def problems(spec: FineTuneJobSpec, step: PlannedPass, plugin: InstalledPlugin) -> Iterator[Problem]:
@@ -82,19 +100,19 @@ def problems(spec: FineTuneJobSpec, step: PlannedPass, plugin: InstalledPlugin) 
         wanted = " or ".join(sorted(plugin.kind.accepts))
         message = f"{plugin.title} works on: {wanted}; {step.input!r} makes: {source}"
         yield Problem(path, message, "put a pass that makes it before, or name one by input")
-    yield from config_problems(plugin, step.spec.plugin, f"{path}.config")
+    yield from config_problems(plugin, step.spec.plugin.config, f"{path}.config")
 
 
-def config_problems(plugin: InstalledPlugin, given: Plugin, path: str) -> Iterator[Problem]:
+def config_problems(plugin: AnyInstalled, given: Mapping[str, Any], path: str) -> Iterator[Problem]:
     """What the plugin's own model says of a config."""
     try:
-        plugin.parse(given.config)
+        plugin.parse(given)
     except ValidationError as error:
         for item in error.errors():
             yield _problem(plugin, item, path)
 
 
-def _problem(plugin: InstalledPlugin, item: Any, path: str) -> Problem:
+def _problem(plugin: AnyInstalled, item: Any, path: str) -> Problem:
     place = path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item["loc"])
     advice = f"finetune passes {plugin.name} lists the fields of {plugin.distribution} {plugin.version}"
     if item["type"] == "extra_forbidden":
@@ -112,7 +130,11 @@ def require_same(step: PlannedPass, libraries: Mapping[str, str]) -> None:
     """
     assert step.spec.plugin is not None  # noqa: S101  the caller's choice
     path = path_of(step)
-    here = named(step.spec.plugin.name, path).libraries
+    refuse_other(named(step.spec.plugin.name, path).libraries, libraries, path)
+
+
+def refuse_other(here: Mapping[str, str], libraries: Mapping[str, str], path: str) -> None:
+    """Refuses what is installed here where prepare found something else; raises as `require_same` does."""
     if dict(here) != dict(libraries):
         raise FineTuneError(
             Reason.INVALID_SPEC,

@@ -5,20 +5,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.plugin import GROUP, PluginConfig, PluginPass, Product
+from finetune_api.plugin import GROUP, METRICS_GROUP, PluginConfig, PluginMetric, PluginPass, Product
+
+Kind = TypeVar("Kind", bound=PluginPass[Any] | PluginMetric[Any])
 
 
 @dataclass(frozen=True)
-class InstalledPlugin:
+class Installed(Generic[Kind]):
     """A plugin and where it comes from."""
 
     name: str
     distribution: str
     version: str
-    kind: type[PluginPass[Any]]
+    kind: type[Kind]
     libraries: Mapping[str, str]
     """Name to version of what decides its output: its own distribution, and those it names."""
 
@@ -35,9 +37,14 @@ class InstalledPlugin:
         return self.kind.config.model_validate_json(json.dumps(config), strict=True)
 
 
-def entry_points() -> list[EntryPoint]:
-    """What is installed, in order of name; nothing is loaded."""
-    return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+InstalledPlugin = Installed[PluginPass[Any]]
+InstalledMetric = Installed[PluginMetric[Any]]
+AnyInstalled = InstalledPlugin | InstalledMetric
+
+
+def entry_points(group: str = GROUP) -> list[EntryPoint]:
+    """What is installed of a group, in order of name; nothing is loaded."""
+    return sorted(metadata.entry_points(group=group), key=lambda entry: entry.name)
 
 
 def described(entry: EntryPoint) -> str:
@@ -46,21 +53,30 @@ def described(entry: EntryPoint) -> str:
 
 
 def load(entry: EntryPoint) -> InstalledPlugin:
-    """Imports a plugin.
+    """Imports a pass.
 
     Raises:
         FineTuneError: PluginFailed, when it can't be imported or does not keep to the contract.
     """
+    return _load(entry)
+
+
+def load_metric(entry: EntryPoint) -> InstalledMetric:
+    """Imports a metric; raises as `load` does."""
+    return _load(entry)
+
+
+def _load(entry: EntryPoint) -> Installed[Any]:
     try:
         kind = entry.load()
     except (Exception, SystemExit) as error:
         message = f"plugin {described(entry)} cannot be loaded: {type(error).__name__}: {error}"
         raise FineTuneError(Reason.PLUGIN_FAILED, message, remedy="Install what it needs beside it.") from error
-    for complaint in _complaints(kind):
+    for complaint in _metric_complaints(kind) if entry.group == METRICS_GROUP else _pass_complaints(kind):
         message = f"plugin {described(entry)} does not keep to the contract: {entry.value} {complaint}"
         raise FineTuneError(Reason.PLUGIN_FAILED, message, remedy="See docs/plugins.md; tell whoever wrote it.")
     origin = _origin(entry)
-    return InstalledPlugin(entry.name, origin.name, origin.version, kind, _libraries(entry, kind))
+    return Installed(entry.name, origin.name, origin.version, kind, _libraries(entry, kind))
 
 
 def _origin(entry: EntryPoint) -> metadata.Distribution:
@@ -68,24 +84,34 @@ def _origin(entry: EntryPoint) -> metadata.Distribution:
     return entry.dist
 
 
-def _complaints(kind: object) -> Iterator[str]:
-    if not (isinstance(kind, type) and issubclass(kind, PluginPass)):
-        yield "is not a subclass of finetune_api.plugin.PluginPass"
-        return
-    if missing := sorted(kind.__abstractmethods__):
-        yield f"lacks {', '.join(missing)}"
-    config = getattr(kind, "config", None)
-    if not (isinstance(config, type) and issubclass(config, PluginConfig)):
-        yield "has no config that is a subclass of finetune_api.plugin.PluginConfig"
-    elif config.model_config.get("extra") != "forbid":
-        yield "has a config that takes unknown fields"
+def _pass_complaints(kind: Any) -> Iterator[str]:
+    yield from _complaints(kind, PluginPass)
     if not (kind.accepts and set(kind.accepts) <= set(Product) - {Product.FIGURES}):
         yield "accepts something else than models, adapters and ONNX models"
     if kind.produces not in set(Product):
         yield f"produces {kind.produces!r}, which is no Product"
 
 
-def _libraries(entry: EntryPoint, kind: type[PluginPass[Any]]) -> dict[str, str]:
+def _metric_complaints(kind: Any) -> Iterator[str]:
+    yield from _complaints(kind, PluginMetric)
+    if not isinstance(kind.higher_is_better, bool):
+        yield "does not say by higher_is_better whether a higher value is better"
+
+
+def _complaints(kind: Any, base: type) -> Iterator[str]:
+    if not (isinstance(kind, type) and issubclass(kind, base)):
+        yield f"is not a subclass of finetune_api.plugin.{base.__name__}"
+        return
+    if missing := sorted(getattr(kind, "__abstractmethods__", ())):
+        yield f"lacks {', '.join(missing)}"
+    config = getattr(kind, "config", None)
+    if not (isinstance(config, type) and issubclass(config, PluginConfig)):
+        yield "has no config that is a subclass of finetune_api.plugin.PluginConfig"
+    elif config.model_config.get("extra") != "forbid":
+        yield "has a config that takes unknown fields"
+
+
+def _libraries(entry: EntryPoint, kind: type[PluginPass[Any]] | type[PluginMetric[Any]]) -> dict[str, str]:
     origin = _origin(entry)
     return {origin.name: origin.version} | {name: _version(entry, name) for name in kind.libraries}
 

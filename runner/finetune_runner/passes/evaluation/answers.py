@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 OTHER = "(other)"
 """Where the confusion counts put answers that no row expects."""
+KEPT = 100
+"""Answers that metrics.json has word by word."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from finetune_api.resource.evaluators import (
     LossMetric,
     PerplexityMetric,
 )
+from finetune_api.resource.plugin import MetricPlugin
 from finetune_runner.data.examples import Example
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.contract import Report
@@ -63,7 +64,7 @@ class Measuring:
         self._rows = rows
         self._report = report
         configs = [metric.config for metric in evaluator.metrics]
-        self._lengths = [config.max_new_tokens for config in configs if isinstance(config, AnswerMetric)]
+        self._lengths = [c.max_new_tokens for c in configs if isinstance(c, (AnswerMetric, MetricPlugin))]
         scored = any(isinstance(config, (LossMetric, PerplexityMetric, KlMetric)) for config in configs)
         self._batches = [rows[at : at + evaluator.batch_size] for at in range(0, len(rows), evaluator.batch_size)]
         runs = sum(config.repeats + 1 for config in configs if isinstance(config, LatencyMetric))

@@ -18,15 +18,13 @@ from finetune_api.resource.evaluators import (
     TimeToFirstTokenMetric,
     TokensPerSecondMetric,
 )
-from finetune_runner.passes.evaluation.answers import Answer, confusion, first_lines, without_case
+from finetune_runner.passes.evaluation.answers import KEPT, Answer, confusion, first_lines, without_case
 from finetune_runner.passes.evaluation.bootstrap import Numbers
 from finetune_runner.passes.evaluation.classes import MAX_CLASSES, class_scores, classes_of, macro_f1, marks
 from finetune_runner.passes.evaluation.figure import Figure, from_rows, ratio
 from finetune_runner.passes.evaluation.latency import first_token_seconds, tokens_a_second
 from finetune_runner.passes.evaluation.measuring import Measuring
-
-KEPT = 100
-"""Answers that metrics.json has word by word."""
+from finetune_runner.passes.evaluation.plugin_metric import plugin_figure
 
 
 def figure_of(metric: Metric, measuring: Measuring, path: str) -> Figure:
@@ -38,12 +36,15 @@ def figure_of(metric: Metric, measuring: Measuring, path: str) -> Figure:
         path: where the evaluator stands in the spec.
 
     Raises:
-        FineTuneError: DatasetInvalid or InvalidSpec, at the metric's place.
+        FineTuneError: DatasetInvalid, ModelUnsupported, InvalidSpec or PluginFailed, at the metric's place.
     """
+    place = f"{path}.metrics[{metric.name}].{metric.kind_name}"
     try:
+        if metric.plugin:
+            return plugin_figure(metric.plugin, measuring.answers(metric.plugin.max_new_tokens), place)
         return FIGURES[metric.variant](metric.config, measuring)
     except FineTuneError as error:
-        error.path = error.path or f"{path}.metrics[{metric.name}].{metric.kind_name}"
+        error.path = error.path or place
         raise
 
 
