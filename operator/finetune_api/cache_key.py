@@ -12,12 +12,12 @@ from finetune_api.messages import CACHE_KEY_CHARS
 
 PASS_VERSIONS: dict[str, int] = {
     "lora": 2,
-    "qlora": 2,
+    "qlora": 3,
     "dora": 2,
     "loftq": 2,
     "loha": 2,
     "lokr": 2,
-    "merge_adapter_weights": 1,
+    "merge_adapter_weights": 2,
     "model_builder": 1,
     "extract_adapters": 1,
     "evaluate": 3,

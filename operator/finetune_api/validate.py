@@ -23,6 +23,7 @@ from finetune_api.validate_comparison import comparison_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_gates import gate_problems
+from finetune_api.validate_merge import merge_problems
 from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_plugin import plugin_problems
 from finetune_api.validate_trackers import credential_problems, tracker_problems
@@ -153,6 +154,8 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
         )
     elif step.extract_adapters:
         yield from extraction_problems(spec, source, f"{path}.{step.path_name}")
+    elif step.merge_adapter_weights:
+        yield from merge_problems(spec, step.merge_adapter_weights, source, f"{path}.{step.path_name}")
 
 
 def _input_remedy(step: Pass, given: Product, *, merged: bool) -> str:

@@ -27,7 +27,7 @@ DECIDING: dict[str, tuple[str, ...]] = {
     "loftq": ("torch", "transformers", "peft", "bitsandbytes"),
     "loha": ("torch", "transformers", "peft"),
     "lokr": ("torch", "transformers", "peft"),
-    "merge_adapter_weights": ("torch", "transformers", "peft"),
+    "merge_adapter_weights": ("torch", "transformers", "peft", "bitsandbytes"),
     "model_builder": ("torch", "transformers", "onnxruntime-genai", "onnxruntime"),
     CONVERSION: ("torch", "transformers", "gguf", "safetensors"),
     "extract_adapters": ("torch", "transformers", "peft", "onnxruntime-genai", "onnxruntime"),

@@ -120,9 +120,9 @@ def tune(source: Path, output: Path, config: Tuning | None = None, **fields: Any
     return run_pass(variant, config, given, report)
 
 
-def merge(adapter: Path, base: Path, output: Path) -> PassResult:
-    given = inputs(adapter, output, product=Product.ADAPTER, base=base)
-    return run_pass("merge_adapter_weights", MergeAdapterWeights(), given, Reported())
+def merge(adapter: Path, base: Path, output: Path, **fields: Any) -> PassResult:
+    given = inputs(adapter, output, product=Product.ADAPTER, base=base, path="spec.passes[1].mergeAdapterWeights")
+    return run_pass("merge_adapter_weights", MergeAdapterWeights.model_validate(fields), given, Reported())
 
 
 def export(model: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:

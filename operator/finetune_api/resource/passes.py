@@ -13,6 +13,8 @@ ModuleName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LayerPattern = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LayerIndex = Annotated[int, Field(ge=0, le=4095)]
 Rank = Annotated[int, Field(ge=1, le=1024)]
+DEQUANTISED = "dequantised"
+"""Of mergeBase."""
 Alpha = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -127,7 +129,13 @@ class LoKr(Lycoris):
 
 
 class MergeAdapterWeights(Model):
-    """Adds the adapter's product to the full-precision base; the output is a model without adapter."""
+    """Adds the adapter's change to its base; the output is a model without adapter, in the base's own type."""
+
+    merge_base: Literal["original", "dequantised"] = Field(
+        default="original",
+        description="What a qlora adapter is added to: the input model as it is, or as the adapter saw it while it was trained,"
+        " rounded to 4 bits and back.",
+    )
 
 
 class Evaluate(Model):

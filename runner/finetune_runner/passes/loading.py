@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
@@ -50,6 +50,16 @@ def load_model(
             use_safetensors=True,
             local_files_only=True,
         )
+
+
+def load_skeleton(directory: Path) -> Any:
+    """A causal language model without weights, on torch's meta device, of a class that transformers brings.
+
+    Raises:
+        FineTuneError: ModelUnsupported.
+    """
+    with _loading_errors(), torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(directory, local_files_only=True))
 
 
 def load_tokenizer(directory: Path, *, trust_remote_code: bool) -> PreTrainedTokenizerBase:

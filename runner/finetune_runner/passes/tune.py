@@ -1,6 +1,7 @@
 """lora, qlora, dora, loftq, loha, lokr: a model and rows become an adapter.
 
-The output: adapter_config.json, adapter_model.safetensors, the tokenizer, prompt.json, training.json.
+The output: adapter_config.json, adapter_model.safetensors, the tokenizer, prompt.json, training.json; of qlora also
+quantised_base.json, which says how its base was rounded.
 """
 
 import json
@@ -24,6 +25,7 @@ from finetune_runner.memory.fit import in_gibibytes, read_shapes
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
 from finetune_runner.passes.devices import CPU, attention_for, device_for, dtype_for, float32_products
 from finetune_runner.passes.loading import load_model, load_tokenizer
+from finetune_runner.passes.merging.as_seen import write_as_seen
 from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import TF32, training_arguments
@@ -74,6 +76,8 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
             quantization=quantization(config, dtype),
             attention=attention,
         )
+        if isinstance(config, QLora):
+            write_as_seen(inputs.output, base.named_modules())
         check_packing(base, preprocess)
         model = with_adapter(base, config, inputs.path)
         start = _residual_start(model, config, inputs, dtype)
