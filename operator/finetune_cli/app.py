@@ -5,12 +5,14 @@ import importlib
 import click
 
 COMMANDS = {
+    "chat": "Ask a published ONNX model.",
     "import": "Translate an Olive config into a manifest.",
     "passes": "List the passes with their fields.",
     "preview": "Show what a model would be trained on.",
     "run": "Run a job on this machine, without a cluster.",
     "schema": "Print the JSON schema that editors use.",
     "validate": "Check manifests, all that can be checked without a cluster.",
+    "verify": "Check a published artifact against its manifest.",
 }
 """Name to what --help says; command X-Y is `command` in finetune_cli.commands.x_y_command."""
 

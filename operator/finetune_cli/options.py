@@ -32,6 +32,12 @@ CONFIG_MAP = click.option(
     "--config-map", "config_maps", type=NAMED, multiple=True, help="Folder that stands for a config map."
 )
 
+ENDPOINT = click.option(
+    "--endpoint",
+    default="",
+    help="URL of an S3-compatible service. Default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS.",
+)
+
 
 def mapped_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds what maps objects of a cluster to folders: mounts, secrets and config_maps."""

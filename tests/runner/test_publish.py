@@ -147,6 +147,33 @@ def test_a_file_that_changed_in_the_store_is_never_published(place, same_account
     assert "int4" not in find_committed(place.job(spec), required(place.job(spec)))  # a retry makes it anew
 
 
+def test_a_file_that_is_gone_from_the_store_is_never_published(place):
+    finished(place)
+    job = place.job()
+    pinned = required(job)
+    committed = find_committed(job, pinned)
+    place.bucket.delete(
+        next(key for key in place.bucket.object_keys("store/team/cache/") if key.endswith("model.onnx"))
+    )
+
+    with pytest.raises(FineTuneError, match=r"model\.onnx is not what was committed") as caught:
+        publish(job, pinned, committed, report_of(job, pinned, committed))
+
+    assert caught.value.reason is Reason.ARTIFACT_CORRUPT
+    assert "out/manifest.json" not in place.bucket.object_keys("out/")
+
+
+@pytest.mark.parametrize(("field", "value"), [("digest", "0" * 64), ("sizeBytes", 1)])
+def test_an_output_whose_manifest_was_changed_does_not_count(place, field, value):
+    finished(place)
+    for key in [key for key in place.bucket.object_keys("store/team/cache/") if key.endswith("/manifest.json")]:
+        manifest = json.loads(place.bucket.get(key))
+        assert field in manifest
+        place.bucket.put(key, json.dumps(manifest | {field: value}))
+
+    assert find_committed(place.job(), required(place.job())) == {}
+
+
 def test_an_output_of_another_account_is_published_through_the_pod(place):
     place.secret("other", AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY)
     spec = place.spec(output={"s3": place.bucket.location("out", credentialsSecretRef={"name": "other"})})

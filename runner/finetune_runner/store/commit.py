@@ -127,7 +127,7 @@ class Cache:
             return None, content.etag
 
     def _counts(self, key: str, manifest: Manifest, inputs: Mapping[str, str]) -> bool:
-        if manifest.inputs != dict(inputs) or (key, manifest.attempt) in self._corrupt:
+        if manifest.inputs != dict(inputs) or (key, manifest.attempt) in self._corrupt or not manifest.adds_up:
             return False
         there = self._listed(key, manifest)
         return all((info := there.get(file.path)) and info.size == file.size for file in manifest.files)

@@ -44,6 +44,11 @@ class Manifest(Model):
     and those of the libraries it names."""
     created_time: str
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether its digest and size are those of the files that it names."""
+        return self.digest == _digest(self.files) and self.size_bytes == sum(file.size for file in self.files)
+
     def encode(self) -> bytes:
         return self.model_dump_json(indent=1).encode()
 
@@ -73,7 +78,7 @@ def manifest_of(
         pass_version=pass_version,
         attempt=attempt,
         files=list(files),
-        digest=directory_digest((file.path, file.sha256) for file in files),
+        digest=_digest(files),
         size_bytes=sum(file.size for file in files),
         inputs=dict(inputs),
         metrics=dict(metrics),
@@ -81,3 +86,7 @@ def manifest_of(
         libraries=dict(libraries),
         created_time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _digest(files: Sequence[ManifestFile]) -> str:
+    return directory_digest((file.path, file.sha256) for file in files)

@@ -1,0 +1,80 @@
+"""The artifact on its own runtime, onnxruntime-genai, a token at a time."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
+from finetune_runner.passes.model_files import ONNX_ADAPTER
+
+GENAI_CONFIG = "genai_config.json"
+ADAPTER = "adapter"
+
+
+class Runtime:
+    """A loaded model, with the adapter that lies beside it, if any."""
+
+    def __init__(self, folder: Path, tokenizer: Any) -> None:
+        """Loads it.
+
+        Raises:
+            FineTuneError: ModelUnsupported, it is no ONNX model, or the runtime is not installed or can't load it.
+        """
+        if not (folder / GENAI_CONFIG).is_file():
+            remedy = "Chat with what a modelBuilder or an extractAdapters pass has made."
+            raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"{folder} holds no ONNX model", remedy=remedy)
+        self._genai = _genai()
+        decoder = json.loads((folder / GENAI_CONFIG).read_text(encoding="utf-8"))["model"]
+        self._longest = int(decoder["context_length"])
+        self._least = int((decoder["decoder"].get("sliding_window") or {}).get("window_size") or 0)
+        """The key-value cache must hold a sliding window, however short the text."""
+        self._stop = stop_tokens(folder, tokenizer.eos_token_id)
+        try:
+            self._model = self._genai.Model(str(folder))
+            self._adapters = self._loaded(folder / ONNX_ADAPTER)
+        except RuntimeError as error:
+            remedy = "Install the onnxruntime-genai package of its execution provider, as -cuda or -directml."
+            raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"it can't be loaded: {error}", remedy=remedy) from error
+
+    def answer(self, prompt: Sequence[int], limit: int) -> Iterator[int]:
+        """The likeliest next tokens, up to the end of the text or the limit.
+
+        Raises:
+            ValueError: the prompt leaves no room for an answer.
+        """
+        if len(prompt) >= self._longest:
+            msg = f"the prompt has {len(prompt)} tokens, and the model takes {self._longest} with the answer"
+            raise ValueError(msg)
+        parameters = self._genai.GeneratorParams(self._model)
+        length = min(max(len(prompt) + limit, self._least), self._longest)
+        parameters.set_search_options(do_sample=False, max_length=length, min_length=0)
+        generator = self._genai.Generator(self._model, parameters)
+        if self._adapters:
+            generator.set_active_adapter(self._adapters, ADAPTER)
+        generator.append_tokens(list(prompt))
+        for _ in range(limit):
+            if generator.is_done():
+                return
+            generator.generate_next_token()
+            token = int(generator.get_next_tokens()[0])
+            if token in self._stop:
+                return
+            yield token
+
+    def _loaded(self, file: Path) -> Any:
+        if not file.is_file():
+            return None
+        adapters = self._genai.Adapters(self._model)
+        adapters.load(str(file), ADAPTER)
+        return adapters
+
+
+def _genai() -> Any:
+    try:
+        import onnxruntime_genai  # noqa: PLC0415  heavy, and not needed for anything else
+    except ImportError as error:
+        remedy = "pip install onnxruntime-genai (for an artifact for CUDA: onnxruntime-genai-cuda)."
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, "onnxruntime-genai is not installed", remedy=remedy) from error
+    return onnxruntime_genai

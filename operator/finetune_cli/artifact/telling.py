@@ -1,0 +1,36 @@
+"""What a check of an artifact has found, for people."""
+
+from collections.abc import Iterable
+
+import click
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.store.verification import Artifact, Damage
+
+
+def refuse(location: str, damages: Iterable[Damage]) -> None:
+    """Names all damage there is.
+
+    Raises:
+        FineTuneError: ArtifactCorrupt, there is some.
+    """
+    count = 0
+    for count, damage in enumerate(damages, start=1):  # noqa: B007
+        click.echo(str(damage), err=True)
+    if count:
+        remedy = "Run the job again: it publishes what is committed in its store. Then look who else writes there."
+        raise FineTuneError(Reason.ARTIFACT_CORRUPT, f"{location} is not what was published", remedy=remedy)
+
+
+def tell(location: str, artifact: Artifact, damages: Iterable[Damage]) -> None:
+    """Names all damage, or says that there is none; files that are not the artifact's are named too.
+
+    Raises:
+        FineTuneError: ArtifactCorrupt, something is damaged.
+    """
+    for name in artifact.extra:
+        click.echo(f"note: {name}: is not in the manifest", err=True)
+    refuse(location, damages)
+    manifest = artifact.manifest
+    files = f"{len(manifest.files)} files, {manifest.size_bytes} bytes"
+    click.echo(f"{location} is what was published: {files}, sha256:{manifest.digest}")
