@@ -15,7 +15,7 @@ from finetune_operator.decide.outcome import record_outcomes
 from finetune_operator.decide.patience import lose_patience
 from finetune_operator.decide.preparation import prepare
 from finetune_operator.decide.remaking import remake
-from finetune_operator.decide.retention import retain
+from finetune_operator.decide.retention import retain, seconds_kept
 from finetune_operator.decide.settling import settle
 from finetune_operator.decide.staging import run_stages
 from finetune_operator.decide.summary import summarised
@@ -78,7 +78,7 @@ def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepte
     case = case.with_status(account(case))
     verdict = next(verdict for policy in POLICIES if (verdict := policy(case)))
     status = summarised(observed, verdict)
-    requeue = None if status.terminal else _look_again_after(case)
+    requeue = seconds_kept(observed, status) if status.terminal else _look_again_after(case)
     return Decision(status, (*acceptance.actions, *verdict.actions), requeue)
 
 

@@ -51,3 +51,13 @@ def test_what_is_being_deleted_is_not_deleted_again() -> None:
     world = finished(succeeded=0)
     assert world.round().actions != ()
     assert world.round().actions == ()
+
+
+def test_the_round_in_which_a_job_ends_asks_to_look_again_when_their_time_is_over() -> None:
+    world = World(spec=wire_spec(ttlSecondsAfterFinished={"succeeded": HOUR})).prepared()
+    while True:
+        world.succeed()
+        decision = world.round()
+        if world.status.terminal:
+            break
+    assert decision.requeue_seconds == HOUR
