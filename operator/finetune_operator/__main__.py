@@ -12,6 +12,7 @@ import kopf
 
 from finetune_api import API_VERSION, KIND
 from finetune_operator.kube import Kube, KubeError
+from finetune_operator.leadership import Leadership, lead_alone, run_for_leadership
 from finetune_operator.logs import configure_logging
 from finetune_operator.observe import Key
 from finetune_operator.progress import ProgressWatch
@@ -47,18 +48,20 @@ async def serve(settings: Settings) -> None:
             sys.exit(f"finetune-operator: the API server knows no {KIND} of {API_VERSION}; install the CRD")
         queue: WorkQueue[Key] = WorkQueue()
         progress = ProgressWatch(settings.progress_interval_seconds, queue.add)
-        worker = Worker(kube, settings, queue, progress)
+        leadership = Leadership()
+        worker = Worker(kube, settings, queue, progress, leadership)
         logger.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
         await first_of(
             *(worker.run() for _ in range(settings.workers)),
             resync(kube, queue, settings.watch_namespaces, settings.resync_seconds),
             progress.run(),
+            run_for_leadership(leadership, settings.lease, kube.client) if settings.lease else lead_alone(leadership),
             run_shell(settings, queue),
         )
 
 
 async def run_shell(settings: Settings, queue: WorkQueue[Key]) -> None:
-    """kopf, until SIGTERM; standalone, since one operator runs at a time."""
+    """kopf, until SIGTERM; standalone, since leadership is decided by a Lease and not by its peering."""
     await kopf.operator(
         registry=build_registry(queue.add),
         settings=build_settings(settings),

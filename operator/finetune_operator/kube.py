@@ -83,6 +83,11 @@ class Kube:
     def __init__(self, client: Any) -> None:
         self._client = client
 
+    @property
+    def client(self) -> Any:
+        """For a library that makes its own calls."""
+        return self._client
+
     @classmethod
     @asynccontextmanager
     async def connect(cls) -> AsyncIterator["Kube"]:

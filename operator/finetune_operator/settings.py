@@ -18,6 +18,16 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class LeaseSettings:
+    """The Lease that the leading one of several operators holds."""
+
+    namespace: str
+    name: str
+    identity: str
+    """Of this operator; its pod's name, so that a restarted container leads on."""
+
+
+@dataclass(frozen=True)
 class Settings:
     operator_image: str
     """Runs prepare."""
@@ -31,6 +41,8 @@ class Settings:
     """How long a pod may wait for its image, or for a Secret its env names, before its job fails."""
     unschedulable_seconds: float = 86400
     """How long a pod may wait for a node that fits before its job fails."""
+    lease: LeaseSettings | None = None
+    """None: this is the only operator."""
     progress_interval_seconds: float = 5
     resync_seconds: float = 60
     workers: int = 8
@@ -54,6 +66,7 @@ class Settings:
             default_store=_store(environ, "FINETUNE_DEFAULT_STORE"),
             pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
             unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
+            lease=_lease(environ),
             progress_interval_seconds=_seconds(environ, "FINETUNE_PROGRESS_INTERVAL_SECONDS", 5),
             resync_seconds=_seconds(environ, "FINETUNE_RESYNC_SECONDS", 60),
             workers=int(_seconds(environ, "FINETUNE_WORKERS", 8)),
@@ -68,6 +81,14 @@ def _required(environ: Mapping[str, str], name: str) -> str:
         return value
     msg = f"{name} is not set"
     raise SettingsError(msg)
+
+
+def _lease(environ: Mapping[str, str]) -> LeaseSettings | None:
+    name = environ.get("FINETUNE_LEASE_NAME", "").strip()
+    if not name:
+        return None
+    namespace, pod = _required(environ, "FINETUNE_POD_NAMESPACE"), _required(environ, "FINETUNE_POD_NAME")
+    return LeaseSettings(namespace, name, pod)
 
 
 def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:

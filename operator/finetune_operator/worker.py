@@ -9,6 +9,7 @@ from finetune_operator.conditions import clip, with_condition
 from finetune_operator.decide import decide, ended
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, Refused
+from finetune_operator.leadership import Leadership
 from finetune_operator.observe import Key, observe
 from finetune_operator.observed import Observed, Pod
 from finetune_operator.progress import ProgressWatch
@@ -22,16 +23,25 @@ logger = logging.getLogger(__name__)
 
 
 class Worker:
-    def __init__(self, kube: Kube, settings: Settings, queue: WorkQueue[Key], progress: ProgressWatch[Key]) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        settings: Settings,
+        queue: WorkQueue[Key],
+        progress: ProgressWatch[Key],
+        leadership: Leadership,
+    ) -> None:
         self._kube = kube
         self._settings = settings
         self._queue = queue
         self._progress = progress
+        self._leadership = leadership
 
     async def run(self) -> None:
-        """Takes key after key, for ever. What fails for one key is tried again later and stops no other."""
+        """Takes key after key while it leads, for ever. What fails for one key is tried again and stops no other."""
         while True:
             key = await self._queue.take()
+            await self._leadership.wait()
             try:
                 again_after = await self.reconcile(key)
             except (Conflict, AlreadyExists):

@@ -52,11 +52,13 @@ def test_it_shows_the_same_figures(repeated: Json, main_job: Json) -> None:
 
 def test_a_cached_output_that_was_altered_is_made_anew_by_its_own_stage(workspace: Workspace) -> None:
     systems = [manifests.system("cpu"), manifests.system("other")]
-    workspace.apply("made", workspace.spec("made", [manifests.lora()], systems))
+    workspace.apply("made", workspace.spec("made", [manifests.lora(system="cpu")], systems))
     workspace.completed("made", CHAIN_SECONDS)
     alter(workspace, "adapter_model.safetensors")
 
-    workspace.apply("again", workspace.spec("again", [manifests.lora(), manifests.merge(system="other")], systems))
+    workspace.apply(
+        "again", workspace.spec("again", [manifests.lora(system="cpu"), manifests.merge(system="other")], systems)
+    )
     workspace.completed("again", 2 * CHAIN_SECONDS)
 
     status = workspace.status("again")

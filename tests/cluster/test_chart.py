@@ -33,7 +33,7 @@ def of_kind(documents: list[Json], kind: str) -> list[Json]:
 def environment(documents: list[Json]) -> dict[str, str]:
     (deployment,) = of_kind(documents, "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    return {variable["name"]: variable["value"] for variable in container["env"]}
+    return {variable["name"]: variable.get("value", "from the pod") for variable in container["env"]}
 
 
 def test_helm_finds_nothing_to_say_against_it(cluster: Cluster) -> None:
@@ -55,7 +55,8 @@ def test_without_a_default_store_there_is_none(cluster: Cluster) -> None:
 
 def test_named_namespaces_get_a_role_each_and_nothing_holds_in_others(cluster: Cluster) -> None:
     documents = render(cluster, "watchNamespaces={team-a,team-b}")
-    assert [role["metadata"]["namespace"] for role in of_kind(documents, "Role")] == ["team-a", "team-b"]
+    roles = [role["metadata"]["namespace"] for role in of_kind(documents, "Role")]
+    assert roles == ["team-a", "team-b", OPERATOR_NAMESPACE]  # the last for the Lease alone
     assert of_kind(documents, "ClusterRole") == []
 
 
@@ -72,7 +73,15 @@ def test_uninstalling_keeps_the_definition_unless_told_otherwise(cluster: Cluste
     assert kept["spec"] == dropped["spec"]
 
 
-@pytest.mark.parametrize("change", ["replicas=2", "image.runner.digest=latest", "logLevel=loud"])
+def test_several_operators_are_replaced_one_by_one_and_one_alone_before_the_next(cluster: Cluster) -> None:
+    several, alone = render(cluster, "replicas=2"), render(cluster)
+    assert [d["spec"]["strategy"]["type"] for d in of_kind(several, "Deployment")] == ["RollingUpdate"]
+    assert [d["spec"]["maxUnavailable"] for d in of_kind(several, "PodDisruptionBudget")] == [1]
+    assert [d["spec"]["strategy"]["type"] for d in of_kind(alone, "Deployment")] == ["Recreate"]
+    assert of_kind(alone, "PodDisruptionBudget") == []
+
+
+@pytest.mark.parametrize("change", ["replicas=0", "image.runner.digest=latest", "logLevel=loud"])
 def test_a_value_that_makes_no_sense_is_refused(cluster: Cluster, change: str) -> None:
     done = cluster.attempt("helm", "lint", "--strict", str(CHART), "--set", change)
     assert done.returncode != 0

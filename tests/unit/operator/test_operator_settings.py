@@ -1,6 +1,6 @@
 import pytest
 
-from finetune_operator.settings import Settings, SettingsError
+from finetune_operator.settings import LeaseSettings, Settings, SettingsError
 
 LEAST = {"FINETUNE_OPERATOR_IMAGE": "operator:1", "FINETUNE_RUNNER_IMAGE": "runner:1"}
 
@@ -46,3 +46,15 @@ def test_the_default_store_is_written_as_in_the_spec() -> None:
 def test_a_variable_that_makes_no_sense_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment(LEAST | {name: value})
+
+
+def test_with_a_lease_it_must_know_who_it_is() -> None:
+    lease = {"FINETUNE_LEASE_NAME": "operator", "FINETUNE_POD_NAMESPACE": "system", "FINETUNE_POD_NAME": "operator-1"}
+    settings = Settings.from_environment(LEAST | lease)
+    assert settings.lease == LeaseSettings("system", "operator", "operator-1")
+    with pytest.raises(SettingsError, match="FINETUNE_POD_NAME "):
+        Settings.from_environment(LEAST | lease | {"FINETUNE_POD_NAME": ""})
+
+
+def test_without_a_lease_it_is_the_only_one() -> None:
+    assert Settings.from_environment(LEAST).lease is None
