@@ -34,8 +34,8 @@ def hack(tool: str, *arguments: str, seconds: float = 1200) -> str:
 
 
 def bring_up() -> Cluster:
-    """The tests' cluster, its node claiming four GPUs."""
-    hack("cluster", "up", "--name", NAME, "--gpus", str(GPUS))
+    """The tests' cluster, its node claiming four GPUs, its API server writing down who asks for what."""
+    hack("cluster", "up", "--name", NAME, "--gpus", str(GPUS), "--audit")
     return Cluster({**os.environ, **json.loads(hack("cluster", "env", "--name", NAME, "--json"))})
 
 

@@ -1,0 +1,93 @@
+"""What the operator may do is what it does: its roles beside the API server's audit log."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cluster_manifests as manifests
+import cluster_operator as operator
+from cluster_access import Cluster
+from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
+from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
+
+Json = dict[str, Any]
+USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{RELEASE}"
+ABSENT = {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]}
+
+pytestmark = pytest.mark.disruptive
+
+
+@dataclass(frozen=True, order=True)
+class Permission:
+    verb: str
+    group: str
+    resource: str
+
+
+@pytest.fixture(scope="module")
+def requests(cluster: Cluster, workspace: Workspace) -> list[Json]:
+    """What a new operator has asked for: it saw one job to its end, and one that could not start and was suspended."""
+    begun = len(list(audited(cluster)))
+    operator.kubectl(cluster, "delete", "lease", RELEASE)
+    operator.kubectl(cluster, "delete", "pod", "-l", OPERATOR_LABEL)
+    operator.wait_until_ready(cluster)
+    systems = [manifests.system("cpu"), manifests.system("odd", **ABSENT)]
+    workspace.apply("done", workspace.spec("done", [manifests.lora(system="cpu")], systems))
+    workspace.apply("stuck", workspace.spec("stuck", [manifests.lora(system="odd", max_steps=5)], systems))
+    workspace.status_when("stuck", lambda s: s.get("phase") == "Waiting", PREPARE_SECONDS, "its volume is missing")
+    workspace.kubectl("patch", "ftj", "stuck", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+    workspace.status_when("stuck", lambda s: s.get("phase") == "Suspended", PREPARE_SECONDS, "it is suspended")
+    workspace.completed("done", CHAIN_SECONDS)
+    return list(audited(cluster))[begun:]
+
+
+def audited(cluster: Cluster) -> Iterator[Json]:
+    """The operator's requests, oldest first."""
+    logs = sorted(Path(cluster.environment["LOGS"]).glob("audit*.log"), key=lambda log: log.stat().st_mtime)
+    for log in logs:
+        for line in log.read_text(encoding="utf-8").splitlines():
+            if f'"{USER}"' in line:
+                yield json.loads(line)
+
+
+def asked_for(request: Json) -> Permission | None:
+    """What a request needs; None for one that is about no resource, such as the list of what is served."""
+    about = request.get("objectRef")
+    if about is None or "resource" not in about:
+        return None
+    resource = "/".join(filter(None, (about["resource"], about.get("subresource", ""))))
+    return Permission(request["verb"], about.get("apiGroup", ""), resource)
+
+
+def granted(cluster: Cluster) -> set[Permission]:
+    roles = [
+        cluster.get("clusterrole", RELEASE),
+        cluster.get("-n", OPERATOR_NAMESPACE, "role", f"{RELEASE}-lease"),
+    ]
+    return {
+        Permission(verb, group, resource)
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_all_that_is_granted_is_used(cluster: Cluster, requests: list[Json]) -> None:
+    assert sorted(granted(cluster) - {asked_for(request) for request in requests}) == []
+
+
+def test_nothing_is_asked_for_that_is_not_granted(cluster: Cluster, requests: list[Json]) -> None:
+    asked = {permission for request in requests if (permission := asked_for(request))}
+    assert sorted(asked - granted(cluster)) == []
+    refused = [r["requestURI"] for r in requests if r["responseStatus"].get("code") == 403]
+    assert refused == []
+
+
+def test_the_operator_does_not_even_ask_for_secrets(requests: list[Json]) -> None:
+    assert [r["requestURI"] for r in requests if "secrets" in r["requestURI"]] == []
