@@ -57,7 +57,9 @@ def test_named_namespaces_get_a_role_each_and_nothing_holds_in_others(cluster: C
     documents = render(cluster, "watchNamespaces={team-a,team-b}")
     roles = [role["metadata"]["namespace"] for role in of_kind(documents, "Role")]
     assert roles == ["team-a", "team-b", OPERATOR_NAMESPACE]  # the last for the Lease alone
-    assert of_kind(documents, "ClusterRole") == []
+    names = {role["metadata"]["name"] for role in of_kind(documents, "ClusterRole")}
+    assert names == {f"{RELEASE}-view", f"{RELEASE}-edit"}  # what people may do, not the operator
+    assert of_kind(render(cluster, "watchNamespaces={team-a}", "rbac.aggregate=false"), "ClusterRole") == []
 
 
 def test_a_digest_wins_over_a_tag(cluster: Cluster) -> None:
