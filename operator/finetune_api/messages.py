@@ -151,6 +151,12 @@ def metric_values(headlines: list[Headline], index: int) -> list[MetricValue]:
     ]
 
 
+def figure_line(figure: Headline | MetricValue) -> str:
+    """A figure in a line of text: accuracy 0.9500 (0.9100 to 0.9800)."""
+    bounds = f" ({figure.low} to {figure.high})" if figure.low else ""
+    return f"{figure.name} {figure.value}{bounds}"
+
+
 def _base64url(raw: bytes) -> str:
     return urlsafe_b64encode(raw).decode().rstrip("=")
 

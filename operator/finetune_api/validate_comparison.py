@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from finetune_api.plan import BASE, Product, input_name, product_of
-from finetune_api.problem import Problem
+from finetune_api.problem import Problem, unknown_name
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass
 
@@ -30,7 +30,7 @@ def comparison_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterato
         yield Problem(path, message, "add one (kl), or leave comparedTo out")
     products = {BASE: Product.MODEL, **{p.name: product_of(p) for p in spec.passes[:index]}}
     if named not in products:
-        yield Problem(path, f"no earlier pass is named {named!r}", f"use one of: {', '.join(products)}")
+        yield unknown_name(path, "earlier pass", named, list(products))
     elif products[named] is Product.FIGURES:
         yield Problem(path, f"{named!r} makes figures", "name a pass that makes a model")
     elif named == input_name(spec, index):

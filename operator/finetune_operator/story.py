@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from finetune_api.messages import figure_line
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus
 from finetune_operator.decide.pod_trouble import WAITING
 
@@ -75,7 +76,7 @@ def _passes(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Cha
     for place, step in enumerate(after.passes):
         made = step.state is PassState.SUCCEEDED and not step.cache_hit
         if made and old.get(step.name) is not PassState.SUCCEEDED:
-            figures = "".join(f", {metric.name} {metric.value}" for metric in step.metrics)
+            figures = "".join(f", {figure_line(metric)}" for metric in step.metrics)
             size = f", {step.artifact.size_bytes} bytes" if step.artifact else ""
             yield Chapter("PassSucceeded", f"{step.name}{figures}{size}", step.name, place=place)
 

@@ -10,7 +10,7 @@ import click
 
 from finetune_api.failures import SIGTERM_EXIT
 from finetune_api.gates import requirement
-from finetune_api.messages import JobDocument
+from finetune_api.messages import JobDocument, figure_line
 from finetune_cli import manifest
 from finetune_cli.options import mapped_options
 
@@ -92,7 +92,7 @@ def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -
     from finetune_cli.local.pod_root import actual_path  # noqa: PLC0415
 
     for index, step in enumerate(document.spec.passes):
-        figures = "  ".join(f"{h.name} {h.value}" for h in result.message.headlines if h.index == index)
+        figures = "  ".join(figure_line(h) for h in result.message.headlines if h.index == index)
         state = "reused" if index in result.reused else "made"
         click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
     for gate, outcome in zip(document.spec.gates, result.message.gates, strict=True):

@@ -12,9 +12,11 @@ from finetune_api.messages import (
     Published,
     TerminationMessage,
     failure_message,
+    figure_line,
     metric_values,
 )
 from finetune_api.resource.gates import MAX_GATES
+from finetune_api.resource.status import MetricValue
 
 
 def fullest(committed: bool = True) -> TerminationMessage:
@@ -76,6 +78,14 @@ def test_a_small_message_survives_the_journey_unchanged():
         gates=[GateOutcome(passed=True, value="0.9500"), GateOutcome(passed=False, value="")],
     )
     assert TerminationMessage.decode(message.encode()) == message
+
+
+def test_a_figure_is_told_with_its_interval_where_it_has_one():
+    assert (
+        figure_line(MetricValue(name="accuracy", value="0.95", low="0.91", high="0.98"))
+        == "accuracy 0.95 (0.91 to 0.98)"
+    )
+    assert figure_line(Headline(index=0, name="size", value="7")) == "size 7"
 
 
 def test_a_logs_tail_is_not_taken_for_a_message():
