@@ -95,7 +95,15 @@ KWOK = Source(
     minutes=2,
     optional=True,
 )
-SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK)
+KSTATUS = Source(
+    name="kstatus",
+    version=settings.KSTATUS_VERSION,
+    packages={"kstatus": "."},
+    minutes=2,
+    module=GOMOD / "kstatus",
+    optional=True,
+)
+SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS)
 
 
 def path(name: str) -> Path:
@@ -137,7 +145,7 @@ def _wanted(components: list[str], with_kwok: bool) -> list[Source]:
         raise ClusterError(f"unknown component {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     if components:
         return [source for source in SOURCES if source in [known[name] for name in components]]
-    return [source for source in SOURCES if with_kwok or not source.optional]
+    return [source for source in SOURCES if not source.optional or (with_kwok and source is KWOK)]
 
 
 def _build(source: Source) -> None:

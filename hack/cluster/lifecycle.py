@@ -41,6 +41,7 @@ def up(cluster: Cluster) -> bool:
         ran = is_up(cluster)
         if ran:
             images.load_own(cluster)
+            environment.link_programs(cluster)
         else:
             _start(cluster)
         _apply_options(cluster)

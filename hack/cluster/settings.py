@@ -17,6 +17,7 @@ HELM_VERSION = "v3.22.0"
 VERSITYGW_VERSION = "v1.8.0"
 COREDNS_VERSION = "v1.13.2"
 KWOK_VERSION = "v0.8.0"
+KSTATUS_VERSION = "v0.37.2"
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 

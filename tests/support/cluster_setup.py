@@ -39,6 +39,12 @@ def bring_up() -> Cluster:
     return Cluster({**os.environ, **json.loads(hack("cluster", "env", "--name", NAME, "--json"))})
 
 
+def add_program(name: str) -> None:
+    """A program that a cluster can do without, built once, among those of the tests' cluster."""
+    hack("cluster", "build", "--component", name)
+    hack("cluster", "up", "--name", NAME)
+
+
 def load_images() -> dict[str, str]:
     """Name to reference of the images of the current tree, which the cluster has afterwards."""
     names = ("operator", "thin-runner")
