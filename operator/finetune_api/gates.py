@@ -1,5 +1,6 @@
 """What a gate refers to, and how it reads. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune_api.plan import input_name
@@ -20,10 +21,13 @@ class Measurement:
     max_samples: int
     data: str
     """Name of the data config."""
+    reference: str
+    """Of a metric that compares with another model: the pass that makes it, or base."""
 
     def is_like(self, other: "Measurement") -> bool:
         """Whether both measure the same in the same rows, so that their figures can be compared."""
-        return (self.metric, self.max_samples, self.data) == (other.metric, other.max_samples, other.data)
+        mine = (self.metric, self.max_samples, self.data, self.reference)
+        return mine == (other.metric, other.max_samples, other.data, other.reference)
 
 
 def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measurement]:
@@ -35,7 +39,14 @@ def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measur
         if evaluator is None or step.evaluate is None or input_name(spec, index) != source:
             continue
         found += [
-            Measurement(step.name, evaluator.name, measured, evaluator.max_samples, step.evaluate.data)
+            Measurement(
+                step=step.name,
+                evaluator=evaluator.name,
+                metric=measured,
+                max_samples=evaluator.max_samples,
+                data=step.evaluate.data,
+                reference=step.evaluate.compared_to if measured.config.needs_reference else "",
+            )
             for measured in evaluator.metrics
             if measured.name == metric
         ]
@@ -61,3 +72,20 @@ def requirement(gate: Gate) -> str:
     if gate.max is not None:
         return f"at most {gate.bound}"
     return f"at most {gate.bound} worse than {gate.compared_to}"
+
+
+def decides_on(spec: FineTuneJobSpec, gate: Gate, candidate: str) -> bool:
+    """Whether a gate must be passed for a candidate to be published: all count, but those on other candidates."""
+    return gate.after == candidate or gate.after not in spec.candidates
+
+
+def first_passing(spec: FineTuneJobSpec, candidates: Sequence[str], passed: Sequence[bool]) -> str | None:
+    """The first candidate all of whose gates have passed.
+
+    Args:
+        spec: the spec.
+        candidates: names of passes, best first.
+        passed: of each of the spec's gates.
+    """
+    judged = list(zip(spec.gates, passed, strict=True))
+    return next((c for c in candidates if all(held for gate, held in judged if decides_on(spec, gate, c))), None)

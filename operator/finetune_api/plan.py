@@ -83,14 +83,11 @@ class Stage:
 class Plan:
     passes: tuple[PlannedPass, ...]
     stages: tuple[Stage, ...]
+    candidates: tuple[PlannedPass, ...]
+    """The passes of which one's output is published, best first; none when all only measure."""
 
     def pass_named(self, name: str) -> PlannedPass:
         return next(p for p in self.passes if p.name == name)
-
-    @property
-    def final(self) -> PlannedPass | None:
-        """The pass whose output is the artifact: the last that makes a model; None when all only measure."""
-        return next((p for p in reversed(self.passes) if p.product is not Product.FIGURES), None)
 
 
 def plan(spec: FineTuneJobSpec) -> Plan:
@@ -100,7 +97,7 @@ def plan(spec: FineTuneJobSpec) -> Plan:
         KeyError: a reference leads nowhere; validate first.
     """
     passes = _planned_passes(spec)
-    return Plan(passes=passes, stages=_stages(spec, passes))
+    return Plan(passes=passes, stages=_stages(spec, passes), candidates=_candidates(spec, passes))
 
 
 def system_name(spec: FineTuneJobSpec, step: Pass) -> str:
@@ -165,6 +162,14 @@ def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
             compared_to=step.evaluate.compared_to if step.evaluate else "",
         )
     return tuple(planned.values())
+
+
+def _candidates(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple[PlannedPass, ...]:
+    """Those that the spec names, else the last pass that makes a model."""
+    if spec.candidates:
+        named = {step.name: step for step in passes}
+        return tuple(named[name] for name in spec.candidates)
+    return tuple(step for step in passes if step.product is not Product.FIGURES)[-1:]
 
 
 def _owner(source: str, planned: Mapping[str, PlannedPass]) -> str:

@@ -22,7 +22,7 @@ from finetune_api.validate_best import best_problems
 from finetune_api.validate_comparison import comparison_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_extraction import extraction_problems
-from finetune_api.validate_gates import gate_problems
+from finetune_api.validate_gates import candidate_problems, gate_problems
 from finetune_api.validate_merge import merge_problems
 from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_plugin import plugin_problems
@@ -86,6 +86,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
         yield from _pass_problems(spec, index)
     for index in range(len(spec.gates)):
         yield from gate_problems(spec, index)
+    yield from candidate_problems(spec)
 
 
 def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:

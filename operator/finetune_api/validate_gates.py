@@ -26,6 +26,19 @@ def gate_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
         yield from _comparison_problems(spec, gate, f"{path}.comparedTo")
 
 
+def candidate_problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
+    """That candidates make something, and that each but the last can be passed over."""
+    gated = {gate.after for gate in spec.gates}
+    for index, name in enumerate(spec.candidates):
+        path = f"spec.candidates[{index}]"
+        yield from _maker_problems(spec, name, path, measured=False)
+        if name in spec.candidates[:index]:
+            yield Problem(path, f"{name!r} is named twice", "name each once")
+        elif name not in gated and index < len(spec.candidates) - 1:
+            message = f"no gate looks at {name!r}, so that those after it are never tried"
+            yield Problem(path, message, f"add a gate with after: {name}, or put it last")
+
+
 def _reference_problems(spec: FineTuneJobSpec, gate: Gate, path: str) -> Iterator[Problem]:
     metrics = sorted({metric.name for evaluator in spec.evaluators for metric in evaluator.metrics})
     if gate.metric not in metrics:
@@ -38,8 +51,8 @@ def _reference_problems(spec: FineTuneJobSpec, gate: Gate, path: str) -> Iterato
         yield from _maker_problems(spec, gate.compared_to, f"{path}.comparedTo")
 
 
-def _maker_problems(spec: FineTuneJobSpec, name: str, path: str) -> Iterator[Problem]:
-    """That a name is a pass's whose output can be measured."""
+def _maker_problems(spec: FineTuneJobSpec, name: str, path: str, *, measured: bool = True) -> Iterator[Problem]:
+    """That a name is a pass's that makes something, and where it is to be measured something that can be."""
     known = {step.name: index for index, step in enumerate(spec.passes)}
     if name not in known:
         makers = [step.name for step in spec.passes if product_of(step) is not Product.FIGURES]
@@ -47,9 +60,10 @@ def _maker_problems(spec: FineTuneJobSpec, name: str, path: str) -> Iterator[Pro
         return
     step = spec.passes[known[name]]
     if product_of(step) is Product.FIGURES:
-        measured = input_name(spec, known[name])
-        yield Problem(path, f"{name!r} only measures", f"name the pass that it measures: {measured}")
-    yield from _provider_problems(spec, step, path)
+        source = input_name(spec, known[name])
+        yield Problem(path, f"{name!r} only measures", f"name the pass that it measures: {source}")
+    if measured:
+        yield from _provider_problems(spec, step, path)
 
 
 def _provider_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[Problem]:

@@ -17,13 +17,17 @@ FINER = {
 """Algorithm of an export to the one that loses less."""
 TRAIN_MORE = "Train longer (numTrainEpochs, maxSteps), on more rows, or with a larger r."
 SIZE = "size_bytes"
+SPEED = ("time_to_first_token", "tokens_per_second")
 
 
 def advice(spec: FineTuneJobSpec, gate: Gate) -> str:
     """What to change so that the gate is passed; a sentence or two of at most 200 bytes."""
     step = next(step for step in spec.passes if step.name == gate.after)
-    if measurements(spec, gate.metric, gate.after)[0].metric.variant == SIZE:
+    kind = measurements(spec, gate.metric, gate.after)[0].metric.variant
+    if kind == SIZE:
         return _smaller(step)
+    if kind in SPEED:
+        return _faster(step)
     if not (isinstance(step.config, Export) and step.config.precision in ROUNDED):
         return TRAIN_MORE
     finer = _finer(step.name, step.config)
@@ -36,6 +40,12 @@ def _smaller(step: Pass) -> str:
     if step.config.precision != "int4":
         return f"Export {step.name} with precision: int4."
     return f"Export {step.name} with a larger blockSize, or take a smaller base."
+
+
+def _faster(step: Pass) -> str:
+    more = "Measure it on a system with more CPUs or an accelerator, as its users have."
+    exported = isinstance(step.config, Export) and step.config.precision == "int4"
+    return more if exported else f"Measure an export with precision: int4. {more}"
 
 
 def _finer(name: str, config: Export) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.gates import Measurement, pairs, requirement
+from finetune_api.gates import Measurement, first_passing, pairs, requirement
 from finetune_api.resource.base import Model
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.job import FineTuneJobSpec
@@ -45,18 +45,23 @@ def judge(spec: FineTuneJobSpec, figures: Figures) -> list[Verdict]:
     return [_judged(spec, gate, figures) for gate in spec.gates]
 
 
-def require_passed(spec: FineTuneJobSpec, verdicts: Sequence[Verdict]) -> None:
-    """That every gate has passed.
+def choose(spec: FineTuneJobSpec, candidates: Sequence[str], verdicts: Sequence[Verdict]) -> str:
+    """The first candidate all of whose gates have passed.
 
     Raises:
-        FineTuneError: GateFailed, with all that were missed, and what usually helps.
+        FineTuneError: GateFailed, with all gates that were missed, and what usually helps.
     """
+    chosen = first_passing(spec, candidates, [verdict.passed for verdict in verdicts])
+    if chosen is None:
+        raise _failure(spec, verdicts)
+    return chosen
+
+
+def _failure(spec: FineTuneJobSpec, verdicts: Sequence[Verdict]) -> FineTuneError:
     judged = enumerate(zip(spec.gates, verdicts, strict=True))
     missed = [(index, gate, verdict.missed) for index, (gate, verdict) in judged if not verdict.passed]
-    if not missed:
-        return
     count = f"{len(missed)} of {len(verdicts)} gates are missed: " if len(missed) > 1 else ""
-    raise FineTuneError(
+    return FineTuneError(
         Reason.GATE_FAILED,
         count + "; ".join(sentence for *_, sentence in missed),
         remedy=" ".join(dict.fromkeys(advice(spec, gate) for _, gate, _ in missed)),

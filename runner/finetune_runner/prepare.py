@@ -134,9 +134,8 @@ def _figures(step: PreparedPass) -> dict[str, str]:
 
 def _check_output(job: Job, committed: Committed) -> None:
     """That the output may be written, and that no other artifact is in the way."""
-    output, final = open_output(job), job.plan.final
-    if output is None or final is None:
+    output, candidates = open_output(job), job.plan.candidates
+    if output is None or not candidates:
         return
     probe(job, output, ".finetune-probe")
-    manifest = committed.get(final.name)
-    refuse_to_overwrite(job, output, manifest.digest if manifest else "")
+    refuse_to_overwrite(job, output, {committed[step.name].digest for step in candidates if step.name in committed})

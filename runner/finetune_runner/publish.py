@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import Published
 from finetune_api.plan import PlannedPass, Product
 from finetune_runner.committed import Committed
-from finetune_runner.gates import require_passed
+from finetune_runner.gates import choose
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared
 from finetune_runner.report import REPORT, FullReport
@@ -26,7 +27,7 @@ FORMATS = {Product.MODEL: "safetensors", Product.ADAPTER: "adapter", Product.ONN
 
 
 def publish(job: Job, prepared: Prepared, committed: Committed, report: FullReport) -> Published | None:
-    """Publishes the output of the plan's final pass, if the gates have passed; None when all passes only measure.
+    """Publishes the output of the first candidate whose gates have passed; None when all passes only measure.
 
     Returns where it is: at spec.output, or without one in the store.
 
@@ -34,39 +35,37 @@ def publish(job: Job, prepared: Prepared, committed: Committed, report: FullRepo
         FineTuneError: GateFailed, InvalidSpec (another artifact is there), ArtifactCorrupt, AuthDenied or
             StoreUnavailable.
     """
-    require_passed(job.spec, report.gates)
-    final = job.plan.final
-    if final is None:
+    if not job.plan.candidates:
         return None
-    manifest = committed[final.name]
-    key = prepared.key_of(final.name)
+    name = choose(job.spec, [step.name for step in job.plan.candidates], report.gates)
+    step, manifest, key = job.plan.pass_named(name), committed[name], prepared.key_of(name)
     output = open_output(job)
     if output is None:
-        return _published(final, manifest, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
+        return _published(step, manifest, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
     if not _is_there(output, manifest):
-        refuse_to_overwrite(job, output, manifest.digest)
+        refuse_to_overwrite(job, output, {manifest.digest})
         _write(job, output, key, manifest, report)
-    return _published(final, manifest, output.uri(""))
+    return _published(step, manifest, output.uri(""))
 
 
 def open_output(job: Job) -> ObjectStore | None:
     return open_location(job.spec.output, job.layout, "spec.output") if job.spec.output else None
 
 
-def refuse_to_overwrite(job: Job, output: ObjectStore, digest: str) -> None:
+def refuse_to_overwrite(job: Job, output: ObjectStore, digests: Collection[str]) -> None:
     """That nothing stands in the way at the output.
 
     Args:
         job: whose output it is.
         output: the output.
-        digest: of the artifact to publish; empty while it is not known.
+        digests: of what may be published, as far as they are known.
 
     Raises:
         FineTuneError: InvalidSpec, when another artifact is there and overwrite is false.
     """
     there = _artifact_at(output)
     overwrite = job.spec.output is not None and job.spec.output.overwrite
-    if there is None or overwrite or there.digest == digest:
+    if there is None or overwrite or there.digest in digests:
         return
     raise FineTuneError(
         Reason.INVALID_SPEC,
@@ -76,13 +75,13 @@ def refuse_to_overwrite(job: Job, output: ObjectStore, digest: str) -> None:
     )
 
 
-def _published(final: PlannedPass, manifest: Manifest, uri: str) -> Published:
+def _published(step: PlannedPass, manifest: Manifest, uri: str) -> Published:
     return Published(
-        index=final.index,
+        index=step.index,
         uri=uri,
         digest=short(manifest.digest),
         size_bytes=manifest.size_bytes,
-        format=FORMATS[final.product],
+        format=FORMATS[step.product],
     )
 
 

@@ -63,6 +63,16 @@ def test_a_bound_within_reach_publishes_from_the_store_without_a_stage(passed: J
     assert "published/lenient/manifest.json" in workspace.bucket.keys("published/lenient/")
 
 
+def test_where_a_candidate_misses_its_gate_the_next_is_published(missed: Json, workspace: Workspace) -> None:
+    assert missed["phase"] == "Failed"
+    workspace.apply("tolerant", spec(workspace, "tolerant", "0.001") | {"candidates": ["int4", "merge"]})
+    status = workspace.completed("tolerant", PREPARE_SECONDS)
+    (artifact,) = status["artifacts"]
+    assert (artifact["pass"], artifact["format"]) == ("merge", "safetensors")
+    assert [told["passed"] for told in status["gates"]] == [False]
+    assert workspace.stage_jobs("tolerant") == []
+
+
 def test_a_gate_on_what_nothing_measures_is_named_before_any_pod(workspace: Workspace) -> None:
     wrong = workspace.spec("unmeasured", CHAIN) | {"gates": [{**gate("1"), "after": "merge"}]}
     workspace.apply("unmeasured", wrong)

@@ -26,8 +26,9 @@ def drop(most):
     return gate(maxDrop=most, comparedTo="tune")
 
 
-def gated(place, *gates):
-    return place.spec(passes=[TUNE, TUNED_CHECK, MERGE, INT4, CHECK], evaluators=EVALUATORS, gates=list(gates))
+def gated(place, *gates, **parts):
+    passes = [TUNE, TUNED_CHECK, MERGE, INT4, CHECK]
+    return place.spec(passes=passes, evaluators=EVALUATORS, gates=list(gates), **parts)
 
 
 def finished(place, tuned="0.5000", int4="0.6000"):
@@ -39,11 +40,11 @@ def finished(place, tuned="0.5000", int4="0.6000"):
     return place
 
 
-def prepared(place, *gates):
+def prepared(place, *gates, **parts):
     """Another job over the same passes, with these gates; its last word, and why it failed."""
     outcome, failure = Outcome(kind="prepare"), None
     try:
-        prepare(place.job(gated(place, *gates)), outcome)
+        prepare(place.job(gated(place, *gates, **parts)), outcome)
     except FineTuneError as error:
         failure = error
     return outcome.message(failure, first=frozenset()), failure
@@ -90,6 +91,18 @@ def test_a_gate_of_its_own_is_judged_by_what_lies_in_the_store(place):
     assert failure is None
     assert message.published is not None
     assert "out/manifest.json" in place.bucket.object_keys("out/")
+
+
+def test_where_a_candidate_misses_its_gate_the_next_is_published(place):
+    """The merged model, which lost less."""
+    finished(place)
+    message, failure = prepared(place.another(), gate(max="0.55"), candidates=["int4", "merge"])
+
+    assert failure is None
+    assert [told.passed for told in message.gates] == [False]
+    assert (message.published.index, message.published.format) == (2, "safetensors")
+    assert "out/model.safetensors" in place.bucket.object_keys("out/")
+    assert "out/model.onnx" not in place.bucket.object_keys("out/")
 
 
 def test_an_artifact_published_before_is_left_alone_by_a_missed_gate(place):

@@ -124,7 +124,7 @@ def test_a_gate_is_judged_by_what_is_cached_and_a_missed_one_ends_the_run(finish
     assert ended.code == 0, ended.err
     [line] = [line for line in ended.out.splitlines() if line.startswith("gate ")]
     assert "loss after int4: " in line
-    assert line.endswith("(at most 50)")
+    assert line.endswith("(at most 50) passed")
 
     ended = run_process(*desk.write(gates=[{**gate, "max": "0"}]))
 

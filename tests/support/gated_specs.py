@@ -4,7 +4,12 @@ from typing import Any
 
 from api_specs import wire_pass, wire_spec
 
-METRICS = [{"name": "accuracy", "accuracy": {}}, {"name": "loss", "loss": {}}, {"name": "size", "sizeBytes": {}}]
+METRICS = [
+    {"name": "accuracy", "accuracy": {}},
+    {"name": "loss", "loss": {}},
+    {"name": "size", "sizeBytes": {}},
+    {"name": "pace", "tokensPerSecond": {}},
+]
 
 
 def gated_spec(*gates: dict[str, Any], **parts: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from finetune_api.resource.evaluators import MetricName
 
 MAX_GATES = 16
 """Each one's outcome must fit into a pod's termination message."""
+MAX_CANDIDATES = 8
 COMPARED_TO = "comparedTo belongs to maxDrop: set both, or neither"
 
 Bound = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$", min_length=1, max_length=26)]

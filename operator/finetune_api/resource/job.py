@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, OneOf, empty_list, named_list
+from finetune_api.resource.base import Model, Name, OneOf, empty_list, named_list
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.exports import ExecutionProvider
-from finetune_api.resource.gates import MAX_GATES, Gate
+from finetune_api.resource.gates import MAX_CANDIDATES, MAX_GATES, Gate
 from finetune_api.resource.input_model import InputModel
 from finetune_api.resource.locations import S3Location, VolumeLocation
 from finetune_api.resource.passes import Pass
@@ -108,6 +108,12 @@ class FineTuneJobSpec(Model):
         max_length=MAX_GATES,
         description="What must hold before the artifact is published. When a gate is missed every output is kept, nothing is"
         " published, and the job ends as GateFailed.",
+    )
+    candidates: list[Name] = Field(
+        default_factory=empty_list,
+        max_length=MAX_CANDIDATES,
+        description="Passes whose output may be published, best first: the first is whose gates have all passed. A gate on"
+        " another candidate does not count. Empty: the last pass that makes a model.",
     )
     engine: Engine = Field(default_factory=Engine, description="What holds for all passes.")
     store: Store | None = Field(

@@ -121,6 +121,9 @@ class NamedArtifact(Artifact):
     format: Annotated[str, StringConstraints(max_length=32)] = Field(
         default="", description="onnx, safetensors or adapter."
     )
+    pass_: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="", alias="pass", description="Pass that made it."
+    )
 
 
 class PassStatus(Model):

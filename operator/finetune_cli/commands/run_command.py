@@ -96,7 +96,8 @@ def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -
         state = "reused" if index in result.reused else "made"
         click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
     for gate, outcome in zip(document.spec.gates, result.message.gates, strict=True):
-        click.echo(f"gate      {gate.metric} after {gate.after}: {outcome.value} ({requirement(gate)})")
+        held = "passed" if outcome.passed else "missed"
+        click.echo(f"gate      {gate.metric} after {gate.after}: {outcome.value} ({requirement(gate)}) {held}")
     if artifact := result.message.published:
         digest = base64.urlsafe_b64decode(artifact.digest + "=").hex()
         click.echo(f"artifact  {actual_path(artifact.uri, claims)}")

@@ -2,14 +2,14 @@
 
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.ending import completed
-from finetune_operator.decide.gate_outcome import all_passed
+from finetune_operator.decide.gate_outcome import gates_passed
 
 
 def complete(case: Case) -> Verdict | None:
     """Complete as soon as there is nothing left to do and no Job still at it."""
-    if not all_passed(case):
+    if not gates_passed(case):
         return None
-    published = bool(case.status.artifacts) or case.plan.final is None
+    published = bool(case.status.artifacts) or not case.plan.candidates
     if case.all_committed and published and not case.observed.live_children:
         return completed(case)
     return None

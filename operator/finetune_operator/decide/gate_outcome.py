@@ -1,6 +1,8 @@
 """What a pod said of the gates, in status: one entry a gate, and the condition GatesPassed."""
 
-from finetune_api.gates import requirement
+from collections.abc import Sequence
+
+from finetune_api.gates import first_passing, requirement
 from finetune_api.messages import GateOutcome, TerminationMessage
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, GateStatus
@@ -16,29 +18,43 @@ def with_gates(case: Case, message: TerminationMessage) -> FineTuneJobStatus:
     if not gates or len(message.gates) != len(gates):
         return case.status
     told = [_told(gate, outcome) for gate, outcome in zip(gates, message.gates, strict=True)]
-    passed = [gate for gate in told if gate.passed]
-    lines = "; ".join(map(sentence, told))
-    count = f"{len(passed)} of {len(told)} gates have passed"
+    chosen = _chosen(case, told)
     return with_condition(
         case.status.model_copy(update={"gates": told}),
         ConditionType.GATES_PASSED,
-        holds=len(passed) == len(told),
-        reason="Passed" if len(passed) == len(told) else "Missed",
-        message=f"{count}: {lines}" if len(passed) == len(told) else f"{count}, {KEPT}: {lines}",
+        holds=chosen is not None,
+        reason="Missed" if chosen is None else "Passed",
+        message=_message(case, told, chosen),
         now=case.observed.now,
         generation=case.observed.generation,
     )
 
 
-def all_passed(case: Case) -> bool:
-    """Whether every gate is known to have passed; true of a job without gates."""
-    passed = [gate for gate in case.status.gates if gate.passed]
-    return len(passed) == len(case.document.spec.gates)
+def gates_passed(case: Case) -> bool:
+    """Whether a candidate is known to have passed its gates; true of a job without gates."""
+    gates, told = case.document.spec.gates, case.status.gates
+    return not gates or (len(told) == len(gates) and _chosen(case, told) is not None)
 
 
 def sentence(gate: GateStatus) -> str:
     value = gate.value or "not a finite number"
     return f"{gate.metric} after {gate.after} {value} ({gate.requirement})"
+
+
+def _chosen(case: Case, told: Sequence[GateStatus]) -> str | None:
+    """The candidate that is to be published."""
+    candidates = [step.name for step in case.plan.candidates]
+    return first_passing(case.document.spec, candidates, [gate.passed for gate in told])
+
+
+def _message(case: Case, told: Sequence[GateStatus], chosen: str | None) -> str:
+    passed = sum(gate.passed for gate in told)
+    count = f"{passed} of {len(told)} gates have passed"
+    if chosen is None:
+        count += f", {KEPT}"
+    elif len(case.plan.candidates) > 1:
+        count += f", all that decide on {chosen}"
+    return f"{count}: {'; '.join(map(sentence, told))}"
 
 
 def _told(gate: Gate, outcome: GateOutcome) -> GateStatus:

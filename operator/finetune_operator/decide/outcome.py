@@ -183,6 +183,7 @@ def _published(case: Case, published: Published | None) -> FineTuneJobStatus:
         digest=hex_digest(published.digest),
         size_bytes=published.size_bytes,
         format=published.format[:32],
+        pass_=case.plan.passes[published.index].name,
     )
     return case.status.model_copy(update={"artifacts": [artifact]})
 

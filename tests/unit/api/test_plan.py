@@ -45,15 +45,19 @@ def test_an_evaluation_remembers_what_it_is_compared_with():
 def test_the_artifact_is_what_the_last_model_making_pass_made():
     chain = plan(spec_of(passes=[("tune", "cpu", "lora"), ("merge", "cpu", "merge"), ("check", "cpu", "evaluate")]))
 
-    assert chain.final is not None
-    assert (chain.final.name, chain.final.product) == ("merge", Product.MODEL)
+    assert [(step.name, step.product) for step in chain.candidates] == [("merge", Product.MODEL)]
 
 
 def test_a_chain_that_only_measures_has_no_artifact():
-    assert plan(spec_of(passes=[("check", "cpu", "evaluate")])).final is None
+    assert plan(spec_of(passes=[("check", "cpu", "evaluate")])).candidates == ()
 
 
 def test_a_pass_without_a_system_runs_on_the_engines_host():
     chain = plan(spec_of(passes=[("tune", "", "lora")], engine={"host": "gpu"}))
 
     assert chain.passes[0].system == "gpu"
+
+
+def test_candidates_are_what_may_be_published_in_the_specs_order():
+    chain = plan(spec_of(candidates=["int4", "merge"]))
+    assert [step.name for step in chain.candidates] == ["int4", "merge"]

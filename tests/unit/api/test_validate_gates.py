@@ -36,7 +36,7 @@ def test_a_gate_on_what_nothing_measures_says_which_pass_to_add():
 
 def test_an_unknown_metric_is_refused_with_those_there_are():
     assert findings(gated_spec({**GATE, "metric": "bleu"})) == [
-        "spec.gates[0].metric: no metric of an evaluator is named 'bleu' (use one of: accuracy, loss, size)"
+        "spec.gates[0].metric: no metric of an evaluator is named 'bleu' (use one of: accuracy, loss, pace, size)"
     ]
 
 
@@ -72,6 +72,17 @@ def test_a_drop_is_measured_in_the_same_way():
     strict = {"name": "strict", "metrics": [{"name": "accuracy", "accuracy": {"ignoreCase": False}}]}
     spec["evaluators"].append(strict)
     spec["passes"][1]["evaluate"]["evaluator"] = "strict"
+    assert [text.split(":")[0] for text in findings(spec)] == ["spec.gates[0].comparedTo"]
+
+
+def test_a_divergence_is_compared_with_one_from_the_same_model():
+    spec = gated_spec({"metric": "kl", "after": "int4", "maxDrop": "0.1", "comparedTo": "tune"})
+    spec["evaluators"] = [{"name": "tone-accuracy", "metrics": [{"name": "kl", "kl": {}}]}]
+    for index in (1, 4):
+        spec["passes"][index]["evaluate"]["comparedTo"] = "base"
+    assert findings(spec) == []
+
+    spec["passes"][4]["evaluate"]["comparedTo"] = "merge"
     assert [text.split(":")[0] for text in findings(spec)] == ["spec.gates[0].comparedTo"]
 
 
@@ -137,3 +148,24 @@ def test_the_api_server_checks_which_bounds_stand_together():
         "has(self.maxDrop) == has(self.comparedTo)",
         "[has(self.min), has(self.max), has(self.maxDrop)].filter(set, set).size() == 1",
     ]
+
+
+def test_candidates_that_are_gated_are_right_and_the_last_needs_no_gate():
+    assert findings(gated_spec(GATE, candidates=["int4", "merge"])) == []
+
+
+@pytest.mark.parametrize(
+    ("candidates", "says"),
+    [
+        (
+            ["merge", "int4"],
+            "spec.candidates[0]: no gate looks at 'merge', so that those after it are never tried"
+            " (add a gate with after: merge, or put it last)",
+        ),
+        (["int4", "int8"], "spec.candidates[1]: no pass is named 'int8' (use one of: tune, merge, int4)"),
+        (["int4", "check"], "spec.candidates[1]: 'check' only measures (name the pass that it measures: int4)"),
+        (["int4", "int4"], "spec.candidates[1]: 'int4' is named twice (name each once)"),
+    ],
+)
+def test_candidates_that_could_not_be_published_are_refused(candidates, says):
+    assert findings(gated_spec(GATE, candidates=candidates)) == [says]

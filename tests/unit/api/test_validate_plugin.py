@@ -31,7 +31,7 @@ TUNE, MERGE, INT4 = (wire_pass(*step) for step in (("t", "gpu", "lora"), ("m", "
 
 def test_a_plugin_makes_a_model_unless_it_says_otherwise():
     assert problems(plugin(), TUNE, MERGE, plugin("again"), INT4) == []
-    assert planned(plugin()).final.product is Product.MODEL
+    assert planned(plugin()).candidates[0].product is Product.MODEL
 
 
 @pytest.mark.parametrize("product", list(Product))

@@ -112,6 +112,23 @@ def test_a_last_word_that_says_nothing_of_the_gates_is_asked_for_again() -> None
     assert [gate.passed for gate in world.status.gates] == [True, True]
 
 
+def test_a_missed_candidate_does_not_keep_the_next_from_completing_the_job() -> None:
+    spec = gated_spec({**GATES[0], "after": "int4"}, {**GATES[0], "after": "tune"}, candidates=["int4", "tune"])
+    world = World(spec=spec).prepared()
+    world.succeed()
+    world.round()
+    child = world.only
+    last_word = message("stage", ALL, len(ALL), published=True, gates=[False, True])
+    world.end_pod(world.start_pod(child), 0, last_word)
+    world.end_job(child)
+    world.round()
+
+    assert world.status.phase == "Complete"
+    condition = world.status.condition("GatesPassed")
+    assert (condition.status, condition.reason) == ("True", "Passed")
+    assert condition.message.startswith("1 of 2 gates have passed, all that decide on tune: accuracy after int4")
+
+
 def test_a_job_without_gates_says_nothing_of_them() -> None:
     world = World().completed()
     assert world.status.gates == []

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from api_specs import wire_pass
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.gates import judge, require_passed
+from finetune_runner.gates import choose, judge
 from gated_specs import gated_spec
 
 DROP = {"after": "int4", "comparedTo": "tune"}
@@ -74,7 +75,7 @@ def test_a_figure_measured_twice_is_judged_by_the_worse():
 def failure(spec: FineTuneJobSpec, tuned: str, int4: str) -> FineTuneError:
     told = {"tuned-check": {"accuracy": tuned, "loss": "0.3"}, "check": {"accuracy": int4, "loss": "0.9"}}
     with pytest.raises(FineTuneError) as caught:
-        require_passed(spec, judge(spec, told))
+        choose(spec, ["int4"], judge(spec, told))
     return caught.value
 
 
@@ -120,8 +121,15 @@ def test_what_helps_follows_from_how_the_model_was_exported(algorithm, precision
 def test_a_size_is_helped_in_other_ways_than_a_loss(precision, remedy):
     spec = gated({"metric": "size", "max": "1000"}, precision=precision)
     with pytest.raises(FineTuneError, match="size after int4 is 1234, 234 above the 1000") as caught:
-        require_passed(spec, judge(spec, figures("9", "1234", "size")))
+        choose(spec, ["int4"], judge(spec, figures("9", "1234", "size")))
     assert caught.value.remedy == remedy
+
+
+def test_a_pace_is_helped_by_the_machine_and_a_drop_of_it_is_fewer_tokens():
+    spec = gated({"metric": "pace", "maxDrop": "5", **DROP})
+    with pytest.raises(FineTuneError, match=r"pace after int4 \(10\) is 10 worse than tune \(20\), 5 more") as caught:
+        choose(spec, ["int4"], judge(spec, figures("20", "10", "pace")))
+    assert caught.value.remedy == "Measure it on a system with more CPUs or an accelerator, as its users have."
 
 
 def test_all_missed_gates_are_told_and_the_passed_ones_are_not():
@@ -141,8 +149,36 @@ def test_all_missed_gates_are_told_and_the_passed_ones_are_not():
 
 def test_gates_that_were_not_judged_have_not_passed():
     with pytest.raises(ValueError, match="shorter"):
-        require_passed(gated({"metric": "accuracy", "min": "0.5"}), [])
+        choose(gated({"metric": "accuracy", "min": "0.5"}), ["int4"], [])
 
 
 def test_without_gates_everything_passes():
-    require_passed(gated(), [])
+    assert choose(gated(), ["int4"], []) == "int4"
+
+
+LEAST = {"metric": "accuracy", "min": "0.85"}
+
+
+@pytest.mark.parametrize(
+    ("merge", "int4", "tuned", "chosen"),
+    [
+        ("0.90", "0.90", "0.90", "int4"),
+        ("0.90", "0.84", "0.90", "merge"),
+        ("0.84", "0.90", "0.90", "int4"),
+        ("0.84", "0.84", "0.90", None),
+        ("0.90", "0.90", "0.79", None),
+    ],
+)
+def test_the_first_candidate_whose_own_and_common_gates_pass_is_chosen(merge, int4, tuned, chosen):
+    gates = [{**LEAST, "after": "int4"}, {**LEAST, "after": "merge"}, {**LEAST, "after": "tune", "min": "0.8"}]
+    spec = gated_spec(*gates, candidates=["int4", "merge"])
+    spec["passes"].insert(3, wire_pass("merge-check", "cpu", "evaluate"))
+    spec = FineTuneJobSpec.model_validate(spec)
+    verdicts = judge(spec, figures(tuned, int4) | {"merge-check": {"accuracy": merge}})
+
+    if chosen:
+        assert choose(spec, spec.candidates, verdicts) == chosen
+    else:
+        with pytest.raises(FineTuneError) as caught:
+            choose(spec, spec.candidates, verdicts)
+        assert caught.value.reason is Reason.GATE_FAILED
