@@ -2,11 +2,12 @@
 
 from typing import Any, get_args
 
-from finetune_api.resource import base, gates, locations, systems
+from finetune_api.resource import base, gates, locations, passes, systems
 
 _WORDS: dict[Any, str] = {
     base.Name: "a name of lower-case letters, digits and '-' such as tone-v2",
     base.ObjectName: "the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
+    passes.NewToken: "a token, on one line and without white space at its ends",
     systems.Quantity: "a quantity such as 500m, 2 or 16Gi",
     systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
     gates.Bound: 'a decimal number as text such as "0.85"',

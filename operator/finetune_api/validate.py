@@ -14,7 +14,7 @@ from finetune_api.plan import ACCEPTS, BASE, Product, execution_provider, input_
 from finetune_api.problem import Problem, unknown_name
 from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lycoris, Pass, Tuning
+from finetune_api.resource.passes import Lora, Lycoris, Pass, Tuning
 from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import FLASH_ATTENTION, Training
 from finetune_api.training_arguments import refusals
@@ -25,6 +25,7 @@ from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_gates import candidate_problems, gate_problems
 from finetune_api.validate_merge import merge_problems
 from finetune_api.validate_model import input_model_problems
+from finetune_api.validate_new_tokens import new_token_problems
 from finetune_api.validate_plugin import plugin_problems
 from finetune_api.validate_trackers import credential_problems, tracker_problems
 
@@ -175,6 +176,7 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
     config = step.config
     if isinstance(config, Tuning):
         yield from _tune_problems(spec, config, path)
+        yield from new_token_problems(config, path) if isinstance(config, Lora) else ()
         yield from _training_problems(spec, step, config.training, f"{path}.training")
     if step.evaluate:
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)

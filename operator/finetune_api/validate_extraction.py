@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Tuning
+from finetune_api.resource.passes import Lora, Tuning
 
 NOT_FACTORS = {
     "dora": "the magnitudes of a DoRA adapter",
@@ -30,3 +30,6 @@ def extraction_problems(spec: FineTuneJobSpec, source: str, path: str) -> Iterat
     if isinstance(tuned.config, Tuning) and tuned.config.modules_to_save:
         message = f"{source!r} also trains modules in full (modulesToSave), which have no place in an ONNX adapter"
         yield Problem(path, message, "leave modulesToSave out, or merge the adapter and export with modelBuilder")
+    if isinstance(tuned.config, Lora) and tuned.config.new_tokens:
+        message = f"{source!r} has embeddings of new tokens (newTokens), which have no place in an ONNX adapter"
+        yield Problem(path, message, "leave newTokens out, or merge the adapter and export with modelBuilder")

@@ -14,6 +14,7 @@ from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
 from finetune_runner.memory.fit import MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
+from finetune_runner.new_tokens import check_new_tokens
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.plugins.metrics import libraries_of, metric_calls
@@ -61,6 +62,7 @@ def _resolve(job: Job) -> Prepared:
     plugins, metrics = plugin_calls(job.spec), metric_calls(job.spec)
     base = base_model.resolve(job.spec.input_model, job.layout)
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
+    check_new_tokens(job.spec, base, job.layout)
     memory = _memory(job)
     data = [datasets.resolve(job, index) for index in data_used(job.spec)]
     for found in data:

@@ -31,6 +31,11 @@ SHAPES = {
     ),
     "phi3": (CONFIG | {"model_type": "phi3", "pad_token_id": 0}, {"targetModules": ["qkv_proj", "o_proj"]}, 100),
     "qwen3": (CONFIG | TIED | {"model_type": "qwen3", "head_dim": 64, "num_key_value_heads": 6}, {"r": 64}, 200),
+    "qwen3 with new tokens": (
+        CONFIG | TIED | {"model_type": "qwen3", "head_dim": 64, "vocab_size": 64000},
+        {"newTokens": ["<a>", "<b>"]},
+        60,
+    ),
     "gemma3": (CONFIG | TIED | {"model_type": "gemma3_text", "head_dim": 64, "vocab_size": 64000}, {}, 60),
 }
 

@@ -312,6 +312,22 @@ def test_more_rows_than_leave_one_to_train_on_cannot_be_held_out(place, rows, fi
 # Places and credentials
 
 
+@pytest.mark.parametrize("vocabulary", [{"a": 0, "<joy>": 1}, [["a", -1.5], ["<joy>", -2.5]]], ids=["bpe", "unigram"])
+@pytest.mark.parametrize(("token", "found"), [("<joy>", 1), ("<end>", 7)])
+def test_a_new_token_that_the_tokenizer_has_is_named(place, vocabulary, token, found):
+    added = [{"content": "<end>", "id": 7}]
+    place.bucket.put("base/tokenizer.json", json.dumps({"model": {"vocab": vocabulary}, "added_tokens": added}))
+    spec = place.spec()
+    spec["passes"][0]["lora"]["newTokens"] = ["<new>", token]
+
+    error = refused(place, spec)
+
+    assert (error.reason, error.path) == (Reason.INVALID_SPEC, "spec.passes[0].lora.newTokens[1]")
+    assert error.message == f"the tokenizer has {token!r} already (id {found})"
+    spec["passes"][0]["lora"]["newTokens"] = ["<new>"]
+    prepared(place, spec)
+
+
 def test_wrong_credentials_of_the_store_are_named(place):
     place.secret("wrong", AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY="wrong")
     location = place.bucket.location("store", credentialsSecretRef={"name": "wrong"})

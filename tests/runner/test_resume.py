@@ -28,6 +28,7 @@ CONFIGS = {
     "lora in order of length": lora(**COMMON, training=TRAINING),
     "lora in random order": lora(**COMMON, training=TRAINING | {"groupByLength": False}),
     "lora with noise": lora(**COMMON, training=TRAINING | NOISE),
+    "lora with a new token": lora(**COMMON, newTokens=["smiling"], training=TRAINING),
     "qlora": qlora(**COMMON, doubleQuant=True, training=TRAINING),
     "dora": dora(**COMMON, training=TRAINING),
     "loftq": loftq(**COMMON, training=TRAINING),

@@ -79,7 +79,8 @@ def main(config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, leng
     _once(torch)
     with Peak() as peak:
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config), dtype=torch.float32)
-        model = with_adapter(model, spec, "spec").train()
+        known = config["vocab_size"]
+        model = with_adapter(model, spec, "spec", range(known, known + len(spec.new_tokens))).train()
         if spec.training.gradient_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
             model.enable_input_require_grads()

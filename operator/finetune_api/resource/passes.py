@@ -12,6 +12,7 @@ from finetune_api.resource.training import Training
 ModuleName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LayerPattern = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LayerIndex = Annotated[int, Field(ge=0, le=4095)]
+NewToken = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", min_length=1, max_length=128)]
 Rank = Annotated[int, Field(ge=1, le=1024)]
 DEQUANTISED = "dequantised"
 """Of mergeBase."""
@@ -53,6 +54,13 @@ class Lora(Tuning):
     """LoRA: low-rank adapters beside the frozen linear layers (Hu et al. 2021, arXiv:2106.09685)."""
 
     dropout: float = Field(default=0.05, ge=0, lt=1, description="Dropout on the adapter's input.")
+    new_tokens: list[NewToken] = Field(
+        default_factory=empty_list,
+        max_length=256,
+        description="Tokens that the tokenizer gets and never splits. Their rows of the embedding and the output head start from"
+        " the mean of the others', are trained in full, and go with the adapter and into what it is merged into.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
     use_rslora: bool = Field(
         default=False,
         description="Rank-stabilised scaling: the adapter's output counts alpha / √r (arXiv:2312.03732).",

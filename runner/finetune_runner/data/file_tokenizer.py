@@ -44,6 +44,12 @@ class FileTokenizer:
         ids = list(self.backend.encode(text, add_special_tokens=add_special_tokens).ids)
         return {"input_ids": self._begun(ids) if add_special_tokens else ids}
 
+    def get_vocab(self) -> dict[str, int]:
+        return dict(self.backend.get_vocab(with_added_tokens=True))
+
+    def add_tokens(self, tokens: list[Any]) -> None:
+        self.backend.add_tokens(tokens)
+
     def decode(self, ids: list[int]) -> str:
         return str(self.backend.decode(ids, skip_special_tokens=False))
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
-from finetune_api.resource.passes import Tuning
+from finetune_api.resource.passes import Lora, Tuning
 from finetune_runner.data.examples import distinct
+from finetune_runner.data.new_tokens import add_new_tokens
 from finetune_runner.data.rendering import render, sequences
 from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.data.statistics import Statistics
@@ -49,6 +50,8 @@ def preview_pass(config: Tuning, data: Mapping[str, DataSet], tokenizer: Any, pa
     Raises:
         FineTuneError: DatasetInvalid, InvalidSpec or ModelUnsupported.
     """
+    if isinstance(config, Lora):
+        add_new_tokens(tokenizer, config.new_tokens, f"{path}.newTokens")
     made = tuning_rows(config, data, tokenizer, path)
     samples = _first(made.train, tokenizer, limit)
     _exhaust(made.held_out)

@@ -24,6 +24,11 @@ def adapted_blocks(shapes: Shapes, config: Tuning) -> int:
     return len(set(chosen)) or shapes.layers
 
 
+def new_tokens(config: Tuning) -> list[str]:
+    """Tokens whose embedding is trained."""
+    return config.new_tokens if isinstance(config, Lora) else []
+
+
 def trained(config: Tuning, wanted: Sequence[Linear]) -> int:
     """Values that a block's adapters have."""
     return sum(_trained(config, linear) for linear in wanted)

@@ -12,6 +12,7 @@ from finetune_api.resource.passes import LoftQ, QLora, Tuning
 from finetune_runner.memory.adapters import (
     adapted_blocks,
     needed_meanwhile,
+    new_tokens,
     saved_in_any_case,
     saved_of_each_token,
     trained,
@@ -38,6 +39,9 @@ OPTIMIZER_STATE = {
 """Bytes an optimizer keeps for a trained value; AdamW's two float32 where nothing is said."""
 LOGIT_COPIES = 3
 """Log-probabilities, their gradient and that of the logits, in float32."""
+
+TABLES = 2
+"""Of the output head with new tokens' rows in it: itself, which its product saves, and its gradient."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ def estimate(
         weights=_weights(shapes, config, values.size),
         adapter=_adapter(shapes, config),
         activations=kept + batch.masked,
-        logits=max(_logits(shapes, batch, values), backward),  # the logits are gone before the first block's turn
+        # the logits are gone before the first block's turn
+        logits=max(_logits(shapes, batch, values) + TABLES * _table(shapes, config, values), backward),
     )
 
 
@@ -118,6 +123,7 @@ def _adapter(shapes: Shapes, config: Tuning) -> int:
     values = trained(config, wanted_layers(shapes, config)) * adapted_blocks(shapes, config)
     whole = {"embed_tokens", "lm_head"} & set(config.modules_to_save)
     values += len(whole) * shapes.vocabulary * shapes.hidden
+    values += len(new_tokens(config)) * shapes.hidden * (1 if shapes.tied else 2)
     return values * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))
 
 
@@ -142,6 +148,11 @@ def _logits(shapes: Shapes, batch: Batch, values: Values) -> int:
     if shapes.plain_head and made > LOGITS_AT_ONCE:
         made, hidden = LOGITS_AT_ONCE, 2 * shapes.hidden * batch.counted * values.size
     return LOGIT_COPIES * FLOAT32 * made + hidden
+
+
+def _table(shapes: Shapes, config: Tuning, values: Values) -> int:
+    """Bytes of the output head with the new tokens' rows put in, which peft makes in each forward pass."""
+    return shapes.vocabulary * shapes.hidden * values.size if new_tokens(config) else 0
 
 
 def _working(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:

@@ -14,7 +14,12 @@ from finetune_runner.passes.builder_process import build
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 
-FACTORS_ALONE = {"use_dora": "magnitudes", "modules_to_save": "modules trained in full", "lora_bias": "biases"}
+FACTORS_ALONE = {
+    "use_dora": "magnitudes",
+    "modules_to_save": "modules trained in full",
+    "lora_bias": "biases",
+    "trainable_token_indices": "embeddings of new tokens",
+}
 """Settings of peft's LoRA that bring more than two factors for each layer, and what they bring."""
 
 

@@ -17,6 +17,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import LoftQ, Lora, QLora, Tuning
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import parsed
+from finetune_runner.data.new_tokens import add_new_tokens
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.interruption import deferred
@@ -62,6 +63,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     attention = attention_for(training.attn_implementation, f"{path}.attnImplementation")
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
     tf32 = float32_products(parsed(training.extra).get(TF32), device, f"{path}.extra[{TF32}]")
+    new_tokens = add_new_tokens(tokenizer, _new_tokens(config), f"{inputs.path}.newTokens")
     measure_from_here(device)
     with tempfile.TemporaryDirectory() as scratch, tf32:
         rows = training_rows(config, inputs, tokenizer, Path(scratch))
@@ -79,7 +81,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
         if isinstance(config, QLora):
             write_as_seen(inputs.output, base.named_modules())
         check_packing(base, preprocess)
-        model = with_adapter(base, config, inputs.path)
+        model = with_adapter(base, config, inputs.path, new_tokens)
         start = _residual_start(model, config, inputs, dtype)
         if training.torch_compile:
             compile_blocks(model, f"{path}.torchCompile")
@@ -113,8 +115,14 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
                 _train(trainer, config, inputs, Path(scratch))
             figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
+    if new_tokens:
+        tokenizer.save_pretrained(inputs.output)
     told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
     return PassResult(figures | told | _counts(rows.statistics) | step_figures(trainer))
+
+
+def _new_tokens(config: Tuning) -> list[str]:
+    return config.new_tokens if isinstance(config, Lora) else []
 
 
 def _best(model: Any, training: Training) -> Best:

@@ -1,6 +1,6 @@
 """The adapter: which layers get one, and how it is made and saved."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
-from finetune_runner.training.loftq import Factors, as_change
+from finetune_runner.training.loftq import ADAPTER, Factors, as_change
+from finetune_runner.training.new_tokens import make_room
 
 ALL_LINEAR = "all-linear"
 NEUTRAL_BASE = "base"
@@ -19,30 +20,43 @@ NEUTRAL_BASE = "base"
 WEIGHTS = "adapter_model.safetensors"
 
 
-def with_adapter(model: Any, config: Tuning, path: str) -> Any:
+def with_adapter(model: Any, config: Tuning, path: str, new_tokens: Sequence[int] = ()) -> Any:
     """The model with a fresh adapter, everything else frozen.
+
+    Args:
+        model: the base; is changed.
+        config: of the spec.
+        path: where it stands.
+        new_tokens: ids of tokens that the base does not know.
 
     Raises:
         FineTuneError: InvalidSpec, a name matches no layer; ModelUnsupported, a layer can't have such an adapter.
     """
+    tokens = make_room(model, new_tokens, f"{path}.newTokens")
     layers = _linear_layers(model)
     _check(config.target_modules, layers, f"{path}.targetModules", "linear layer")
     _check(config.modules_to_save, dict(model.named_modules()), f"{path}.modulesToSave", "module")
     if isinstance(config, Lycoris):
         _check(config.exclude_modules, layers, f"{path}.excludeModules", "linear layer")
     try:
-        return get_peft_model(model, adapter_config(config, layers))
+        adapted = get_peft_model(model, adapter_config(config, layers, tokens))
     except ValueError as error:
         remedy = "Check targetModules, excludeModules and layersToTransform, or use a lora pass."
         raise FineTuneError(Reason.MODEL_UNSUPPORTED, str(error), remedy=remedy, path=path) from error
+    if tokens:  # peft would compare the number of tokens with that there, and save all of the embedding in checkpoints
+        adapted.peft_config[ADAPTER].base_model_name_or_path = ""
+    return adapted
 
 
-def adapter_config(config: Tuning, layers: Iterable[str]) -> PeftConfig:
+def adapter_config(
+    config: Tuning, layers: Iterable[str], new_tokens: Mapping[str, list[int]] | None = None
+) -> PeftConfig:
     """What peft wants to know.
 
     Args:
         config: of the spec.
         layers: full names of the layers that can have an adapter.
+        new_tokens: name of a module to its rows that are trained, of LoRA only.
     """
     common: dict[str, Any] = {
         "task_type": "CAUSAL_LM",
@@ -57,6 +71,7 @@ def adapter_config(config: Tuning, layers: Iterable[str]) -> PeftConfig:
             lora_dropout=config.dropout,
             use_rslora=config.use_rslora,
             use_dora=isinstance(config, Dora),
+            trainable_token_indices=dict(new_tokens or {}) or None,
         )
     if isinstance(config, Lycoris):
         return _lycoris_config(config, common, layers)
@@ -95,7 +110,7 @@ def save_adapter(model: Any, directory: Path, start: Factors | None = None) -> N
         directory: to write into.
         start: what loftq started from, which is subtracted.
     """
-    config = model.peft_config["default"]
+    config = model.peft_config[ADAPTER]
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     if start is not None:
         weights = as_change({name: tensor.detach().cpu() for name, tensor in weights.items()}, start, config)

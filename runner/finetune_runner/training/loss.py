@@ -15,6 +15,8 @@ from finetune_api.resource.training import FLASH_ATTENTION
 from finetune_runner.data.tokens import IGNORED
 from finetune_runner.memory.shapes import LOGITS_AT_ONCE, has_plain_head
 
+REPLACED = "original_module"
+"""peft's name of the head itself where rows of it are trained; the weight with these in it would be made for a look."""
 Score = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Logits [tokens, vocabulary] and the tokens that follow [tokens] to float32 [..., tokens]."""
 
@@ -64,7 +66,7 @@ def token_scores(
     seen = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}
     wanted = targets[counts[:, :-1]]
     head = model.get_output_embeddings()
-    rows = LOGITS_AT_ONCE // head.weight.shape[0]
+    rows = LOGITS_AT_ONCE // getattr(head, REPLACED, head).weight.shape[0]
     in_parts = len(wanted) > rows and _is_plain(model)
     with _logits_only_where(head, counts, first_only=in_parts) as hidden:
         logits = model(input_ids=input_ids, use_cache=False, **seen).logits[0]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from peft.utils.other import TrainableTokensWrapper
 from torch import nn
 
 from finetune_runner.data.tokens import IGNORED
@@ -78,7 +79,9 @@ def decoder_of(model: Any) -> Decoder | None:
 
 
 def _in_use(head: Any) -> Any:
-    """The head itself, where peft has put a trained copy beside it."""
+    """The head itself, where peft has put a trained copy or trained rows beside it."""
+    if isinstance(head, TrainableTokensWrapper):
+        return head.original_module
     return head.modules_to_save[head.active_adapters[0]] if hasattr(head, "modules_to_save") else head
 
 

@@ -78,3 +78,18 @@ def test_a_row_that_cannot_be_split_is_refused_with_its_place(llama):
     for field, value in {"evalFraction": 0.5, "evalRows": 1}.items():
         with pytest.raises(FineTuneError, match=rf"spec\.passes\[0\]\.lora\.{field}: 1 distinct rows"):
             preview_pass(tuning(**{field: value}), data, llama, "spec.passes[0].lora", limit=1)
+
+
+def test_a_new_token_of_the_pass_is_one_token_and_one_that_is_known_is_refused(tmp_path):
+    tokenizer = FileTokenizer(write_tokenizer(tmp_path, "llama"))
+    known, eos = max(tokenizer.get_vocab().values()), tokenizer.eos_token_id
+    rows = {TRAIN_DATA: DataSet(config(), [{"q": "a", "a": "<joy>b<joy>"}])}
+    tune = Lora.model_validate({"trainData": "x", "newTokens": ["<joy>"]})
+
+    [sample] = preview_pass(tune, rows, tokenizer, "spec.passes[0].lora", limit=1).samples
+
+    assert sample.ids[-4:] == [known + 1, tokenizer.get_vocab()["b"], known + 1, eos]
+    assert sample.rows[0][1] == ("<joy>b<joy></s>", True)
+    with pytest.raises(FineTuneError, match=rf"the tokenizer has '<joy>' already \(id {known + 1}\)") as caught:
+        preview_pass(tune, rows, tokenizer, "spec.passes[0].lora", limit=1)
+    assert caught.value.path == "spec.passes[0].lora.newTokens[0]"

@@ -119,7 +119,7 @@ def load_pytorch(
     device = device_for(accelerator=accelerator)
     model = load_model(directory, dtype=dtype_for("auto", device), device=device, trust_remote_code=trust_remote_code)
     if adapter:
-        from peft import PeftModel  # noqa: PLC0415
+        from finetune_runner.training.new_tokens import load_adapter  # noqa: PLC0415
 
-        model = PeftModel.from_pretrained(model, adapter)
+        model = load_adapter(model, adapter)
     return PyTorchModel(model, stop, pad)

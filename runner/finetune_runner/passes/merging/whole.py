@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft.tuners.trainable_tokens import TrainableTokensLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from finetune_runner.passes.contract import Report
 from finetune_runner.passes.devices import CPU
 from finetune_runner.passes.loading import load_model
 from finetune_runner.passes.merging.as_seen import AsSeen
+from finetune_runner.training.new_tokens import load_adapter
 
 STORED = "auto"
 """The type the base's weights are stored in, which the merged model keeps."""
@@ -38,7 +39,7 @@ def merge_whole(
         for layer in as_seen.layers:
             weight = model.get_submodule(layer).weight
             weight.data = as_seen.weight(weight.data).to(weight.dtype)
-    merged_model(PeftModel.from_pretrained(model, adapter), report).save_pretrained(output)
+    merged_model(load_adapter(model, adapter), report).save_pretrained(output)
 
 
 def merged_model(model: Any, report: Report) -> Any:
@@ -47,7 +48,11 @@ def merged_model(model: Any, report: Report) -> Any:
     Raises:
         ValueError: a merged weight is not finite.
     """
-    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    layers = [
+        module
+        for module in model.modules()
+        if isinstance(module, BaseTunerLayer) and not isinstance(module, TrainableTokensLayer)  # those are merged
+    ]
     with torch.no_grad():
         for number, layer in enumerate(layers, start=1):
             _merge_layer(layer)
