@@ -33,7 +33,7 @@ class Export(Model):
         Field(
             default="k_quant",
             description="Rounding of int4 and int8: rtn (round to nearest, fast; default: another implementation of it) or k_quant"
-            " (slower, loses less); …_last keeps the output head in int8, …_mixed and …_linear further layers too.",
+            " (searches each block's scale, loses less); …_last keeps the output head in int8, …_mixed and …_linear further layers too.",
         )
     )
     block_size: Literal[16, 32, 64, 128, 256] = Field(

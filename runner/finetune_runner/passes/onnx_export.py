@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune_runner.passes.block_rounding import save_memory
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 from finetune_runner.passes.onnx_adapter import LoraProducts, split
+from finetune_runner.passes.rounding.graph import rounding
 from finetune_runner.process import imports, leave
 
 BUILDERS = "builders"
@@ -23,7 +23,6 @@ GEMMA3_ARCHITECTURES = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
 def main() -> None:
     """Exports as the only argument says: JSON with model, output, cache, precision, provider and options."""
     request = json.loads(sys.argv[1])
-    save_memory()
     export(**request)
 
 
@@ -45,13 +44,15 @@ def export(
     with imports():
         from onnxruntime_genai.models import builder  # noqa: PLC0415
 
+    model_class = importlib.import_module(BUILDERS).Model
     products = LoraProducts()
     if adapter:
-        products.watch(importlib.import_module(BUILDERS).Model)
+        products.watch(model_class)
         options = [*options, f"adapter_path={adapter}"]
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
-    builder.create_model("", model, output, precision, provider, cache, **parsed)
+    with rounding(model_class):
+        builder.create_model("", model, output, precision, provider, cache, **parsed)
     if adapter:
         products.check()
         split(Path(output), products.nodes, Path(output) / ONNX_ADAPTER)
