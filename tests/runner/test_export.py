@@ -17,7 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.passes.child_process import ChildFailedError, run_logged
+from finetune_runner.passes import builder_process
+from finetune_runner.passes.child_process import ChildFailedError, ChildSilentError, run_logged
 from passes import Reported, export, export_here
 
 TEXT = "### Text: something is scratching at the door, and I can't stop smiling.\n### The tone is:\n"
@@ -151,6 +152,39 @@ def test_a_child_that_fails_tells_how_and_its_last_lines(end, status):
 
     assert caught.value.status == status
     assert caught.value.tail[-1] == "about to fail"
+
+
+SLEEPS = "import time; print('before', flush=True); time.sleep(600)"
+
+
+def test_a_child_that_says_nothing_is_ended():
+    with pytest.raises(ChildSilentError, match=r"said nothing for 0\.5 seconds") as caught:
+        run_logged([sys.executable, "-c", SLEEPS], {}, lambda line: None, silent_seconds=0.5)
+
+    assert caught.value.status == -signal.SIGTERM
+
+
+MEMORY, FAILED = Reason.OUT_OF_HOST_MEMORY, Reason.EXPORT_FAILED
+ENDINGS = {
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", MEMORY, "most likely for its memory"),
+    "aborts": ("os.abort()", FAILED, "ended with signal 6: about to"),
+    "hangs": ("time.sleep(600)", FAILED, "said nothing for 2 seconds and was ended: about to"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_builder_that_ends_badly_gives_a_reason(ending, tiny_phi3, tmp_path, monkeypatch):
+    does, reason, words = ENDINGS[ending]
+    (tmp_path / "bad_builder.py").write_text(f"import os, signal, time\nprint('about to', flush=True)\n{does}\n")
+    monkeypatch.setattr(builder_process, "CHILD", "bad_builder")
+    monkeypatch.setattr(builder_process, "SURROUNDINGS", {"PYTHONPATH": str(tmp_path)})
+    monkeypatch.setattr(builder_process, "SILENT_SECONDS", 2)
+
+    with pytest.raises(FineTuneError) as caught:
+        export(tiny_phi3, tmp_path / "onnx")
+
+    assert caught.value.reason is reason
+    assert words in caught.value.message
 
 
 def test_a_child_never_outlives_an_interruption():

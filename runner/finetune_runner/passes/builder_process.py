@@ -28,6 +28,8 @@ CHILD = "finetune_runner.passes.onnx_export"
 SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "GIT_DIR": os.devnull}
 """The builder writes a commit into the model: its own without Git, else that of a checkout around the environment."""
 KILLED = -9
+SILENT_SECONDS = 1800
+"""After so long without a line the builder is taken to hang: it has one for each layer and each weight it writes."""
 SHOWN_LINES = 3
 LAYER = re.compile(r"Reading layer (\d+)")
 QUANTISED = re.compile(r"Progress: \[[# ]*\] ([\d.]+)%")
@@ -49,13 +51,14 @@ def build(config: Export, inputs: PassInputs, model: Path, report: Report, *, ad
         The size of the output in bytes.
 
     Raises:
-        FineTuneError: ExportFailed, or OutOfHostMemory when the builder was killed.
+        FineTuneError: ExportFailed, also when the builder hangs, or OutOfHostMemory when it was killed.
     """
     layers = _layer_count(model)
     with tempfile.TemporaryDirectory() as cache:
         request = child_request(config, inputs, model, cache, adapter)
         try:
-            run_logged([sys.executable, "-m", CHILD, json.dumps(request)], SURROUNDINGS, _progress(layers, report))
+            command = [sys.executable, "-m", CHILD, json.dumps(request)]
+            run_logged(command, SURROUNDINGS, _progress(layers, report), SILENT_SECONDS)
         except ChildFailedError as error:
             raise _failure(error, inputs.path) from error
     _check(inputs)
@@ -137,7 +140,7 @@ def _failure(error: ChildFailedError, path: str) -> FineTuneError:
         return FineTuneError(
             Reason.OUT_OF_HOST_MEMORY,
             "onnxruntime-genai's builder was killed, most likely for its memory",
-            remedy="It needs about 17 bytes a parameter: raise the system's resources: memory.",
+            remedy="Raise the system's resources: memory; algorithm: default takes far more than k_quant and rtn.",
             path=path,
         )
     return FineTuneError(
