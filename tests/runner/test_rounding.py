@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.neural_compressor.weight_only import rtn_quantize
 from transformers import AutoModelForCausalLM
 
-from export_memory import taken
+from export_peak import taken
 from finetune_runner.passes import onnx_export
 from finetune_runner.passes.rounding.blocks import k_quant, nearest, nearest_symmetric
 from finetune_runner.passes.rounding.matrix import Form, rounded

@@ -3,6 +3,17 @@
 from typing import Any
 
 SHAPES: dict[str, dict[str, Any]] = {
+    "llama-8m": {
+        "model_type": "llama",
+        "hidden_size": 256,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 1024,
+        "vocab_size": 8192,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+    },
     "llama-60m": {
         "model_type": "llama",
         "hidden_size": 512,
@@ -10,6 +21,17 @@ SHAPES: dict[str, dict[str, Any]] = {
         "num_attention_heads": 8,
         "num_key_value_heads": 4,
         "intermediate_size": 2048,
+        "vocab_size": 32000,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+    },
+    "llama-250m": {
+        "model_type": "llama",
+        "hidden_size": 1024,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+        "intermediate_size": 4096,
         "vocab_size": 32000,
         "max_position_embeddings": 4096,
         "tie_word_embeddings": False,

@@ -1,4 +1,4 @@
-"""How much memory an export takes, measured in a process of its own: `python export_memory.py JSON`.
+"""How much memory an export takes, measured in a process of its own: `python export_peak.py JSON`.
 
 Counted from before the model is loaded on, libraries being there already. Two peaks: of anonymous memory, which only
 swap or the end of the process gives back, and of all resident memory, in which pages of mapped files count too,
