@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finetune_api.plan import input_name
-from finetune_api.resource.evaluators import Metric
+from finetune_api.plan import input_name, system_name
+from finetune_api.resource.evaluators import LatencyMetric, Metric
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.job import FineTuneJobSpec
 
@@ -23,11 +23,13 @@ class Measurement:
     """Name of the data config."""
     reference: str
     """Of a metric that compares with another model: the pass that makes it, or base."""
+    system: str
+    """Of a metric that tells of the machine: the system that it is measured on."""
 
     def is_like(self, other: "Measurement") -> bool:
         """Whether both measure the same in the same rows, so that their figures can be compared."""
-        mine = (self.metric, self.max_samples, self.data, self.reference)
-        return mine == (other.metric, other.max_samples, other.data, other.reference)
+        mine = (self.metric, self.max_samples, self.data, self.reference, self.system)
+        return mine == (other.metric, other.max_samples, other.data, other.reference, other.system)
 
 
 def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measurement]:
@@ -46,6 +48,7 @@ def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measur
                 max_samples=evaluator.max_samples,
                 data=step.evaluate.data,
                 reference=step.evaluate.compared_to if measured.config.needs_reference else "",
+                system=system_name(spec, step) if isinstance(measured.config, LatencyMetric) else "",
             )
             for measured in evaluator.metrics
             if measured.name == metric

@@ -24,7 +24,9 @@ LEASE_SECONDS = 15
 RENEW_SECONDS = 10
 """A leader that could not renew for so long stops leading."""
 RETRY_SECONDS = 2
-CALL_SECONDS = 5
+CALL_SECONDS = 2
+"""A try is two calls; one that begins just before RENEW_SECONDS are over must end before the Lease does."""
+NOT_FOUND = 404
 NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
@@ -72,9 +74,19 @@ async def run_for_leadership(leadership: Leadership, lease: LeaseSettings, clien
 class _Lock(LeaseLock):  # type: ignore[misc]
     """A Lease that may not answer: to the election that is a try that failed, not its end."""
 
+    _trouble = ""
+
     async def get(self, name: str, namespace: str) -> Any:
         nothing = False, ApiException(reason="no answer")
-        return await _answer(lambda: super(_Lock, self).get(name, namespace), nothing)
+        found, record = await _answer(lambda: super(_Lock, self).get(name, namespace), nothing)
+        self._tell("" if found or record.status == NOT_FOUND else f"{record.status or ''} {record.reason}".strip())
+        return found, record
+
+    def _tell(self, trouble: str) -> None:
+        """Once, when it changes."""
+        if trouble and trouble != self._trouble:
+            logger.error("the lease %s/%s can't be read, so nobody leads here: %s", self.namespace, self.name, trouble)
+        self._trouble = trouble
 
     async def create(self, name: str, namespace: str, election_record: Any) -> bool:
         """The library's own asks for a pretty answer, by an argument that the client it belongs to refuses."""

@@ -1,5 +1,6 @@
 """Reads the world around one FineTuneJob, always from the API server itself: nothing is decided on a stale cache."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,12 +9,14 @@ from typing import Any
 from finetune_api.messages import JobDocument
 from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.build_config_map import JOB_KEY
-from finetune_operator.kube import Kube
+from finetune_operator.kube import Kube, KubeError
 from finetune_operator.labels import RUNNER_IMAGE
 from finetune_operator.names import config_map_name
 from finetune_operator.observed import Observed, Reading
 from finetune_operator.read_children import controller_uid, read_children
 from finetune_operator.read_events import newest_warning
+
+logger = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """(namespace, name) of a FineTuneJob."""
@@ -35,15 +38,22 @@ async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...]) -> Observ
     jobs = await kube.list_jobs_of(namespace, uid)
     pods = await kube.list_pods_of(namespace, uid)
     seen = observed(wire, config_map, jobs, pods, readings=readings, now=datetime.now(UTC))
-    warnings = {
-        c.stuck_uid: await kube.list_warnings_about(namespace, c.stuck_uid) for c in seen.children if c.stuck_uid
-    }
-    return with_warnings(seen, warnings)
+    stuck = [child.stuck_uid for child in seen.children if child.stuck_uid]
+    return with_warnings(seen, {uid: await _warnings_about(kube, namespace, uid) for uid in stuck})
+
+
+async def _warnings_about(kube: Kube, namespace: str, uid: str) -> list[dict[str, Any]]:
+    """They only explain: that they can't be read must not keep a job from being suspended, or from its deadline."""
+    try:
+        return await kube.list_warnings_about(namespace, uid)
+    except KubeError as error:
+        logger.warning("events about %s in %s: %s", uid, namespace, error)
+        return []
 
 
 def with_warnings(seen: Observed, events: Mapping[str, list[dict[str, Any]]]) -> Observed:
     """The same, each child with the newest of the events about what is stuck of it, by UID. Pure."""
-    children = (replace(child, warned=newest_warning(events.get(child.stuck_uid, []))) for child in seen.children)
+    children = (replace(c, warned=newest_warning(events.get(c.stuck_uid, []), seen.now)) for c in seen.children)
     return replace(seen, children=tuple(children))
 
 

@@ -7,6 +7,7 @@ from finetune_api.resource.status import ConditionType, FailureStatus
 from finetune_operator.build_event import build_event
 from finetune_operator.conditions import clip, with_condition
 from finetune_operator.decide import decide, ended
+from finetune_operator.decide.retention import seconds_kept
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, Refused
 from finetune_operator.leadership import Leadership
@@ -131,7 +132,8 @@ def rejected(observed: Observed, decision: Decision, error: Invalid) -> Decision
         message=clip(f"the API server rejects what the spec asks for: {error.message}"),
         remedy="correct the manifest and apply it as a new FineTuneJob",
     )
-    return Decision(ended(observed, decision.status, failure))
+    status = ended(observed, decision.status, failure)
+    return Decision(status, requeue_seconds=seconds_kept(observed, status))
 
 
 def held_up(observed: Observed, decision: Decision, error: Refused) -> Decision:

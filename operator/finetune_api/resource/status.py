@@ -174,6 +174,15 @@ class CountedPod(Model):
     seconds: int = Field(ge=0, le=MOST_BYTES, description="What acceleratorSeconds has of it.")
 
 
+class WaitingStatus(Model):
+    """What the job waits for before its pod can run."""
+
+    reason: Annotated[str, StringConstraints(max_length=63)] = Field(
+        description="That of the Reconciling condition (docs/failures.md)."
+    )
+    since: Timestamp = Field(description="When it was first seen to wait for that.")
+
+
 class FailureStatus(Model):
     """Why the job failed, and what to do."""
 
@@ -241,6 +250,7 @@ class FineTuneJobStatus(Model):
         default_factory=empty_list, max_length=MAX_GATES, description="One entry a gate, once all passes are committed."
     )
     failure: FailureStatus | None = Field(default=None, description="Why the job failed.")
+    waiting: WaitingStatus | None = Field(default=None, description="While no pod can run: what for, and since when.")
     accelerator_seconds: int | None = Field(
         default=None,
         ge=0,

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from finetune_cli.artifact.location import folder_of, is_remote, opened
 from finetune_cli.artifact.telling import refuse
 from finetune_runner.store.manifest import MANIFEST, Manifest
 from finetune_runner.store.object_store import ObjectStore
-from finetune_runner.store.verification import artifact_at, artifact_in, damages_at, damages_in
+from finetune_runner.store.verification import Damage, artifact_at, artifact_in, damages_at, damages_in
 
 
 def on_this_machine(location: str, endpoint: str, cache: Path) -> Path:
@@ -29,7 +30,9 @@ def on_this_machine(location: str, endpoint: str, cache: Path) -> Path:
         with opened(location, endpoint) as store:
             return _cached(store, artifact_at(store).manifest, location, cache)
     folder = folder_of(location)
-    refuse(location, damages_in(folder, artifact_in(folder).manifest))
+    found = artifact_in(folder)
+    added = [Damage(name, "is not part of the artifact") for name in found.extra]
+    refuse(location, chain(damages_in(folder, found.manifest), added))
     return folder
 
 

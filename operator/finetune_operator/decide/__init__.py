@@ -26,11 +26,11 @@ from finetune_operator.settings import Settings
 
 POLICIES: tuple[Policy, ...] = (
     complete,
-    remake,
     fail,
     enforce_deadline,
     enforce_budget,
     suspend,
+    remake,
     lose_patience,
     settle,
     prepare,

@@ -12,6 +12,7 @@ from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.deadline import deadline_exceeded
 from finetune_operator.decide.ending import failed
 from finetune_operator.decide.outcome import decoded
+from finetune_operator.decide.remaking import found_damaged
 from finetune_operator.observed import Child, Pod
 
 PREPARE = "prepare"
@@ -35,7 +36,8 @@ UNKNOWN = ("the pod ended without saying why", "read logTail, and the pod's log:
 
 def fail(case: Case) -> Verdict | None:
     """Failed, as soon as a child Job has failed: its retries are used up, or retrying makes no sense."""
-    children = [child for child in case.observed.children if child.attempt == case.attempt]
+    counting = [child for child in case.observed.children if child.attempt == case.attempt]
+    children = [child for child in counting if not found_damaged(case, child)]
     if child := next((c for c in children if c.finished == "Failed"), None):
         return failed(case, failure_of(case, child))
     if child := next((c for c in children if _without_result(case, c)), None):

@@ -52,15 +52,21 @@ TOLD: dict[str, tuple[Reason, str]] = {
 def lose_patience(case: Case) -> Verdict | None:
     """Failed, once a pod has been unable to start for longer than the operator waits."""
     for child, found in troubled(case.observed.live_children):
-        limit = _limit(case, found)
-        if limit is not None and case.observed.now >= moment(found.since) + timedelta(seconds=limit):
+        limit, since = _limit(case, found), found.since or _seen_since(case, found)
+        if limit is not None and since and case.observed.now >= moment(since) + timedelta(seconds=limit):
             return failed(case, _failure(case, child, found, limit))
     return None
 
 
+def _seen_since(case: Case, found: Trouble) -> str:
+    """When the job was first seen to wait for this; empty where that is now."""
+    known = case.status.waiting
+    return known.since if known and known.reason == found.kind else ""
+
+
 def _limit(case: Case, found: Trouble) -> float | None:
     """Seconds; None for what has no limit."""
-    if not found.since or found.kind not in TOLD:
+    if found.kind not in TOLD:
         return None
     patience = case.settings
     waits_for_room = found.kind in (UNSCHEDULABLE, QUOTA_EXCEEDED)

@@ -38,7 +38,7 @@ class Trouble:
     """One of WAITING."""
     message: str
     since: str = ""
-    """RFC 3339; empty for what passes by itself."""
+    """RFC 3339; empty where only the job's status knows: since it was first seen to wait for this."""
     field: str = ""
     """The system's field that it is about, such as .env, where that is known."""
 
@@ -54,10 +54,11 @@ def trouble(child: Child) -> Trouble | None:
 def _no_pod(child: Child) -> Trouble | None:
     """The API server refuses the Job's pods; a refusal before the last failure is one that was overcome."""
     failed, warned = child.newest_failure, child.warned
-    since = failed.finished_at if failed else child.start_time
-    if warned is None or warned.reason != "FailedCreate" or moment(warned.said_at) < moment(since):
+    if warned is None or warned.reason != "FailedCreate":
         return None
-    return Trouble(_refusal(warned.message), f"job {child.name} gets no pod: {warned.message}", since)
+    if failed and failed.finished_at and moment(warned.said_at) < moment(failed.finished_at):
+        return None
+    return Trouble(_refusal(warned.message), f"job {child.name} gets no pod: {warned.message}")
 
 
 def _refusal(words: str) -> str:

@@ -7,6 +7,7 @@ from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.ending import failed
 from finetune_operator.decide.pod_trouble import trouble
 from finetune_operator.decision import CreateJob
+from finetune_operator.names import prepare_name
 
 MOST_ATTEMPTS = 10
 """Each is one loss (a pod gone before it was read, an artifact not published); more is a fault of ours."""
@@ -34,6 +35,12 @@ def prepare_again(case: Case, why: str) -> Verdict:
         failure = FailureStatus(reason=Reason.INTERNAL, message=message, remedy="report this with the pods' logs")
         return failed(case, failure)
     return _started(case, case.attempt + 1, why)
+
+
+def next_attempt(case: Case) -> FineTuneJobStatus:
+    """The status in which another attempt counts; its Job is made when all that was before it has ended."""
+    attempt = case.attempt + 1
+    return _asked_for(case, attempt, prepare_name(case.document.name, case.document.uid, attempt))
 
 
 def _unpublished(case: Case) -> Verdict | None:

@@ -7,8 +7,9 @@ from finetune_api.resource.status import (
     PassState,
     PassStatus,
     Progress,
+    WaitingStatus,
 )
-from finetune_operator.conditions import with_condition
+from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.case import Verdict
 from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.observed import Observed, Reading
@@ -23,6 +24,7 @@ def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
         status = _with_reachability(status, observed, verdict.stage, reading)
     status = _with_resumption(status, observed)
     status = _with_reconciling(status, observed, verdict)
+    status = _with_waiting(status, observed, verdict)
     current = "" if status.terminal else _current_pass(status, verdict.stage)
     passes = status.passes if status.terminal else [_acting(p, verdict.stage, current) for p in status.passes]
     changes = {"current_pass": current, "passes": passes, "observed_generation": observed.generation}
@@ -100,6 +102,15 @@ def _with_reconciling(status: FineTuneJobStatus, observed: Observed, verdict: Ve
         now=observed.now,
         generation=observed.generation,
     )
+
+
+def _with_waiting(status: FineTuneJobStatus, observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
+    """Since when it waits for what it waits for."""
+    if status.terminal or verdict.reason not in WAITING:
+        return status.model_copy(update={"waiting": None})
+    if status.waiting and status.waiting.reason == verdict.reason:
+        return status
+    return status.model_copy(update={"waiting": WaitingStatus(reason=verdict.reason, since=timestamp(observed.now))})
 
 
 def _current_pass(status: FineTuneJobStatus, stage: Stage | None) -> str:

@@ -57,7 +57,8 @@ def _rows(inputs: PassInputs, evaluator: Evaluator, tokenizer: Any) -> list[Row]
     examples = list(render(chosen, preprocess, tokenizer, f"spec.dataConfigs[{data.config.name}].preprocess"))
     if not examples:
         message = f"data config {data.config.name!r} has no rows"
-        raise FineTuneError(Reason.DATASET_INVALID, message, path=f"{inputs.path}.data")
+        remedy = "Name a data config with rows, or mend its filters."
+        raise FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{inputs.path}.data")
     encoder = replace(encoder_of(preprocess, tokenizer), loss="completion")
     return [Row(example, encoder.encode(example)) for example in examples]
 
@@ -68,7 +69,8 @@ def _same(inputs: PassInputs, tokenizer: Any) -> Any:
     theirs = load_tokenizer(inputs.reference.directory, trust_remote_code=inputs.trust_remote_code)
     if theirs.get_vocab() != tokenizer.get_vocab():
         message = "the model can't be compared: its tokenizer is another than that of comparedTo"
-        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, path=f"{inputs.path}.comparedTo")
+        remedy = "Compare with a pass that keeps the tokenizer, or leave kl out of the evaluator."
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=f"{inputs.path}.comparedTo")
     return tokenizer
 
 

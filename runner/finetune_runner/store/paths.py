@@ -9,11 +9,20 @@ def below(folder: Path, path: str) -> Path:
     """The place of a relative path below a folder; its parent is made.
 
     Raises:
+        FineTuneError: ArtifactCorrupt, as of `place_below`.
+    """
+    target = place_below(folder, path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def place_below(folder: Path, path: str) -> Path:
+    """The same, with nothing made.
+
+    Raises:
         FineTuneError: ArtifactCorrupt, when the path leads out of the folder: names in a bucket are anyone's choice.
     """
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts:
         raise FineTuneError(Reason.ARTIFACT_CORRUPT, f"file name {path!r} leads out of its folder", remedy="Remove it.")
-    target = folder / pure
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target
+    return folder / pure

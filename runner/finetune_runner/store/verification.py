@@ -12,7 +12,7 @@ from finetune_runner.report import REPORT
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
-from finetune_runner.store.paths import below
+from finetune_runner.store.paths import place_below
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _of_the_file(found: Path, file: ManifestFile) -> Iterator[Damage]:
 def _place(folder: Path, file: ManifestFile) -> Path | None:
     """Where a file lies; None for a name that leads out of the folder."""
     try:
-        return below(folder, file.path)
+        return place_below(folder, file.path)
     except FineTuneError:
         return None
 

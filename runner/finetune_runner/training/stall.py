@@ -26,12 +26,12 @@ def stalls_seen(trainer: Trainer, path: str) -> Iterator[None]:
     """While it lasts, a step of the trainer's that never ends ends the process.
 
     Args:
-        trainer: whose steps, and the reading of data between them, are watched; not evaluation, nor checkpoints.
+        trainer: whose steps are watched; not what lies between them: reading data, evaluation, checkpoints.
         path: where the training arguments stand in the spec.
     """
 
-    def stalled(seconds: float, median: float) -> None:
-        message = f"no optimizer step for {seconds:.0f} seconds, where one takes {median:.3g}"
+    def stalled(seconds: float, limit: float) -> None:
+        message = f"an optimizer step has not ended after {seconds:.0f} seconds; by those before it has {limit:.0f}"
         give_up(FineTuneError(Reason.STALLED, message, remedy=REMEDY, path=path))
 
     watch = StepWatch(stalled)
@@ -54,5 +54,3 @@ class _Steps(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         self._watch.end()
-        if not (control.should_evaluate or control.should_save or control.should_training_stop):
-            self._watch.begin()

@@ -12,6 +12,8 @@ LEAST_SECONDS = 600.0
 """Before that nothing is called a stall."""
 KNOWN_STEPS = 5
 """The first few also compile, allocate and read."""
+UNKNOWN_SECONDS = 3600.0
+"""What each of those may take."""
 WINDOW = 50
 """Steps that the median is of."""
 
@@ -23,7 +25,7 @@ class StepWatch:
         """Watches nothing until a step begins.
 
         Args:
-            stalled: given the seconds that the step has taken, and those that the median step does.
+            stalled: given the seconds that the step has taken, and those that it may.
             clock: in seconds.
         """
         self._stalled = stalled
@@ -38,7 +40,7 @@ class StepWatch:
         self._thread.start()
 
     def begin(self) -> None:
-        """A step, or the reading of its data, begins."""
+        """A step begins."""
         with self._change:
             if self._begun is None:
                 self._begun = self._clock()
@@ -59,26 +61,24 @@ class StepWatch:
             self._change.notify()
 
     @property
-    def limit(self) -> float | None:
-        """Seconds that a step may take; None while too few are known."""
+    def limit(self) -> float:
+        """Seconds that a step may take."""
         if len(self._seconds) < KNOWN_STEPS:
-            return None
+            return max(UNKNOWN_SECONDS, LEAST_SECONDS)
         return max(FACTOR * statistics.median(self._seconds), LEAST_SECONDS)
 
     def overdue(self) -> bool:
         """Whether the running step has taken too long."""
-        limit = self.limit
-        return self._begun is not None and limit is not None and self._clock() - self._begun >= limit
+        return self._begun is not None and self._clock() - self._begun >= self.limit
 
     def _watch(self) -> None:
         with self._change:
             while not self._over:
                 if self.overdue():
-                    self._stalled(self._clock() - (self._begun or 0), statistics.median(self._seconds))
+                    self._stalled(self._clock() - (self._begun or 0), self.limit)
                     return
                 self._change.wait(self._left())
 
     def _left(self) -> float | None:
         """Seconds until the running step is overdue; None where none is watched."""
-        limit = self.limit
-        return None if limit is None or self._begun is None else self._begun + limit - self._clock()
+        return None if self._begun is None else self._begun + self.limit - self._clock()

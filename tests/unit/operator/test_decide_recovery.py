@@ -159,6 +159,26 @@ def test_it_is_made_anew_even_where_the_jobs_retries_are_used_up_by_it(second_st
     assert (world.only.kind, world.only.attempt) == ("prepare", 2)
 
 
+def test_prepare_starts_only_when_the_stage_that_found_the_damage_is_gone(second_stage: World) -> None:
+    world = second_stage
+    stage = world.only
+    damaged(world)
+    world.rounds(2)
+    assert [name for name in world.created if "-prepare-2-" in name] == []
+    assert "deletionTimestamp" in world.jobs[stage.name]["metadata"]
+    world.finish_deletions()
+    world.round()
+    assert (world.only.kind, world.only.attempt) == ("prepare", 2)
+
+
+def test_a_suspended_job_starts_nothing_over_damage_either(second_stage: World) -> None:
+    world = second_stage
+    damaged(world)
+    world.suspend(suspended=True)
+    world.rounds(2)
+    assert world.status.prepare.attempt == 1
+
+
 def test_a_base_that_is_damaged_at_its_source_cannot_be_made_anew(second_stage: World) -> None:
     world = second_stage
     child = world.only

@@ -148,6 +148,7 @@ def test_a_volume_whose_secret_is_missing_is_told_while_the_pod_waits_and_then_f
     assert ABSENT in reconciling(world)
     assert (world.status.phase, warnings(world)) == ("Waiting", ["MissingReference"])
     world.later(600)
+    world.warn(next(iter(world.events)), "FailedMount", ABSENT)
     world.round()
     failure = world.status.failure
     assert (failure.reason, failure.path, failure.pass_) == ("InvalidSpec", "spec.systems[0]", "tune")
@@ -188,12 +189,37 @@ def test_a_job_whose_pods_are_refused_tells_why_and_ends_after_a_limit(
     world.warn(world.only.uid, "FailedCreate", f"Error creating: {text}")
     assert text in reconciling(world)
     assert (world.status.phase, warnings(world)) == ("Waiting", [event])
-    world.later(after - 1)
-    world.round()
-    assert not world.status.terminal
-    world.later(1)
-    world.round()
+    for seconds in (after - 1, 1):
+        assert not world.status.terminal
+        world.later(seconds)
+        world.warn(world.only.uid, "FailedCreate", f"Error creating: {text}")
+        world.round()
     assert (world.status.failure.reason, world.status.failure.path) == (reason, "spec.systems[0]")
+
+
+def test_patience_with_a_refusal_begins_when_it_is_first_seen_however_long_the_job_has_run() -> None:
+    world = World().prepared()
+    world.later(7200)
+    world.warn(world.only.uid, "FailedCreate", "Error creating: failed calling webhook")
+    world.rounds(2)
+    assert (world.status.terminal, world.status.phase) == (False, "Waiting")
+
+
+def test_a_refusal_that_was_overcome_is_not_taken_for_one_that_holds() -> None:
+    world = World().prepared()
+    world.warn(world.only.uid, "FailedCreate", "Error creating: exceeded quota")
+    world.round()
+    world.later(400)
+    assert reconciling(world) == "stage 1 of 2 on system gpu: tune"
+    assert world.status.waiting is None
+
+
+def test_a_pod_that_failed_without_saying_when_is_no_fault() -> None:
+    world = World().prepared()
+    refused = world.start_pod(world.only, running=False)
+    world.pods[refused]["status"] = {"phase": "Failed", "reason": "UnexpectedAdmissionError"}
+    world.warn(world.only.uid, "FailedCreate", "Error creating: exceeded quota")
+    assert "exceeded quota" in reconciling(world)
 
 
 def test_a_refusal_that_a_pod_came_after_is_forgotten() -> None:

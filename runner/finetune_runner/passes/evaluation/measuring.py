@@ -24,6 +24,8 @@ from finetune_runner.passes.evaluation.comparison import Comparison, compare, lo
 from finetune_runner.passes.evaluation.latency import prompt_of
 from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
 
+COMPARABLE = "Compare with a pass of the same model family, or leave kl out of the evaluator."
+
 
 @dataclass(frozen=True)
 class Row:
@@ -105,7 +107,8 @@ class Measuring:
             try:
                 yield loss_of(ours, targets), compare(theirs, ours)
             except ValueError as error:
-                raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"the model can't be compared: {error}") from error
+                message = f"the model can't be compared: {error}"
+                raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=COMPARABLE) from error
 
     @cached_property
     def _written(self) -> list[list[int]]:

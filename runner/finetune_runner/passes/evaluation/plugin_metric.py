@@ -16,6 +16,8 @@ from finetune_runner.plugins.failures import own_failures
 from finetune_runner.plugins.installed import InstalledMetric
 from finetune_runner.plugins.metrics import named_metric
 
+REMEDY = "Mend the plugin: scores() gives one number for each answer, in their order (docs/plugins.md)."
+
 
 def plugin_figure(given: MetricPlugin, answers: Sequence[Answer], path: str) -> Figure:
     """The mean of the scores that a metric gives to answers.
@@ -37,8 +39,8 @@ def _checked(plugin: InstalledMetric, found: Any, count: int, path: str) -> Numb
         scores = np.array([float(score) for score in found])
     except (TypeError, ValueError) as error:
         message = f"{plugin.title} gave back {str(found)[:100]!r}, not a number for each answer"
-        raise FineTuneError(Reason.PLUGIN_FAILED, message, path=path) from error
+        raise FineTuneError(Reason.PLUGIN_FAILED, message, remedy=REMEDY, path=path) from error
     if len(scores) != count or not np.isfinite(scores).all():
         message = f"{plugin.title} gave back {np.isfinite(scores).sum()} finite numbers for {count} answers"
-        raise FineTuneError(Reason.PLUGIN_FAILED, message, path=path)
+        raise FineTuneError(Reason.PLUGIN_FAILED, message, remedy=REMEDY, path=path)
     return scores
