@@ -93,6 +93,13 @@ def test_the_base_is_something_to_compare_with():
     assert findings(spec) == []
 
 
+def test_a_pace_is_compared_with_one_of_the_same_system():
+    spec = gated_spec({"metric": "pace", "after": "int4", "maxDrop": "5", "comparedTo": "tune"})
+    assert [text.split(":")[0] for text in findings(spec)] == ["spec.gates[0].comparedTo"]
+    spec["passes"][1]["system"] = "cpu"
+    assert findings(spec) == []
+
+
 def test_nothing_is_compared_with_itself():
     [text] = findings(gated_spec({**DROP, "comparedTo": "int4"}))
     assert text.startswith("spec.gates[0].comparedTo: 'int4' would be compared with itself")

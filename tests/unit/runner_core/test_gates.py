@@ -126,7 +126,10 @@ def test_a_size_is_helped_in_other_ways_than_a_loss(precision, remedy):
 
 
 def test_a_pace_is_helped_by_the_machine_and_a_drop_of_it_is_fewer_tokens():
-    spec = gated({"metric": "pace", "maxDrop": "5", **DROP})
+    written = gated_spec({"metric": "pace", "maxDrop": "5", **DROP})
+    for step in written["passes"]:
+        step["system"] = "cpu"
+    spec = FineTuneJobSpec.model_validate(written)
     with pytest.raises(FineTuneError, match=r"pace after int4 \(10\) is 10 worse than tune \(20\), 5 more") as caught:
         choose(spec, ["int4"], judge(spec, figures("20", "10", "pace")))
     assert caught.value.remedy == "Measure it on a system with more CPUs or an accelerator, as its users have."
