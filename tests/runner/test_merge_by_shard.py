@@ -1,6 +1,7 @@
 """Merging shard by shard gives what peft gives with the whole model in memory, bit for bit."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -229,5 +230,23 @@ def test_an_adapter_of_another_base_is_refused(bases, tmp_path):
     config = LoraConfig(**ONE_LAYER, modules_to_save=["lm_head"])
     adapter = make_random_adapter(other, tmp_path / "adapter", config)
 
-    with pytest.raises((FineTuneError, RuntimeError), match=r"size mismatch|does not belong"):
+    with pytest.raises(FineTuneError, match="does not belong to this base") as caught:
         by_shard(base, adapter, tmp_path / "shards")
+
+    assert caught.value.reason is Reason.MODEL_UNSUPPORTED
+
+
+@pytest.mark.parametrize("damage", ["cut off", "no header"])
+def test_a_damaged_base_is_told(bases, tmp_path, damage):
+    base = bases("llama", "float32")
+    adapter = make_random_adapter(base, tmp_path / "adapter", LoraConfig(**ONE_LAYER))
+    broken = tmp_path / "broken"
+    shutil.copytree(base, broken)
+    file = max(broken.glob("*.safetensors"))
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] if damage == "cut off" else content[:8] + b"?" * (len(content) - 8))
+
+    with pytest.raises(FineTuneError, match=f"the weights cannot be read: {file.name}") as caught:
+        by_shard(broken, adapter, tmp_path / "shards")
+
+    assert caught.value.reason is Reason.ARTIFACT_CORRUPT

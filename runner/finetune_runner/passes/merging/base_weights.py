@@ -34,7 +34,7 @@ def base_weights(directory: Path) -> BaseWeights:
     """The headers of a model's files, which transformers would load.
 
     Raises:
-        ValueError: one of them is damaged.
+        FineTuneError: ArtifactCorrupt, one of them is damaged.
     """
     index = None
     names = [ONE_FILE]

@@ -28,7 +28,7 @@ def merge_by_shard(base: Path, adapter: Path, output: Path, report: Report, as_s
     """Writes config.json, generation_config.json and the weights, in files as the base has them.
 
     A weight is added to in float32 and rounded once, to the type it is stored in. Those that the adapter leaves alone
-    are copied byte for byte. Memory: about three times the largest changed layer in float32.
+    are copied byte for byte. Memory: a few times the largest changed layer in float32.
 
     Args:
         base: a transformers directory.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.merging.adapter_weights import AdapterWeights
+from finetune_runner.passes.merging.another_base import another_base
 from finetune_runner.passes.merging.tensor_file import Made, Stored
 from finetune_runner.passes.merging.unfit import UnfitError
 
@@ -69,10 +69,10 @@ def check_shapes(model: Any, changed: Mapping[str, Made], stored: Mapping[str, S
     for name, tensor in changed.items():
         kept = 1 if name in embeddings else 0
         if tensor.shape[kept:] != shapes[name][kept:]:
-            raise _another_base(f"its {name} has the shape {tensor.shape}, the base's {shapes[name]}")
+            raise another_base(f"its {name} has the shape {tensor.shape}, the base's {shapes[name]}")
     tokens = {name: tensor.shape[0] for name, tensor in stored.items() if name in embeddings}
     if len(set(tokens.values())) > 1:
-        raise _another_base(f"its embeddings would have different numbers of tokens, {tokens}")
+        raise another_base(f"its embeddings would have different numbers of tokens, {tokens}")
     if tokens:
         model.config.get_text_config().vocab_size = next(iter(tokens.values()))
 
@@ -82,11 +82,3 @@ def _same(one: Made, other: Made | None, name: str) -> Made:
     if other is not None and not one.make().equal(other.make()):
         raise UnfitError(f"the adapter has two of {name}, which is tied")
     return one
-
-
-def _another_base(what: str) -> FineTuneError:
-    return FineTuneError(
-        Reason.MODEL_UNSUPPORTED,
-        f"the adapter does not belong to this base: {what}",
-        remedy="Merge it into the model that it was trained beside, or save all embeddings in it.",
-    )

@@ -9,6 +9,7 @@ import torch
 from peft import PeftConfig, inject_adapter_in_model, set_peft_model_state_dict
 from torch import nn
 
+from finetune_runner.passes.merging.another_base import another_base
 from finetune_runner.passes.merging.tensor_file import Stored
 
 
@@ -20,11 +21,12 @@ def merged_weight(
     Args:
         name: the layer's full name, by which peft finds its rank.
         layer: a layer of that kind and size, without weights.
-        weight: the base's.
+        weight: the base's; it is used up, since one in float32 is added to in place.
         adapter: the layer's tensors, by their names in the adapter's file.
         config: the adapter's.
 
     Raises:
+        FineTuneError: ModelUnsupported, the tensors have other shapes than the layer's.
         ValueError: the result is not finite, or the tensors are not what the config says.
     """
     model = _with_only(name, layer, weight)
@@ -32,7 +34,10 @@ def merged_weight(
         warnings.simplefilter("ignore")  # of settings that are about other layers
         inject_adapter_in_model(_for_layer(config, name), model, low_cpu_mem_usage=True)
     tensors = {key: tensor.read().float() for key, tensor in adapter.items()}
-    loaded = set_peft_model_state_dict(model, tensors, low_cpu_mem_usage=True)
+    try:
+        loaded = set_peft_model_state_dict(model, tensors, low_cpu_mem_usage=True)
+    except RuntimeError as error:  # size mismatch
+        raise another_base(f"its weights of {name} have other shapes") from error
     lacking = [key for key in loaded.missing_keys if "base_layer" not in key]
     if lacking or loaded.unexpected_keys:
         msg = f"the adapter's weights of {name} are not what its config says: {[*lacking, *loaded.unexpected_keys]}"

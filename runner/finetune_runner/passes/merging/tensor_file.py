@@ -9,9 +9,11 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
+
+from finetune_api.failures import FineTuneError, Reason
 
 FLOATS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """The format's names of the types that weights can be merged in."""
@@ -89,23 +91,21 @@ def read_header(path: Path) -> TensorFile:
     """Reads a file's header.
 
     Raises:
-        ValueError: it is damaged, or shorter than its header says.
+        FineTuneError: ArtifactCorrupt, it is damaged, or shorter than its header says.
     """
+    size = path.stat().st_size
     with path.open("rb") as file:
         (length,) = LENGTH.unpack(_exactly(file, LENGTH.size, path))
-        if length > path.stat().st_size:
+        if length > size:
             raise _cut_off(path)
-        header = json.loads(_exactly(file, length, path))
-    metadata = header.pop(METADATA, {})
-    start = LENGTH.size + length
-    tensors = {
-        name: Stored(path, entry["dtype"], tuple(entry["shape"]), start + begin, end - begin)
-        for name, entry in header.items()
-        for begin, end in [entry["data_offsets"]]
-    }
-    if any(tensor.begin + tensor.size > path.stat().st_size for tensor in tensors.values()):
+        text = _exactly(file, length, path)
+    try:
+        found = _parsed(path, json.loads(text), LENGTH.size + length)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _corrupt(f"{path.name} has no header of safetensors") from error
+    if any(tensor.begin + tensor.size > size for tensor in found.tensors.values()):
         raise _cut_off(path)
-    return TensorFile(metadata, dict(sorted(tensors.items(), key=lambda item: item[1].begin)))
+    return found
 
 
 def write_file(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Stored | Made]) -> None:
@@ -121,6 +121,16 @@ def write_file(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, St
         out.write(LENGTH.pack(len(text)) + text)
         for tensor in tensors.values():
             tensor.write(out)
+
+
+def _parsed(path: Path, header: dict[str, Any], start: int) -> TensorFile:
+    metadata = header.pop(METADATA, {})
+    tensors = {
+        name: Stored(path, entry["dtype"], tuple(entry["shape"]), start + begin, end - begin)
+        for name, entry in header.items()
+        for begin, end in [entry["data_offsets"]]
+    }
+    return TensorFile(metadata, dict(sorted(tensors.items(), key=lambda item: item[1].begin)))
 
 
 def _exactly(file: BinaryIO, size: int, path: Path) -> bytes:
@@ -139,5 +149,9 @@ def _fill(file: BinaryIO, content: bytearray) -> None:
         view = view[count:]
 
 
-def _cut_off(path: Path) -> ValueError:
-    return ValueError(f"{path.name} is shorter than its header says")
+def _cut_off(path: Path) -> FineTuneError:
+    return _corrupt(f"{path.name} is shorter than its header says")
+
+
+def _corrupt(what: str) -> FineTuneError:
+    return FineTuneError(Reason.ARTIFACT_CORRUPT, f"the weights cannot be read: {what}", remedy="Upload them again.")
