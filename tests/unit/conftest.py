@@ -1,7 +1,9 @@
 """How many examples a property is tried with: a few each time, many with `make soak`. And what keeps the tier quick."""
 
 import gc
+import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 import without_pandas  # noqa: F401 (before any array is made)
@@ -21,3 +23,10 @@ def pytest_collection() -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Importing torch alone takes seconds."""
+    if "torch" in sys.modules:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\nsomething that tests/unit uses imports torch")  # noqa: T201

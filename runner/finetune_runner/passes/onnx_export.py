@@ -12,7 +12,6 @@ from typing import Any
 
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 from finetune_runner.passes.onnx_adapter import LoraProducts, split
-from finetune_runner.passes.rounding.graph import rounding
 from finetune_runner.process import imports, leave
 
 BUILDERS = "builders"
@@ -43,6 +42,8 @@ def export(
     # Importing it takes seconds and changes sys.path.
     with imports():
         from onnxruntime_genai.models import builder  # noqa: PLC0415
+
+        from finetune_runner.passes.rounding.graph import rounding  # noqa: PLC0415
 
     model_class = importlib.import_module(BUILDERS).Model
     products = LoraProducts()
