@@ -23,6 +23,8 @@ class Deferral:
 
 _deferral: Deferral | None = None
 """The block that runs now; signals belong to the process."""
+_raised = False
+"""Whether Interrupted has been raised, if perhaps where something swallowed it."""
 
 
 def raise_on_sigterm(*others: signal.Signals) -> None:
@@ -30,6 +32,8 @@ def raise_on_sigterm(*others: signal.Signals) -> None:
 
     Further ones are ignored, so that the last word gets written.
     """
+    global _raised  # noqa: PLW0603
+    _raised = False
     for number in (signal.SIGTERM, *others):
         signal.signal(number, _interrupt)
     signal.signal(signal.SIGALRM, _overdue)
@@ -42,6 +46,16 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def check() -> None:
+    """That nobody has swallowed a request to stop: libraries catch all there is while they import one another.
+
+    Raises:
+        Interrupted: it was asked for.
+    """
+    if _raised:
+        raise Interrupted
+
+
 @contextmanager
 def deferred(seconds: float) -> Iterator[Deferral]:
     """Notes a request to stop instead of raising it, so that the block can end at a moment of its choice.
@@ -50,9 +64,11 @@ def deferred(seconds: float) -> Iterator[Deferral]:
         seconds: how long it may take; then Interrupted is raised wherever it is.
 
     Raises:
-        Interrupted: at the end of the block, if it was asked to stop and has not raised it.
+        Interrupted: at the end of the block, if it was asked to stop and has not raised it; at its beginning, if that
+            was asked for before.
     """
     global _deferral  # noqa: PLW0603
+    check()
     _deferral = here = Deferral(seconds)
     try:
         yield here
@@ -65,7 +81,9 @@ def deferred(seconds: float) -> Iterator[Deferral]:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    global _raised  # noqa: PLW0603
     if _deferral is None:
+        _raised = True
         ignore_signals()
         raise Interrupted
     if not _deferral.requested:

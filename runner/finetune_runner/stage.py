@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.plugin import Plugin
-from finetune_runner import accelerator, event_files, prepared, trackers
+from finetune_runner import accelerator, event_files, interruption, prepared, trackers
 from finetune_runner.committed import Committed, find_committed, input_digests
 from finetune_runner.data_roles import data_names, evaluator_of
 from finetune_runner.job import Job
@@ -132,12 +133,16 @@ class _StageRun:
         checkpoints = self._checkpoints(step, inputs)
         given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints)
         try:
-            result = run_pass(step.spec.variant, step.spec.config, given, self.progress.report)
+            result = run_pass(step.spec.variant, step.spec.config, given, self._report)
         finally:
             event_files.keep(self.job, step.name, self._event_files(step))
         manifest = self._commit(step, inputs, result)
         checkpoints.clear()
         return manifest
+
+    def _report(self, **said: Any) -> None:
+        interruption.check()
+        self.progress.report(**said)
 
     def _event_files(self, step: PlannedPass) -> Path:
         return self.job.layout.work / "tensorboard" / step.name
