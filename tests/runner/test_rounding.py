@@ -12,7 +12,7 @@ from onnxruntime.quantization.neural_compressor.weight_only import rtn_quantize
 from transformers import AutoModelForCausalLM
 
 from export_peak import taken
-from finetune_runner.passes import onnx_export
+from finetune_runner.passes.rounding import graph
 from finetune_runner.passes.rounding.blocks import k_quant, nearest, nearest_symmetric
 from finetune_runner.passes.rounding.matrix import Form, rounded
 from passes import export_here
@@ -114,7 +114,7 @@ def by_the_builder_alone(monkeypatch):
 
     def exported(model, output, **fields):
         with monkeypatch.context() as patch:
-            patch.setattr(onnx_export, "rounding", lambda _: nullcontext())
+            patch.setattr(graph, "rounding", lambda _: nullcontext())
             export_here(model, output, **fields)
         return onnx_ir.load(output / "model.onnx")
 

@@ -10,7 +10,7 @@ import without_pandas  # noqa: F401 (before any array is made)
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
-settings.register_profile("few", max_examples=10, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("few", max_examples=7, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.register_profile("soak", max_examples=5000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile("few")
 
@@ -22,6 +22,7 @@ def pytest_collection() -> None:
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(200_000, 50, 1000)
     gc.enable()
 
 

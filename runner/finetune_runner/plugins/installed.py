@@ -1,8 +1,10 @@
 """Plugins whose packages are installed beside this program. A plugin's module loads when it is asked for."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from importlib.metadata import EntryPoint
 from typing import Any, Generic, TypeVar
@@ -44,7 +46,13 @@ AnyInstalled = InstalledPlugin | InstalledMetric
 
 def entry_points(group: str = GROUP) -> list[EntryPoint]:
     """What is installed of a group, in order of name; nothing is loaded."""
-    return sorted(metadata.entry_points(group=group), key=lambda entry: entry.name)
+    return list(_entry_points(group, tuple(sys.path)))
+
+
+@cache
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001  what is found depends on it
+    """Looking through all that is installed takes as long as validating a manifest does."""
+    return tuple(sorted(metadata.entry_points(group=group), key=lambda entry: entry.name))
 
 
 def described(entry: EntryPoint) -> str:
