@@ -14,10 +14,11 @@ def refuse(location: str, damages: Iterable[Damage]) -> None:
     Raises:
         FineTuneError: ArtifactCorrupt, there is some.
     """
-    count = 0
-    for count, damage in enumerate(damages, start=1):  # noqa: B007
+    damaged = False
+    for damage in damages:
         click.echo(str(damage), err=True)
-    if count:
+        damaged = True
+    if damaged:
         remedy = "Run the job again: it publishes what is committed in its store. Then look who else writes there."
         raise FineTuneError(Reason.ARTIFACT_CORRUPT, f"{location} is not what was published", remedy=remedy)
 
