@@ -18,8 +18,8 @@ PASS_VERSIONS: dict[str, int] = {
     "loha": 2,
     "lokr": 2,
     "merge_adapter_weights": 2,
-    "model_builder": 2,
-    "extract_adapters": 2,
+    "model_builder": 3,
+    "extract_adapters": 3,
     "evaluate": 3,
     "plugin": 1,
 }

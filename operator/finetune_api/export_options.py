@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator
 
 from finetune_api.resource.exports import Export, ModelBuilder
+from finetune_api.resource.systems import Accelerator
 from finetune_api.training_arguments import Refusal
 
 PRECISIONS: dict[str, tuple[str, ...]] = {
@@ -22,7 +23,10 @@ RUN_HERE = frozenset({"CPUExecutionProvider", "CUDAExecutionProvider"})
 """Providers that the runner images bring, so that evaluate can run a graph made for them."""
 
 NEEDS_ACCELERATOR = frozenset({"CUDAExecutionProvider"})
-"""Of these: providers whose graphs don't run without one."""
+"""Of these: providers whose graphs don't run without one, of NVIDIA."""
+
+OTHER_VENDORS = ("amd.com/", "aws.amazon.com/", "google.com/", "gpu.intel.com/", "habana.ai/")
+"""Begins the names of extended resources that are no NVIDIA device; a cluster's own names may begin with anything."""
 
 ROUNDED = ("int4", "int8")
 """Precisions for which weights are rounded in blocks."""
@@ -117,6 +121,13 @@ def refusals(config: Export, provider: str) -> Iterator[Refusal]:
         yield Refusal("enableCudaGraph", f"has no effect on {provider}", remedy)
     for name in config.extra_options:
         yield from _option(name)
+
+
+def runs_on(provider: str, accelerator: Accelerator | None) -> bool:
+    """Whether a system with this accelerator, or none, has an execution provider."""
+    if provider not in NEEDS_ACCELERATOR:
+        return provider in RUN_HERE
+    return accelerator is not None and not accelerator.resource_name.startswith(OTHER_VENDORS)
 
 
 def gives_logits(config: Export) -> bool:

@@ -87,6 +87,9 @@ class Published(Model):
     digest: Annotated[str, StringConstraints(max_length=43)] = Field(alias="d")
     size_bytes: int = Field(alias="s", ge=0)
     format: str = Field(default="", alias="f")
+    verified_on: Annotated[str, StringConstraints(max_length=32)] = Field(
+        default="", alias="o", description="Execution provider that an ONNX model was seen to run on."
+    )
 
 
 class GateOutcome(Model):

@@ -198,12 +198,20 @@ def _graph_problems(spec: FineTuneJobSpec, step: Pass, name: str, path: str) -> 
     if provider not in export_options.RUN_HERE:
         remedy = "measure the model before its export, or an export for the CPU"
         yield Problem(path, f"{name!r} is made for {provider}, which the runner does not bring", remedy)
-    elif provider in export_options.NEEDS_ACCELERATOR and not _has_accelerator(spec, step):
-        message = f"{name!r} is made for {provider}, and system {system_name(spec, step)!r} has no accelerator"
+    elif not _has_provider(spec, step, provider):
+        message = (
+            f"{name!r} is made for {provider}, which needs an accelerator that system {system_name(spec, step)!r} lacks"
+        )
         yield Problem(path, message, "run it on a system with one, or measure the model before its export")
     if not export_options.gives_logits(built.config):
         remedy = "measure the model before its export"
         yield Problem(path, f"{name!r} lacks its embedding or its head, so it gives no answers", remedy)
+
+
+def _has_provider(spec: FineTuneJobSpec, step: Pass, provider: str) -> bool:
+    """Whether the pass's system has an execution provider; true where the system is unknown, as below."""
+    system = next((s for s in spec.systems if s.name == system_name(spec, step)), None)
+    return system is None or export_options.runs_on(provider, system.accelerator)
 
 
 def _has_accelerator(spec: FineTuneJobSpec, step: Pass) -> bool:

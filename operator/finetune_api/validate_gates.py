@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finetune_api.export_options import NEEDS_ACCELERATOR, RUN_HERE
+from finetune_api.export_options import RUN_HERE, runs_on
 from finetune_api.gates import measurements, pairs
 from finetune_api.plan import BASE, Product, execution_provider, input_name, product_of
 from finetune_api.problem import Problem, unknown_name
@@ -74,7 +74,7 @@ def _provider_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator
     message = f"{step.name!r} is made for {provider}, which no system of the job can run"
     if provider not in RUN_HERE:
         yield Problem(path, message, "gate the model before its export, or an export for the CPU")
-    elif provider in NEEDS_ACCELERATOR and not any(system.accelerator for system in spec.systems):
+    elif not any(runs_on(provider, system.accelerator) for system in spec.systems):
         yield Problem(path, message, "add a system with an accelerator, or gate the model before its export")
 
 

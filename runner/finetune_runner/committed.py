@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from finetune_api.plan import BASE, PlannedPass
+from finetune_api.plan import BASE, Plan, PlannedPass
 from finetune_runner.job import Job
 from finetune_runner.lineage import origins, resolved
 from finetune_runner.prepared import Prepared
@@ -27,3 +27,10 @@ def input_digests(job: Job, prepared: Prepared, step: PlannedPass, committed: Co
     """Role to the digest of what a pass is made from; None while something upstream is not committed."""
     digests = {BASE: prepared.base.digest} | {name: manifest.digest for name, manifest in committed.items()}
     return resolved(origins(job.plan, step), digests)
+
+
+def verified_on(plan: Plan, name: str, committed: Committed) -> str:
+    """The execution provider that a pass's ONNX model was seen to run on: by itself, or by what measured it."""
+    measured = [step.name for step in plan.passes if step.spec.evaluate and step.input == name]
+    seen = (committed[step].verified_on for step in (name, *measured) if step in committed)
+    return next((provider for provider in seen if provider), "")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import Published
 from finetune_api.plan import PlannedPass, Product
-from finetune_runner.committed import Committed
+from finetune_runner.committed import Committed, verified_on
 from finetune_runner.gates import choose
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared
@@ -41,11 +41,11 @@ def publish(job: Job, prepared: Prepared, committed: Committed, report: FullRepo
     step, manifest, key = job.plan.pass_named(name), committed[name], prepared.key_of(name)
     output = open_output(job)
     if output is None:
-        return _published(step, manifest, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
+        return _published(job, step, committed, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
     if not _is_there(output, manifest):
         refuse_to_overwrite(job, output, {manifest.digest})
         _write(job, output, key, manifest, report)
-    return _published(step, manifest, output.uri(""))
+    return _published(job, step, committed, output.uri(""))
 
 
 def open_output(job: Job) -> ObjectStore | None:
@@ -75,13 +75,15 @@ def refuse_to_overwrite(job: Job, output: ObjectStore, digests: Collection[str])
     )
 
 
-def _published(step: PlannedPass, manifest: Manifest, uri: str) -> Published:
+def _published(job: Job, step: PlannedPass, committed: Committed, uri: str) -> Published:
+    manifest = committed[step.name]
     return Published(
         index=step.index,
         uri=uri,
         digest=short(manifest.digest),
         size_bytes=manifest.size_bytes,
         format=FORMATS[step.product],
+        verified_on=verified_on(job.plan, step.name, committed),
     )
 
 

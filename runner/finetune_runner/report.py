@@ -23,6 +23,8 @@ class ReportedPass(Model):
     metrics: dict[str, str] = Field(default_factory=dict)
     intervals: dict[str, tuple[str, str]] = Field(default_factory=dict)
     """Of figures that have one: the ends of the 95 % confidence interval."""
+    verified_on: str = ""
+    """Execution provider that an ONNX model was seen to run on: of an export, or of the one that was measured."""
     libraries: dict[str, str] = Field(default_factory=dict)
 
 
@@ -104,5 +106,6 @@ def _reported(job: Job, prepared: Prepared, committed: Committed, name: str) -> 
         created_time=manifest.created_time,
         metrics=manifest.metrics,
         intervals=manifest.intervals,
+        verified_on=manifest.verified_on,
         libraries=manifest.libraries,
     )

@@ -215,6 +215,7 @@ class _StageRun:
             metrics=result.metrics,
             libraries=self._libraries(step),
             intervals=result.intervals,
+            verified_on=result.verified_on,
         )
         if ours:
             self.bench.keep(step.name, manifest.digest)

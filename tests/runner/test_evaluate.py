@@ -170,13 +170,14 @@ def test_answers_that_are_no_classes_have_no_macro_f1(tiny_phi3, tmp_path):
 
 @pytest.mark.parametrize("name", ["tiny_phi3", "tiny_gemma3"])
 def test_an_onnx_model_agrees_with_pytorch_word_by_word(name, request, tmp_path):
-    evaluate(request.getfixturevalue(name), tmp_path / "pytorch", Product.MODEL)
-    evaluate(request.getfixturevalue(f"{name}_onnx"), tmp_path / "onnx", Product.ONNX)
+    of_model = evaluate(request.getfixturevalue(name), tmp_path / "pytorch", Product.MODEL)
+    of_onnx = evaluate(request.getfixturevalue(f"{name}_onnx"), tmp_path / "onnx", Product.ONNX)
 
     pytorch, onnx = figures(tmp_path / "pytorch"), figures(tmp_path / "onnx")
     assert onnx["metrics"]["loss"] == pytest.approx(pytorch["metrics"]["loss"], rel=1e-3)
     assert answers(onnx) == answers(pytorch)
     assert all(given["got"] for given in answers(onnx))
+    assert (of_model.verified_on, of_onnx.verified_on) == ("", "CPUExecutionProvider")
 
 
 def test_the_report_has_answers_and_confusion(measured):

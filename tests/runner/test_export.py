@@ -70,6 +70,10 @@ def int4(request, tiny_phi3, tmp_path_factory):
     return work / "onnx", report, result
 
 
+def test_it_was_seen_to_run(int4):
+    assert int4[2].verified_on == "CPUExecutionProvider"
+
+
 def test_an_int4_graph_says_nearly_the_same(int4, tiny_phi3):
     ids = AutoTokenizer.from_pretrained(tiny_phi3)(TEXT)["input_ids"]
     expected = AutoModelForCausalLM.from_pretrained(tiny_phi3)(torch.tensor([ids])).logits[0]

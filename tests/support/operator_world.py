@@ -47,7 +47,14 @@ def message(
 ) -> str:
     """A termination message as a runner writes it."""
     outcomes = [PassOutcome(index=i, key=key_of(i), digest=DIGEST if i in committed else "") for i in range(passes)]
-    final = Published(index=passes - 1, uri="s3://models/out", digest=DIGEST, size_bytes=9, format="onnx")
+    final = Published(
+        index=passes - 1,
+        uri="s3://models/out",
+        digest=DIGEST,
+        size_bytes=9,
+        format="onnx",
+        verified_on="CPUExecutionProvider",
+    )
     return TerminationMessage(
         kind=kind,
         passes=outcomes,

@@ -124,6 +124,11 @@ class NamedArtifact(Artifact):
     pass_: Annotated[str, StringConstraints(max_length=63)] = Field(
         default="", alias="pass", description="Pass that made it."
     )
+    verified_on: Annotated[str, StringConstraints(max_length=32)] = Field(
+        default="",
+        description="Execution provider that an ONNX model was seen to run on: by the pass that made it, or by one that"
+        " measured it. Unset: nobody has seen it run.",
+    )
 
 
 class PassStatus(Model):

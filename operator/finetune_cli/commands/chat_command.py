@@ -10,8 +10,8 @@ import click
 from finetune_cli.options import ENDPOINT
 
 if TYPE_CHECKING:
-    from finetune_cli.artifact.prompts import Prompts
-    from finetune_cli.artifact.runtime import Runtime
+    from finetune_runner.artifact.prompts import Prompts
+    from finetune_runner.artifact.runtime import Runtime
 
 UNFINISHED = "\ufffd"
 """What a character decodes to of which a token is missing."""
@@ -43,8 +43,8 @@ def command(*, location: str, prompt: str | None, max_new_tokens: int, cache: Pa
     What you say becomes a prompt by the template recorded in it (prompt.json). An empty line or Ctrl-D ends.
     """
     from finetune_cli.artifact.download import on_this_machine  # noqa: PLC0415
-    from finetune_cli.artifact.prompts import Prompts, recorded  # noqa: PLC0415
-    from finetune_cli.artifact.runtime import Runtime  # noqa: PLC0415
+    from finetune_runner.artifact.prompts import Prompts, recorded  # noqa: PLC0415
+    from finetune_runner.artifact.runtime import Runtime  # noqa: PLC0415
     from finetune_runner.data.tokenizers import open_tokenizer  # noqa: PLC0415
 
     folder = on_this_machine(location, endpoint, cache)

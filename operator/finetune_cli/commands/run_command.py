@@ -102,4 +102,6 @@ def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -
         digest = base64.urlsafe_b64decode(artifact.digest + "=").hex()
         click.echo(f"artifact  {actual_path(artifact.uri, claims)}")
         click.echo(f"          {artifact.format}, {artifact.size_bytes} bytes, sha256:{digest}")
+        if artifact.verified_on:
+            click.echo(f"          runs on {artifact.verified_on}")
     click.echo(f"report    {actual_path(result.report, claims)}")

@@ -184,6 +184,7 @@ def _published(case: Case, published: Published | None) -> FineTuneJobStatus:
         size_bytes=published.size_bytes,
         format=published.format[:32],
         pass_=case.plan.passes[published.index].name,
+        verified_on=published.verified_on,
     )
     return case.status.model_copy(update={"artifacts": [artifact]})
 

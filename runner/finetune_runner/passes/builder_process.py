@@ -12,7 +12,7 @@ from finetune_api.export_options import ROUNDED
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.exports import Export, ModelBuilder
 from finetune_runner.data.prompt_file import carry_prompt
-from finetune_runner.passes.child_process import ChildFailedError, run_logged
+from finetune_runner.passes.child_process import KILLED, ChildFailedError, run_logged
 from finetune_runner.passes.contract import PassInputs, Report
 from finetune_runner.passes.model_files import carry_notices
 
@@ -27,7 +27,6 @@ EXPECTED = ("model.onnx", "genai_config.json")
 CHILD = "finetune_runner.passes.onnx_export"
 SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "GIT_DIR": os.devnull}
 """The builder writes a commit into the model: its own without Git, else that of a checkout around the environment."""
-KILLED = -9
 SILENT_SECONDS = 1800
 """After so long without a line the builder is taken to hang: it has one for each layer and each weight it writes."""
 SHOWN_LINES = 3
@@ -135,7 +134,6 @@ def _progress(layers: int, report: Report) -> Callable[[str], None]:
 
 
 def _failure(error: ChildFailedError, path: str) -> FineTuneError:
-    """Killed outright is what happens when the pod's memory runs out; all else is the builder's own failure."""
     if error.status == KILLED:
         return FineTuneError(
             Reason.OUT_OF_HOST_MEMORY,

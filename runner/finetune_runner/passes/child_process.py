@@ -12,6 +12,8 @@ from typing import Any, Self
 
 TAIL_LINES = 12
 GRACE_SECONDS = 10.0
+KILLED = -9
+"""Status of a child that was ended outright, which is what happens when the pod's memory runs out."""
 
 log = logging.getLogger(__name__)
 

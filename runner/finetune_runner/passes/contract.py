@@ -114,3 +114,5 @@ class PassResult:
     """Headline figures: a name of at most 20 characters to a value of at most 12."""
     intervals: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Of those that have one: the name to the ends of its 95 % confidence interval."""
+    verified_on: str = ""
+    """Execution provider that an ONNX model was seen to run on; empty for none."""

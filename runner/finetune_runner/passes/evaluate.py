@@ -44,9 +44,11 @@ def run(config: Evaluate, inputs: PassInputs, report: Report) -> PassResult:
     path = f"spec.evaluators[{config.evaluator}]"
     figures = {metric.name: figure_of(metric, measuring, path) for metric in inputs.evaluator.metrics}
     _write(inputs, len(rows), figures)
+    finite = all(number_of(figure.value) is not None for figure in figures.values())
     return PassResult(
         metrics={name: text_of(figure.value) for name, figure in figures.items()},
         intervals={name: (text_of(f.bounds[0]), text_of(f.bounds[1])) for name, f in figures.items() if f.bounds},
+        verified_on=model.provider if measuring.has_run and finite else "",
     )
 
 

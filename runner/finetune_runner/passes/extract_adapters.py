@@ -13,6 +13,7 @@ from finetune_api.resource.exports import ExtractAdapters
 from finetune_runner.passes.builder_process import build
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
 from finetune_runner.passes.model_files import ONNX_ADAPTER
+from finetune_runner.passes.trial import verified_on
 
 FACTORS_ALONE = {
     "use_dora": "magnitudes",
@@ -37,7 +38,8 @@ def run(config: ExtractAdapters, inputs: PassInputs, report: Report) -> PassResu
     _require_plain_lora(inputs)
     size = build(config, inputs, inputs.base, report, adapter=inputs.source)
     adapter = (inputs.output / ONNX_ADAPTER).stat().st_size
-    return PassResult({"sizeMB": f"{size / 1e6:.1f}", "adapterMB": f"{adapter / 1e6:.1f}"})
+    figures = {"sizeMB": f"{size / 1e6:.1f}", "adapterMB": f"{adapter / 1e6:.1f}"}
+    return PassResult(figures, verified_on=verified_on(config, inputs))
 
 
 def _require_plain_lora(inputs: PassInputs) -> None:

@@ -6,12 +6,14 @@ The output: model.onnx with its data, genai_config.json, the tokenizer, prompt.j
 from finetune_api.resource.exports import ModelBuilder
 from finetune_runner.passes.builder_process import build
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
+from finetune_runner.passes.trial import verified_on
 
 
 def run(config: ModelBuilder, inputs: PassInputs, report: Report) -> PassResult:
-    """Exports the model in `inputs.source`.
+    """Exports the model in `inputs.source`, and has it answer where its execution provider is.
 
     Raises:
-        FineTuneError: ExportFailed, or OutOfHostMemory when the builder was killed.
+        FineTuneError: ExportFailed, or OutOfHostMemory when the builder or the model was killed.
     """
-    return PassResult({"sizeMB": f"{build(config, inputs, inputs.source, report) / 1e6:.1f}"})
+    size = build(config, inputs, inputs.source, report)
+    return PassResult({"sizeMB": f"{size / 1e6:.1f}"}, verified_on=verified_on(config, inputs))

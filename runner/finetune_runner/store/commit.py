@@ -59,6 +59,7 @@ class Cache:
         metrics: Mapping[str, str],
         libraries: Mapping[str, str],
         intervals: Mapping[str, tuple[str, str]] | None = None,
+        verified_on: str = "",
     ) -> tuple[Manifest, bool]:
         """Makes a folder's files the output of a key; returns what is committed then, and whether it is ours.
 
@@ -77,6 +78,7 @@ class Cache:
             metrics=metrics,
             libraries=libraries,
             intervals=intervals,
+            verified_on=verified_on,
         )
         committed = self._decide(key, ours)
         return committed, committed.attempt == ours.attempt

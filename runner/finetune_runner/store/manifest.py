@@ -39,6 +39,8 @@ class Manifest(Model):
     metrics: dict[str, str] = Field(default_factory=dict)
     intervals: dict[str, tuple[str, str]] = Field(default_factory=dict)
     """Of figures that have one: the ends of the 95 % confidence interval."""
+    verified_on: str = ""
+    """Execution provider that an ONNX model was seen to run on: the output, or what an evaluation has measured."""
     libraries: dict[str, str] = Field(default_factory=dict)
     """Libraries that were installed in another version than the one the cache key names; of a plugin: its own version,
     and those of the libraries it names."""
@@ -72,6 +74,7 @@ def manifest_of(
     metrics: Mapping[str, str],
     libraries: Mapping[str, str],
     intervals: Mapping[str, tuple[str, str]] | None = None,
+    verified_on: str = "",
 ) -> Manifest:
     return Manifest(
         kind=kind,
@@ -83,6 +86,7 @@ def manifest_of(
         inputs=dict(inputs),
         metrics=dict(metrics),
         intervals=dict(intervals or {}),
+        verified_on=verified_on,
         libraries=dict(libraries),
         created_time=datetime.now(UTC).isoformat(timespec="seconds"),
     )

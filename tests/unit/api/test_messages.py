@@ -31,7 +31,12 @@ def fullest(committed: bool = True) -> TerminationMessage:
         ],
         gates=[GateOutcome(passed=False, value="0.1234567890") for _ in range(MAX_GATES)],
         published=Published(
-            index=31, uri="s3://" + "u" * 1000, digest="A" * 43, size_bytes=10**13, format="safetensors"
+            index=31,
+            uri="s3://" + "u" * 1000,
+            digest="A" * 43,
+            size_bytes=10**13,
+            format="safetensors",
+            verified_on="N" * 32,
         ),
         failure=FailureMessage(
             reason=Reason.DATASET_INVALID, message="ä" * 9000, remedy="ü" * 9000, path="p" * 9000, index=31
@@ -59,6 +64,7 @@ def test_a_full_message_keeps_digests_gates_failure_and_publication():
     assert decoded.failure.reason is Reason.DATASET_INVALID
     assert decoded.published is not None
     assert decoded.published.digest == "A" * 43
+    assert decoded.published.verified_on == "N" * 32
 
 
 def test_where_not_all_fits_the_ends_of_intervals_go_before_figures():

@@ -349,15 +349,20 @@ def test_an_exports_own_provider_counts_instead_of_the_engines_target():
 
 
 def test_a_graph_for_cuda_is_measured_on_a_system_with_an_accelerator():
-    def measured_on(system):
+    def measured_on(system, **accelerator):
         chain = [("int4", "cpu", "build"), ("check", system, "evaluate")]
-        return findings(wire_spec(chain, engine={"target": {"executionProvider": "CUDAExecutionProvider"}}))
+        spec = wire_spec(chain, engine={"target": {"executionProvider": "CUDAExecutionProvider"}})
+        spec["systems"][0]["accelerator"] = accelerator
+        return findings(spec)
 
-    assert measured_on("gpu") == []
-    assert measured_on("cpu") == [
-        "spec.passes[1]: 'int4' is made for CUDAExecutionProvider, and system 'cpu' has no accelerator"
+    refused = (
+        "spec.passes[1]: 'int4' is made for CUDAExecutionProvider, which needs an accelerator that system {!r} lacks"
         " (run it on a system with one, or measure the model before its export)"
-    ]
+    )
+    assert measured_on("gpu") == []
+    assert measured_on("gpu", resourceName="example.com/shared-gpu") == []
+    assert measured_on("gpu", resourceName="amd.com/gpu") == [refused.format("gpu")]
+    assert measured_on("cpu") == [refused.format("cpu")]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from finetune_api.resource.data import Preprocess
-from finetune_cli.artifact.prompts import Prompts, recorded
+from finetune_runner.artifact.prompts import Prompts, recorded
 from finetune_runner.data.file_tokenizer import FileTokenizer
 from word_tokenizer import write_tokenizer
 

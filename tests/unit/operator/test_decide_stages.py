@@ -27,6 +27,7 @@ def test_the_published_artifact_and_the_passes_outputs_stand_in_status() -> None
         ZEROS,
         "onnx",
     )
+    assert artifact.verified_on == "CPUExecutionProvider"
     tune = world.pass_named("tune")
     assert tune.artifact.uri == "s3://models/finetune/team/cache/" + "0" * 32
     assert [(metric.name, metric.value) for metric in tune.metrics] == [("loss", "0.5")]

@@ -73,6 +73,11 @@ class Measuring:
         self._total = len(self._batches) * (bool(self._lengths) + scored) + runs
         self._done = 0
 
+    @property
+    def has_run(self) -> bool:
+        """Whether anything was asked of the model: its size alone can be told without."""
+        return self._done > 0
+
     def answers(self, max_new_tokens: int) -> list[Answer]:
         """Each row's outcome, with an answer of so many tokens at most."""
         texts = [self._tokenizer.decode(tokens[:max_new_tokens], skip_special_tokens=True) for tokens in self._written]

@@ -26,6 +26,11 @@ class ModelUnderTest(Protocol):
         """Most tokens of a prompt and its answer together; None where the model does not say."""
         ...
 
+    @property
+    def provider(self) -> str:
+        """Of an ONNX model: the execution provider it runs on; empty for others."""
+        ...
+
     def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
         """Each row's loss, every token predicted from the right ones before it."""
         ...

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime_genai as og
 import torch
 
+from finetune_runner.artifact.runtime import provider_of
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.evaluation.model_under_test import Loss
 from finetune_runner.passes.model_files import ONNX_ADAPTER
@@ -24,6 +25,7 @@ class OnnxModel:
         config = json.loads((directory / "genai_config.json").read_text(encoding="utf-8"))["model"]
         window = config["decoder"].get("sliding_window") or {}
         self.model = og.Model(str(directory))
+        self.provider = provider_of(self.model)
         self.adapters = _adapters(self.model, directory / ONNX_ADAPTER)
         self.stop = stop
         self.context_length = int(config["context_length"])

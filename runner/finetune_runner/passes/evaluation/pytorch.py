@@ -62,6 +62,10 @@ class PyTorchModel:
         return [up_to_stop(row, self.stop) for row in output[:, longest:].tolist()]
 
     @property
+    def provider(self) -> str:
+        return ""
+
+    @property
     def context_length(self) -> int | None:
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 

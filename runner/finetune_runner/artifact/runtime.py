@@ -11,6 +11,13 @@ from finetune_runner.passes.model_files import ONNX_ADAPTER
 
 GENAI_CONFIG = "genai_config.json"
 ADAPTER = "adapter"
+PROVIDERS = {
+    "CPU": "CPUExecutionProvider",
+    "CUDA": "CUDAExecutionProvider",
+    "DML": "DmlExecutionProvider",
+    "WebGPU": "WebGpuExecutionProvider",
+}
+"""What onnxruntime-genai calls a device, to the execution provider of onnxruntime."""
 
 
 class Runtime:
@@ -38,6 +45,11 @@ class Runtime:
             remedy = "Install the onnxruntime-genai package of its execution provider, as -cuda or -directml."
             raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"it can't be loaded: {error}", remedy=remedy) from error
 
+    @property
+    def provider(self) -> str:
+        """The execution provider that it runs on; empty for one that has no name here."""
+        return provider_of(self._model)
+
     def answer(self, prompt: Sequence[int], limit: int) -> Iterator[int]:
         """The likeliest next tokens, up to the end of the text or the limit.
 
@@ -47,13 +59,7 @@ class Runtime:
         if len(prompt) >= self._longest:
             msg = f"the prompt has {len(prompt)} tokens, and the model takes {self._longest} with the answer"
             raise ValueError(msg)
-        parameters = self._genai.GeneratorParams(self._model)
-        length = min(max(len(prompt) + limit, self._least), self._longest)
-        parameters.set_search_options(do_sample=False, max_length=length, min_length=0)
-        generator = self._genai.Generator(self._model, parameters)
-        if self._adapters:
-            generator.set_active_adapter(self._adapters, ADAPTER)
-        generator.append_tokens(list(prompt))
+        generator = self._generator(prompt, limit)
         for _ in range(limit):
             if generator.is_done():
                 return
@@ -63,12 +69,42 @@ class Runtime:
                 return
             yield token
 
+    def logits(self, prompt: Sequence[int], steps: int) -> Iterator[Any]:
+        """What the next token is chosen by, at each of so many steps, which no end of the text cuts short.
+
+        Args:
+            prompt: its last tokens are left out where it does not fit the model with the steps.
+            steps: how many tokens are generated.
+        """
+        read = prompt[: max(1, self._longest - steps)]
+        generator = self._generator(read, steps, at_least=steps)
+        for _ in range(steps):
+            yield generator.get_logits()
+            generator.generate_next_token()
+
+    def _generator(self, prompt: Sequence[int], limit: int, *, at_least: int = 0) -> Any:
+        """One that has read the prompt, and generates `at_least` to `limit` tokens."""
+        parameters = self._genai.GeneratorParams(self._model)
+        length = min(max(len(prompt) + limit, self._least), self._longest)
+        least = len(prompt) + at_least if at_least else 0
+        parameters.set_search_options(do_sample=False, max_length=length, min_length=least)
+        generator = self._genai.Generator(self._model, parameters)
+        if self._adapters:
+            generator.set_active_adapter(self._adapters, ADAPTER)
+        generator.append_tokens(list(prompt))
+        return generator
+
     def _loaded(self, file: Path) -> Any:
         if not file.is_file():
             return None
         adapters = self._genai.Adapters(self._model)
         adapters.load(str(file), ADAPTER)
         return adapters
+
+
+def provider_of(model: Any) -> str:
+    """The execution provider that a loaded model runs on; empty for one that has no name here."""
+    return PROVIDERS.get(model.device_type, "")
 
 
 def _genai() -> Any:

@@ -1,0 +1,61 @@
+"""Has an exported model answer; the main module of the fresh process that trial.py starts.
+
+A process of its own shows that the model runs from its files alone, and one that aborts ends no pass.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime_genai
+
+from finetune_runner.artifact.prompts import Prompts, recorded
+from finetune_runner.artifact.runtime import Runtime
+from finetune_runner.data.file_tokenizer import TOKENIZER, FileTokenizer
+from finetune_runner.data.tokenizers import open_tokenizer
+from finetune_runner.passes.trial import RAN_ON
+from finetune_runner.process import leave
+
+STEPS = 8
+CUDA = "CUDAExecutionProvider"
+
+
+def main() -> None:
+    """Tries the model in a directory, made for an execution provider: the two arguments."""
+    directory, provider = sys.argv[1:]
+    if provider == CUDA and not onnxruntime_genai.is_cuda_available():
+        said = "onnxruntime-genai is installed here without CUDA"
+    else:
+        said = RAN_ON + tried(Path(directory))
+    print(said)  # noqa: T201  it is read by the parent
+
+
+def tried(directory: Path) -> str:
+    """The execution provider that a model ran on, for a few tokens after the prompt that it was trained with.
+
+    Raises:
+        FineTuneError: ModelUnsupported, it can't be loaded.
+        ValueError: what it predicts is no number.
+    """
+    tokenizer = _tokenizer(directory)
+    prompts = Prompts(recorded(directory, tokenizer), tokenizer)
+    prompt = prompts.tokens({column: column for column in prompts.columns})
+    runtime = Runtime(directory, tokenizer)
+    for step, logits in enumerate(runtime.logits(prompt, STEPS), start=1):
+        if not np.isfinite(logits).all():
+            msg = f"logits that are no finite numbers, at new token {step} of {STEPS}"
+            raise ValueError(msg)
+    return runtime.provider
+
+
+def _tokenizer(directory: Path) -> Any:
+    """Any that has the model's vocabulary will do; the one that is quick to load, where it can be had."""
+    if (directory / TOKENIZER).is_file():
+        return FileTokenizer(directory)
+    return open_tokenizer(directory, trust_remote_code=False)
+
+
+if __name__ == "__main__":
+    main()
+    leave(0)
