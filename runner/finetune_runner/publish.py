@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import Published
 from finetune_api.plan import PlannedPass, Product
+from finetune_runner.beside import beside
 from finetune_runner.committed import Committed, verified_on
 from finetune_runner.gates import choose
 from finetune_runner.job import Job
+from finetune_runner.made import Made
 from finetune_runner.prepared import Prepared
-from finetune_runner.report import REPORT, FullReport
+from finetune_runner.report import FullReport
 from finetune_runner.store.digests import file_sha256, short
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
@@ -44,7 +46,8 @@ def publish(job: Job, prepared: Prepared, committed: Committed, report: FullRepo
         return _published(job, step, committed, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
     if not _is_there(output, manifest):
         refuse_to_overwrite(job, output, {manifest.digest})
-        _write(job, output, key, manifest, report)
+        made = Made(job.document, job.plan, prepared, committed, report, step, uri=output.uri(""))
+        _write(job, output, key, made)
     return _published(job, step, committed, output.uri(""))
 
 
@@ -111,10 +114,12 @@ def _is_there(output: ObjectStore, manifest: Manifest) -> bool:
     return all(sizes.get(file.path) == file.size for file in manifest.files)
 
 
-def _write(job: Job, output: ObjectStore, key: str, manifest: Manifest, report: FullReport) -> None:
+def _write(job: Job, output: ObjectStore, key: str, made: Made) -> None:
+    manifest = made.manifest
     _clear(output, manifest)
     _copy_files(job, output, key, manifest)
-    output.put(REPORT, report.encode())
+    for name, content in beside(made).items():
+        output.put(name, content)
     ours = manifest.model_copy(update={"attempt": ""})
     if not output.put_if_absent(MANIFEST, ours.encode()) and not _is_there(output, manifest):
         raise FineTuneError(

@@ -7,8 +7,7 @@ from finetune_runner.committed import Committed
 from finetune_runner.gates import Verdict, judge
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared, PreparedData
-
-REPORT = "report.json"
+from finetune_runner.store.beside_names import REPORT
 
 
 class ReportedPass(Model):

@@ -52,6 +52,15 @@ def test_a_good_job_is_pinned_and_every_key_is_told(place):
     assert (pinned.data[0].rows, pinned.data[0].distinct) == (4, 4)
 
 
+def test_the_licence_on_the_bases_card_is_noted_and_decides_nothing_else(place):
+    without = keys(prepared(place))
+    place.bucket.put("base/README.md", "---\nlicense: mit\n---\n# Base")
+    other = place.another()
+
+    assert keys(prepared(other)) == without
+    assert required(other.job()).base.card.license == "mit"
+
+
 def test_the_memory_of_a_pass_is_told_where_config_json_gives_its_shapes(place):
     assert prepared(place).headlines == []  # the model of these tests has a config.json without sizes
     place.bucket.put("base/config.json", json.dumps(PHI3_MINI))

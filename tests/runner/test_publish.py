@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import finished_passes
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.committed import find_committed
 from finetune_runner.outcome import Outcome
@@ -47,13 +48,20 @@ def other_job(place):
     return finished(place.another(), overwriting(place), text="newer")
 
 
-def test_the_artifact_lies_there_with_manifest_and_report(place):
+def test_the_artifact_lies_there_with_manifest_report_and_card(place):
     published(finished(place))
 
-    names = {"manifest.json", "report.json", "genai_config.json", "model.onnx", "deep/model.onnx.data"}
+    names = {"manifest.json", "report.json", "README.md", "genai_config.json", "model.onnx", "deep/model.onnx.data"}
     assert set(place.bucket.object_keys("out/")) == {f"out/{name}" for name in names}
     assert at_output(place, "model.onnx") == "model.onnx: content"
     assert json.loads(at_output(place, "report.json"))["uid"] == place.uid
+    assert "tuned by `lora` on 4 rows of `tones`" in at_output(place, "README.md")
+
+
+def test_a_files_own_place_is_not_taken_by_what_is_published_beside(place, monkeypatch):
+    monkeypatch.setitem(finished_passes.FILES, "model_builder", ("model.onnx", "README.md"))
+    published(finished(place))
+    assert at_output(place, "README.md") == "README.md: content"
 
 
 def test_the_manifest_is_the_last_thing_written(place, monkeypatch):

@@ -20,6 +20,7 @@ def artifact(tmp_path):
     (folder / "deep" / "model.onnx.data").write_bytes(bytes(range(200)))
     publish_here(folder)
     (folder / "report.json").write_text("{}")
+    (folder / "README.md").write_text("# tone")
     return folder
 
 

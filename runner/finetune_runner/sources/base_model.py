@@ -11,6 +11,7 @@ from finetune_api.resource.input_model import InputModel
 from finetune_runner.layout import PodLayout
 from finetune_runner.library_versions import CONVERSION, deciding
 from finetune_runner.sources import gguf_check, mlflow_layout
+from finetune_runner.sources.base_card import BaseCard, read_card
 from finetune_runner.sources.gguf_header import GgufError, Header, read_header
 from finetune_runner.sources.model_check import PREPARE_READS, ModelCheck
 from finetune_runner.sources.model_format import (
@@ -41,6 +42,8 @@ CONVERSION_VERSION = 1
 class PinnedModel(Pinned):
     """The base model as it stood in prepare, and what has to be done to have it as passes read it."""
 
+    card: BaseCard = Field(default_factory=BaseCard)
+    """What its own card says of its licence."""
     names: dict[str, str] = Field(default_factory=dict)
     """Path in the source to the name in the folder, for those where they differ."""
     conversion: Conversion = ""
@@ -60,8 +63,10 @@ def resolve(model: InputModel, layout: PodLayout) -> PinnedModel:
     source = open_base(model, layout)
     names = source.names()
     if format_of(model, names) == "gguf":
-        return _resolve_gguf(model, source, names)
-    return _resolve_directory(model, source, _directory(model, source, names, layout), layout)
+        pinned = _resolve_gguf(model, source, names)
+    else:
+        pinned = _resolve_directory(model, source, _directory(model, source, names, layout), layout)
+    return pinned.model_copy(update={"card": read_card(source, names)})
 
 
 def fetch(model: InputModel, pinned: PinnedModel, layout: PodLayout, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.report import REPORT
+from finetune_runner.store.beside_names import BESIDE
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
@@ -32,7 +32,7 @@ class Artifact:
 
     manifest: Manifest
     extra: list[str]
-    """Files that the manifest does not name, report and manifest left out."""
+    """Files that the manifest does not name, what is published beside every artifact left out."""
 
 
 def artifact_in(folder: Path) -> Artifact:
@@ -125,7 +125,7 @@ def _place(folder: Path, file: ManifestFile) -> Path | None:
 
 
 def _extra(manifest: Manifest, names: Iterator[str]) -> list[str]:
-    return sorted(set(names) - {file.path for file in manifest.files} - {MANIFEST, REPORT})
+    return sorted(set(names) - {file.path for file in manifest.files} - {MANIFEST, *BESIDE})
 
 
 def _manifest(data: bytes | None, uri: str) -> Manifest:

@@ -1,0 +1,103 @@
+"""What was measured on the way from the base to the artifact, for its card."""
+
+from decimal import Decimal, InvalidOperation
+
+from finetune_api.gates import Measurement, decides_on, measurements
+from finetune_api.plan import BASE, PlannedPass
+from finetune_api.resource.evaluators import Evaluator, LatencyMetric, SizeBytesMetric
+from finetune_runner.card.text import table as markdown_table
+from finetune_runner.made import Made
+
+NOT_MEASURED = "No pass has measured this model."
+NOT_COMPARED = (
+    "Nothing was measured on both this model and the tuned one, so what merging and rounding took is not known."
+)
+
+
+def table(made: Made) -> str:
+    """The figures of everything that was measured, a table for each evaluator and data config."""
+    tables = dict[tuple[str, str], list[PlannedPass]]()
+    for step in made.plan.passes:
+        if step.spec.evaluate:
+            tables.setdefault((step.spec.evaluate.evaluator, step.spec.evaluate.data), []).append(step)
+    parts = [_table(made, evaluator, data, steps) for (evaluator, data), steps in tables.items()]
+    return "\n\n".join(parts) or NOT_MEASURED
+
+
+def gates(made: Made) -> str:
+    """The gates that were asked of this artifact, with what they came to."""
+    asked = [
+        verdict
+        for gate, verdict in zip(made.spec.gates, made.report.gates, strict=True)
+        if decides_on(made.spec, gate, made.step.name)
+    ]
+    if not asked:
+        return ""
+    rows = [
+        [f"{v.metric} after `{v.after}`", v.requirement, v.value, "passed" if v.passed else "missed"] for v in asked
+    ]
+    return "Gates it had to pass to be published:\n\n" + markdown_table(["gate", "required", "found", ""], rows)
+
+
+def lost(made: Made) -> str:
+    """How the artifact's figures differ from those of the tuned model."""
+    tuned = made.tuned_by
+    if tuned is None or tuned.name == made.step.name:
+        return ""
+    lines = [line for step in made.plan.passes for line in _lines(made, step, tuned.name)]
+    return "\n".join(lines) or NOT_COMPARED
+
+
+def _table(made: Made, evaluator: str, data: str, steps: list[PlannedPass]) -> str:
+    names = [metric.name for metric in _evaluator(made, evaluator).metrics]
+    rows = [[_label(made, step.input), *(_figure(made, step, name) for name in names)] for step in steps]
+    prepared = made.prepared.data_named(data)
+    return f"On `{data}` ({prepared.rows} rows), by `{evaluator}`:\n\n" + markdown_table(["model", *names], rows)
+
+
+def _figure(made: Made, step: PlannedPass, name: str) -> str:
+    """With the ends of the 95 % bootstrap interval, where there is one."""
+    manifest = made.committed[step.name]
+    low, high = manifest.intervals.get(name, ("", ""))
+    return manifest.metrics.get(name, "") + (f" ({low} to {high})" if low else "")
+
+
+def _label(made: Made, name: str) -> str:
+    if name == BASE:
+        return "base"
+    kind = made.plan.pass_named(name).spec.path_name
+    mark = ", **this model**" if name == made.step.name else ""
+    return f"`{name}` ({kind}){mark}"
+
+
+def _lines(made: Made, step: PlannedPass, tuned: str) -> list[str]:
+    """Of a pass that measures the artifact: each figure beside the tuned model's."""
+    if step.spec.evaluate is None or step.input != made.step.name:
+        return []
+    metrics = _evaluator(made, step.spec.evaluate.evaluator).metrics
+    qualities = [m.name for m in metrics if not isinstance(m.config, LatencyMetric | SizeBytesMetric)]
+    lines = []
+    for name in qualities:
+        for mine in measurements(made.spec, name, made.step.name):
+            theirs = next((other for other in measurements(made.spec, name, tuned) if mine.is_like(other)), None)
+            if mine.step == step.name and theirs:
+                lines.append(_line(made, mine, theirs, tuned))
+    return [line for line in lines if line]
+
+
+def _line(made: Made, mine: Measurement, theirs: Measurement, tuned: str) -> str:
+    name = mine.metric.name
+    here, there = made.committed[mine.step].metrics.get(name, ""), made.committed[theirs.step].metrics.get(name, "")
+    try:
+        change = Decimal(here) - Decimal(there)
+    except InvalidOperation:
+        return ""
+    worse = -change if mine.metric.higher_is_better else change
+    if not worse.is_finite():
+        return ""
+    how = f"{worse:f} worse" if worse > 0 else f"{-worse:f} better" if worse < 0 else "the same"
+    return f"- {name}: {there} after `{tuned}`, {here} in this model: {how}"
+
+
+def _evaluator(made: Made, name: str) -> Evaluator:
+    return next(evaluator for evaluator in made.spec.evaluators if evaluator.name == name)

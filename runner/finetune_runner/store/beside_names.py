@@ -1,0 +1,7 @@
+"""Files that are published beside an artifact's own, and are no part of it."""
+
+REPORT = "report.json"
+"""All that is known of the job."""
+CARD = "README.md"
+"""The model card."""
+BESIDE = frozenset({REPORT, CARD})
