@@ -9,6 +9,7 @@ _WORDS: dict[Any, str] = {
     base.ObjectName: "the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
     passes.NewToken: "a token, on one line and without white space at its ends",
     systems.Quantity: "a quantity such as 500m, 2 or 16Gi",
+    systems.QueueName: "the name of a queue or its priority class: at most 63 lower-case letters, digits, '-' and '.'",
     systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
     gates.Bound: 'a decimal number as text such as "0.85"',
     locations.S3Uri: "an address such as s3://bucket/prefix",

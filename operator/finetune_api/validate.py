@@ -81,6 +81,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
         yield from _env_problems(f"spec.systems[{index}].env", system)
         yield from credential_problems(system, f"spec.systems[{index}].env")
         yield from _resource_problems(f"spec.systems[{index}].resources", system)
+        yield from _queue_problems(f"spec.systems[{index}]", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)
     yield from _system_reference("spec.prepare.system", spec.prepare.system, spec)
     for index in range(len(spec.passes)):
@@ -120,6 +121,12 @@ def _resource_problems(path: str, system: System) -> Iterator[Problem]:
         if name in limits and amount(asked) > amount(limits[name]):
             message = f"{asked} is more than the limit of {limits[name]}"
             yield Problem(f"{path}.requests.{name}", message, "lower it, or raise the limit")
+
+
+def _queue_problems(path: str, system: System) -> Iterator[Problem]:
+    if system.workload_priority_class_name and not system.queue_name:
+        remedy = "set queueName, or use priorityClassName"
+        yield Problem(f"{path}.workloadPriorityClassName", "orders a queue, and there is none", remedy)
 
 
 def _system_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:

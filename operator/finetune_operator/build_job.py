@@ -46,7 +46,7 @@ def build_prepare_job(
 def build_stage_job(
     document: JobDocument, stage: Stage, attempt: int, settings: Settings, remaining_seconds: int | None
 ) -> dict[str, Any]:
-    """The Job of one stage, planned by one prepare attempt: the system's image and resources."""
+    """The Job of one stage, planned by one prepare attempt: its system's image, resources and queue."""
     system = stage.system
     work = Work(
         image=system.image,
@@ -57,13 +57,24 @@ def build_stage_job(
         system=system,
         grace_seconds=system.termination_grace_period_seconds,
     )
-    return _job(
+    job = _job(
         document,
         name=stage_name(document.name, document.uid, stage.index, system.name, attempt),
         marks={labels.KIND: "stage", labels.ATTEMPT: str(attempt), labels.STAGE: str(stage.index)},
         pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
         remaining_seconds=remaining_seconds,
     )
+    return queued(job, system) if system.queue_name else job
+
+
+def queued(job: dict[str, Any], system: System) -> dict[str, Any]:
+    """The Job as Kueue takes it: suspended, so that it gets no pod before Kueue admits it to the system's queue.
+
+    Source: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/
+    """
+    wanted = {labels.QUEUE_NAME: system.queue_name, labels.QUEUE_PRIORITY: system.workload_priority_class_name}
+    marks = job["metadata"]["labels"] | {name: value for name, value in wanted.items() if value}
+    return job | {"metadata": job["metadata"] | {"labels": marks}, "spec": job["spec"] | {"suspend": True}}
 
 
 def stage_resources(system: System) -> dict[str, Any]:

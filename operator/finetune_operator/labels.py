@@ -25,6 +25,13 @@ ATTEMPT = f"{GROUP}/attempt"
 RUNNER_IMAGE = f"{GROUP}/runner-image"
 """Annotation of the job's ConfigMap: the default runner image when the job was accepted."""
 
+QUEUE_NAME = "kueue.x-k8s.io/queue-name"
+"""Kueue's, of a Job: the LocalQueue that it waits in."""
+QUEUE_PRIORITY = "kueue.x-k8s.io/priority-class"
+"""Kueue's, of a Job: its WorkloadPriorityClass."""
+QUEUED_JOB_UID = "kueue.x-k8s.io/job-uid"
+"""Kueue's, of a Workload: the Job that it stands for."""
+
 LABEL_LIMIT = 63
 
 

@@ -58,6 +58,22 @@ class Pod:
 
 
 @dataclass(frozen=True)
+class Queueing:
+    """What Kueue says about a Job that it keeps suspended."""
+
+    workload: str = ""
+    """Kueue's object that stands for the Job; empty before it has made one."""
+    cluster_queue: str = ""
+    """Whose quota it waits for; empty where that is not known."""
+    position: int | None = None
+    """In the cluster queue, from 1; None where that is not known."""
+    words: str = ""
+    """Why it waits, in Kueue's words."""
+    unreadable: str = ""
+    """Why there is nothing to be read."""
+
+
+@dataclass(frozen=True)
 class Child:
     """A Job whose controller is the FineTuneJob."""
 
@@ -72,6 +88,12 @@ class Child:
     """Of the condition that finished it."""
     message: str = ""
     start_time: str = ""
+    suspended: bool = False
+    """It gets no pod until somebody resumes it, which is never the operator."""
+    queue: str = ""
+    """Kueue's LocalQueue that it waits in, or runs from; empty for none."""
+    queueing: Queueing | None = None
+    """None while it is not suspended, or nothing was read."""
     pods: tuple[Pod, ...] = ()
     warned: Warned | None = None
     """About its bare pod, or about the Job itself where it has no pod."""
@@ -101,7 +123,7 @@ class Child:
             return ""
         pod = self.current_pod
         if pod is None:
-            return self.uid
+            return "" if self.suspended else self.uid
         return pod.uid if pod.bare else ""
 
 

@@ -108,6 +108,7 @@ def _placement(system: System | None) -> dict[str, Any]:
         "nodeSelector": dict(system.node_selector),
         "tolerations": [_without_empty(t.to_wire()) for t in system.tolerations],
         "serviceAccountName": system.service_account_name,
+        "priorityClassName": system.priority_class_name,
         "imagePullSecrets": [secret.to_wire() for secret in system.image_pull_secrets],
     }
     return {name: value for name, value in fields.items() if value}

@@ -48,6 +48,8 @@ def _child(job: Wire, pods: Iterable[Wire]) -> Child:
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
         start_time=status.get("startTime") or "",
+        suspended=bool((job.get("spec") or {}).get("suspend")),
+        queue=marks.get(labels.QUEUE_NAME, ""),
         pods=tuple(read_pod(pod) for pod in pods if controller_uid(pod) == meta["uid"]),
     )
 

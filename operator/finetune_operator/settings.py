@@ -41,6 +41,8 @@ class Settings:
     """How long a pod may wait for its image, or for a Secret its env names, before its job fails."""
     unschedulable_seconds: float = 86400
     """How long a pod may wait for a node that fits before its job fails."""
+    kueue: bool = False
+    """Whether the cluster has Kueue, and the operator may read what it says."""
     lease: LeaseSettings | None = None
     """None: this is the only operator."""
     progress_interval_seconds: float = 5
@@ -66,6 +68,7 @@ class Settings:
             default_store=_store(environ, "FINETUNE_DEFAULT_STORE"),
             pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
             unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
+            kueue=_choice(environ, "FINETUNE_KUEUE", ("true", "false"), "false") == "true",
             lease=_lease(environ),
             progress_interval_seconds=_seconds(environ, "FINETUNE_PROGRESS_INTERVAL_SECONDS", 5),
             resync_seconds=_seconds(environ, "FINETUNE_RESYNC_SECONDS", 60),

@@ -7,6 +7,7 @@ from typing import Literal
 from finetune_api.messages import figure_line
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus
 from finetune_operator.decide.pod_trouble import WAITING
+from finetune_operator.decide.queueing import QUEUED
 
 ORDER = (
     "Accepted",
@@ -95,7 +96,7 @@ def _waiting(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Ch
     """Told when it begins, not again while it lasts."""
     was, now = before.condition(ConditionType.RECONCILING), after.condition(ConditionType.RECONCILING)
     if now and now.reason in WAITING and (was is None or was.reason != now.reason):
-        yield Chapter(now.reason, now.message, now.message, kind="Warning")
+        yield Chapter(now.reason, now.message, now.message, kind="Normal" if now.reason == QUEUED else "Warning")
 
 
 def _suspension(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:

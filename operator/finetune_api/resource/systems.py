@@ -21,6 +21,8 @@ _UNITS = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000)} | {
 LabelText = Annotated[str, StringConstraints(max_length=317)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9.-]+(/[a-zA-Z0-9._-]+)?$", max_length=317)]
+QueueName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=63)]
+"""Of an object of Kueue's, which takes it from a label, hence at most 63 characters; empty: none."""
 ShortImage = Annotated[str, StringConstraints(max_length=512)]
 
 
@@ -122,6 +124,14 @@ class Resources(Model):
 class System(Model):
     """A kind of pod. Consecutive passes on one system share a pod; its accelerator is held only that long."""
 
+    rules: ClassVar[tuple[dict[str, str], ...]] = (
+        {
+            "rule": "!has(self.workloadPriorityClassName) || self.workloadPriorityClassName == '' || (has(self.queueName) &&"
+            " self.queueName != '')",
+            "message": "workloadPriorityClassName orders a queue, and there is none: set queueName, or use priorityClassName",
+        },
+    )
+
     name: Name = Field(description="Name that passes refer to.")
     accelerator: Accelerator | None = Field(
         default=None, description="Accelerator a pod holds; unset for a CPU system."
@@ -148,6 +158,18 @@ class System(Model):
         default="50Gi", description="Limit of the pod's scratch space, where models are unpacked."
     )
     resources: Resources = Field(default_factory=Resources, description="Compute resources of a pod.")
+    queue_name: QueueName = Field(
+        default="",
+        description="Kueue's LocalQueue in the job's namespace that each stage waits in for quota; empty for none.",
+    )
+    priority_class_name: Annotated[str, StringConstraints(max_length=253)] = Field(
+        default="", description="PriorityClass of the pods, and where they queue of the stage's workload."
+    )
+    workload_priority_class_name: QueueName = Field(
+        default="",
+        description="Kueue's WorkloadPriorityClass: the stage's place in the queue and whom it preempts, instead of the pods'"
+        " priority.",
+    )
     termination_grace_period_seconds: int = Field(
         default=60,
         ge=10,

@@ -36,7 +36,7 @@ def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
         return Accepted(observed.document, observed.document_image or observed.status.runner_image)
     spec, problems = validate.parse(observed.spec)
     if spec is not None and not problems:
-        problems = _without_store(spec, settings)
+        problems = [*_without_store(spec, settings), *_without_kueue(spec, settings)]
     if spec is None or problems:
         return Refused(_invalid(problems))
     image = observed.status.runner_image or settings.runner_image
@@ -51,6 +51,16 @@ def _without_store(spec: FineTuneJobSpec, settings: Settings) -> list[Problem]:
         return []
     remedy = "set spec.store, or have the operator installed with a default store"
     return [Problem("spec.store", "not set, and the operator has no default store", remedy)]
+
+
+def _without_kueue(spec: FineTuneJobSpec, settings: Settings) -> list[Problem]:
+    """A stage would wait for ever where nothing admits it."""
+    if settings.kueue:
+        return []
+    remedy = "leave it out, or have the operator installed with kueue.enabled"
+    message = "set, and the operator is installed without Kueue"
+    queues = (index for index, system in enumerate(spec.systems) if system.queue_name)
+    return [Problem(f"spec.systems[{index}].queueName", message, remedy) for index in queues]
 
 
 def _filled(spec: FineTuneJobSpec, settings: Settings, image: str) -> FineTuneJobSpec:

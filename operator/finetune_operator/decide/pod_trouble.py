@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT, Reason
 from finetune_operator.conditions import moment
 from finetune_operator.decide.outcome import decoded
+from finetune_operator.decide.queueing import QUEUED, sentence
 from finetune_operator.observed import Child, Pod
 
 QUIET = ("", "ContainerCreating", "PodInitializing")
@@ -19,6 +20,7 @@ BEFORE_CONTAINERS = ("FailedMount", "FailedMapVolume", "FailedAttachVolume", "Fa
 """The kubelet's and the controllers' warnings about what a pod needs before its containers."""
 ABSENT = re.compile(
     r"(secret|configmap|persistentvolumeclaim|serviceaccount|service account)\b[^:]* not found|non-existent"
+    r"|no PriorityClass with name \S+ was found"
 )
 """In what words it is said that an object is missing which the spec names."""
 IMAGE_PULL_FAILED = Reason.IMAGE_PULL_FAILED.value
@@ -28,7 +30,16 @@ NOT_STARTING = "NotStarting"
 QUOTA_EXCEEDED = "QuotaExceeded"
 POD_REFUSED = "PodRefused"
 RETRYING = "Retrying"
-WAITING = (IMAGE_PULL_FAILED, UNSCHEDULABLE, MISSING_REFERENCE, QUOTA_EXCEEDED, POD_REFUSED, NOT_STARTING, RETRYING)
+WAITING = (
+    QUEUED,
+    IMAGE_PULL_FAILED,
+    UNSCHEDULABLE,
+    MISSING_REFERENCE,
+    QUOTA_EXCEEDED,
+    POD_REFUSED,
+    NOT_STARTING,
+    RETRYING,
+)
 """Reasons of the Reconciling condition while nothing runs."""
 
 
@@ -45,6 +56,8 @@ class Trouble:
 
 def trouble(child: Child) -> Trouble | None:
     """Why a live child's pod does not run, or why it was started anew; None when it runs, or is about to."""
+    if child.suspended:
+        return Trouble(QUEUED, sentence(child))
     pod = child.current_pod
     if pod is None:
         return _no_pod(child) or _after_failure(child)

@@ -5,6 +5,7 @@ from finetune_operator.build_job import build_stage_job
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.pod_trouble import trouble
 from finetune_operator.decide.preparation import prepare_again
+from finetune_operator.decide.queueing import QUEUED, queued
 from finetune_operator.decision import CreateJob
 
 
@@ -33,7 +34,9 @@ def _started(case: Case, stage: Stage) -> Verdict:
         for step in case.status.passes
     ]
     status = case.status.model_copy(update={"passes": passes})
-    return Verdict(status, "Running", _describe(case, stage), actions=(create,), stage=stage)
+    queue = stage.system.queue_name
+    reason, message = (QUEUED, queued(create.name, queue)) if queue else ("Running", _describe(case, stage))
+    return Verdict(status, reason, message, actions=(create,), stage=stage)
 
 
 def _describe(case: Case, stage: Stage) -> str:

@@ -212,6 +212,22 @@ def test_a_variable_with_two_values_is_refused():
     assert "spec.systems[1].env[0]: value and valueFrom are both set (keep one of the two)" in findings(spec)
 
 
+def test_a_place_in_a_queue_is_refused_without_the_queue():
+    spec = wire_spec()
+    spec["systems"][0]["workloadPriorityClassName"] = "urgent"
+
+    path = "spec.systems[0].workloadPriorityClassName"
+    assert findings(spec) == [f"{path}: orders a queue, and there is none (set queueName, or use priorityClassName)"]
+
+
+def test_the_name_of_a_queue_fits_the_label_that_kueue_reads():
+    spec = wire_spec()
+    spec["systems"][0]["queueName"] = "Team_A"
+
+    (said,) = findings(spec)
+    assert "'Team_A' is not the name of a queue" in said
+
+
 def test_k_quant_without_zero_points_is_refused():
     spec = wire_spec()
     spec["passes"][2]["modelBuilder"] = {"isSymmetric": True}

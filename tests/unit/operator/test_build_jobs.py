@@ -184,6 +184,30 @@ def test_a_stage_has_shared_memory_of_the_systems_size() -> None:
     assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "1Gi"}
 
 
+def test_a_stage_that_queues_is_made_suspended_and_carries_kueues_labels() -> None:
+    queue = {"name": "gpu", "queueName": "team-a", "workloadPriorityClassName": "urgent"}
+    job = stage_job(doc=document(systems=[queue, {"name": "cpu"}]))
+    assert job["spec"]["suspend"] is True
+    marks = job["metadata"]["labels"]
+    assert marks["kueue.x-k8s.io/queue-name"] == "team-a"
+    assert marks["kueue.x-k8s.io/priority-class"] == "urgent"
+    assert marks["finetune-operator.dev/stage"] == "0"
+    assert not [name for name in job["spec"]["template"]["metadata"]["labels"] if name.startswith("kueue")]
+
+
+def test_neither_prepare_nor_a_system_without_a_queue_queues() -> None:
+    doc = document(systems=[{"name": "gpu", "queueName": "team-a"}, {"name": "cpu"}], prepare={"system": "gpu"})
+    for job in (prepare_job(doc), stage_job(1, doc)):
+        assert "suspend" not in job["spec"]
+        assert not [name for name in job["metadata"]["labels"] if name.startswith("kueue")]
+
+
+def test_a_priority_class_is_the_pods() -> None:
+    doc = document(systems=[{"name": "gpu", "priorityClassName": "high"}, {"name": "cpu"}])
+    assert pod_of(stage_job(doc=doc))["priorityClassName"] == "high"
+    assert "priorityClassName" not in pod_of(stage_job(1, doc))
+
+
 def test_a_system_says_how_long_its_stages_may_take_to_stop() -> None:
     patient = document(systems=[{"name": "gpu", "terminationGracePeriodSeconds": 300}, {"name": "cpu"}])
     assert pod_of(stage_job(doc=patient))["terminationGracePeriodSeconds"] == 300

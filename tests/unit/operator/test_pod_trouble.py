@@ -179,6 +179,7 @@ def test_the_newest_warning_is_the_one_that_is_told() -> None:
     [
         ('pods "x" is forbidden: exceeded quota: team, requested: pods=1', "QuotaExceeded", "Unschedulable", 86400),
         ('error looking up service account a/b: serviceaccount "b" not found', "MissingReference", "InvalidSpec", 600),
+        ('pods "x" is forbidden: no PriorityClass with name high was found', "MissingReference", "InvalidSpec", 600),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', "PodRefused", "InvalidSpec", 600),
     ],
 )
