@@ -13,12 +13,17 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from finetune_api import API_VERSION, PLURAL
-from finetune_operator.labels import JOB_UID, MANAGER
+from finetune_operator.labels import JOB_UID, MANAGER, QUEUED_JOB_UID
 
 TIMEOUT_SECONDS = 30
 PAGE = 500
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
+KUEUE, KUEUE_VISIBILITY = "kueue.x-k8s.io", "visibility.kueue.x-k8s.io"
+KUEUE_NEWER, KUEUE_OLDER = "v1beta2", "v1beta1"
+"""Versions of both groups; Kueue serves the newer one since 0.15, and what is read of either is the same."""
+MOST_PENDING = 200
+"""Workloads of a queue that are looked through for a position."""
 
 Wire = dict[str, Any]
 
@@ -130,6 +135,24 @@ class Kube:
         query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
         return [e async for e in self._list(f"/api/v1/namespaces/{namespace}/events", query)]
 
+    async def list_workloads_of(self, namespace: str, job_uid: str) -> list[Wire]:
+        """Kueue's Workloads that stand for one Job.
+
+        Raises:
+            NotFound: the API server knows no Kueue.
+        """
+        query = {"labelSelector": f"{QUEUED_JOB_UID}={job_uid}"}
+        found = await self._get_of_kueue(KUEUE, f"namespaces/{namespace}/workloads", query)
+        return list(found["items"])
+
+    async def get_local_queue(self, namespace: str, name: str) -> Wire:
+        return await self._get_of_kueue(KUEUE, f"namespaces/{namespace}/localqueues/{name}")
+
+    async def get_pending_workloads(self, namespace: str, queue: str) -> Wire:
+        """Who waits in a LocalQueue, in order: Kueue's PendingWorkloadsSummary."""
+        path = f"namespaces/{namespace}/localqueues/{queue}/pendingworkloads"
+        return await self._get_of_kueue(KUEUE_VISIBILITY, path, {"limit": str(MOST_PENDING)})
+
     async def create_config_map(self, manifest: Wire) -> None:
         await self._call("POST", f"/api/v1/namespaces/{_namespace(manifest)}/configmaps", body=manifest)
 
@@ -159,6 +182,12 @@ class Kube:
             return await self._call("GET", path)
         except NotFound:
             return None
+
+    async def _get_of_kueue(self, group: str, path: str, query: Mapping[str, str] | None = None) -> Wire:
+        try:
+            return await self._call("GET", f"/apis/{group}/{KUEUE_NEWER}/{path}", query=query)
+        except NotFound:
+            return await self._call("GET", f"/apis/{group}/{KUEUE_OLDER}/{path}", query=query)
 
     async def _list(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Wire]:
         token = ""

@@ -12,7 +12,8 @@ from finetune_operator.build_config_map import JOB_KEY
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.labels import RUNNER_IMAGE
 from finetune_operator.names import config_map_name
-from finetune_operator.observed import Observed, Reading
+from finetune_operator.observe_queue import observe_queue
+from finetune_operator.observed import Observed, Queueing, Reading
 from finetune_operator.read_children import controller_uid, read_children
 from finetune_operator.read_events import newest_warning
 
@@ -22,8 +23,14 @@ Key = tuple[str, str]
 """(namespace, name) of a FineTuneJob."""
 
 
-async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...]) -> Observed | None:
+async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue: bool = False) -> Observed | None:
     """What there is of one job; None when it is gone.
+
+    Args:
+        kube: the API server.
+        key: which job.
+        readings: of its pods' progress.
+        kueue: also what Kueue says of its suspended Jobs.
 
     Raises:
         KubeError: the API server could not be asked.
@@ -39,7 +46,9 @@ async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...]) -> Observ
     pods = await kube.list_pods_of(namespace, uid)
     seen = observed(wire, config_map, jobs, pods, readings=readings, now=datetime.now(UTC))
     stuck = [child.stuck_uid for child in seen.children if child.stuck_uid]
-    return with_warnings(seen, {uid: await _warnings_about(kube, namespace, uid) for uid in stuck})
+    seen = with_warnings(seen, {uid: await _warnings_about(kube, namespace, uid) for uid in stuck})
+    waiting = [child for child in seen.live_children if kueue and child.suspended and child.queue]
+    return with_queueing(seen, {c.uid: await observe_queue(kube, namespace, c.uid, c.queue) for c in waiting})
 
 
 async def _warnings_about(kube: Kube, namespace: str, uid: str) -> list[dict[str, Any]]:
@@ -55,6 +64,11 @@ def with_warnings(seen: Observed, events: Mapping[str, list[dict[str, Any]]]) ->
     """The same, each child with the newest of the events about what is stuck of it, by UID. Pure."""
     children = (replace(c, warned=newest_warning(events.get(c.stuck_uid, []), seen.now)) for c in seen.children)
     return replace(seen, children=tuple(children))
+
+
+def with_queueing(seen: Observed, said: Mapping[str, Queueing]) -> Observed:
+    """The same, each child with what Kueue says of it, by UID. Pure."""
+    return replace(seen, children=tuple(replace(c, queueing=said.get(c.uid)) for c in seen.children))
 
 
 def observed(

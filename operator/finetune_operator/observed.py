@@ -67,6 +67,8 @@ class Queueing:
     """Whose quota it waits for; empty where that is not known."""
     position: int | None = None
     """In the cluster queue, from 1; None where that is not known."""
+    reserved: bool = False
+    """It has its quota, and waits for an admission check."""
     words: str = ""
     """Why it waits, in Kueue's words."""
     unreadable: str = ""

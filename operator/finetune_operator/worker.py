@@ -60,7 +60,7 @@ class Worker:
         Raises:
             KubeError: the round must be repeated.
         """
-        observed = await observe(self._kube, key, self._progress.readings(key))
+        observed = await observe(self._kube, key, self._progress.readings(key), kueue=self._settings.kueue)
         if observed is None:
             self._progress.watch(key, None)
             return None

@@ -18,8 +18,8 @@ from finetune_operator.conditions import timestamp
 from finetune_operator.decide import decide
 from finetune_operator.decision import CreateConfigMap, CreateJob, Decision, DeleteJob
 from finetune_operator.labels import ATTEMPT, KIND, STAGE
-from finetune_operator.observe import observed, with_warnings
-from finetune_operator.observed import Child, Observed, Reading
+from finetune_operator.observe import observed, with_queueing, with_warnings
+from finetune_operator.observed import Child, Observed, Queueing, Reading
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
 from finetune_operator.story import Chapter, story
@@ -86,6 +86,8 @@ class World:
     readings: tuple[Reading, ...] = ()
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By the UID of what they are about."""
+    queueing: dict[str, Queueing] = field(default_factory=dict)
+    """What Kueue says, by the Job's UID."""
     generation: int = 1
     chapters: list[Chapter] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
@@ -104,7 +106,7 @@ class World:
         wire = {"metadata": meta, "spec": self.spec, "status": self.status.to_wire()}
         jobs, pods = list(self.jobs.values()), list(self.pods.values())
         seen = observed(wire, self.config_map, jobs, pods, readings=self.readings, now=self.now)
-        return with_warnings(seen, self.events)
+        return with_queueing(with_warnings(seen, self.events), self.queueing)
 
     def decide(self) -> Decision:
         return decide(self.observe(), self.settings)

@@ -14,6 +14,7 @@ from finetune_operator.decide.failure import fail
 from finetune_operator.decide.outcome import record_outcomes
 from finetune_operator.decide.patience import lose_patience
 from finetune_operator.decide.preparation import prepare
+from finetune_operator.decide.queueing import seconds_until_asked
 from finetune_operator.decide.remaking import remake
 from finetune_operator.decide.retention import retain, seconds_kept
 from finetune_operator.decide.settling import settle
@@ -83,8 +84,8 @@ def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepte
 
 
 def _look_again_after(case: Case) -> int | None:
-    """Seconds until a limit is reached though nothing is heard; None where there is no limit."""
-    limits = (case.remaining_seconds, seconds_until_spent(case))
+    """Seconds until a limit is reached, or Kueue to be asked, though nothing is heard; None where there is neither."""
+    limits = (case.remaining_seconds, seconds_until_spent(case), seconds_until_asked(case))
     return min((seconds for seconds in limits if seconds is not None), default=None)
 
 

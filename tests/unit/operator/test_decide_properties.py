@@ -33,6 +33,8 @@ TO_A_LIVE_CHILD: dict[str, Callable[[World, Child], object]] = {
     "retry": lambda world, child: world.end_pod(world.start_pod(child), 51, "no message"),
     "start": World.start_pod,
     "delete": delete,
+    "queue": lambda world, child: world.jobs[child.name]["spec"].update(suspend=True),
+    "admit": lambda world, child: world.jobs[child.name]["spec"].update(suspend=False),
     "orphan": lambda world, child: world.jobs.pop(child.name),
 }
 TO_ANY_CHILD: dict[str, Callable[[World, Child], object]] = {

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from api_specs import wire_spec
-from finetune_operator.observed import Child
+from finetune_operator.observed import Child, Queueing
+from finetune_operator.read_queueing import read_queueing
 from operator_world import SETTINGS, World
 
 QUEUES = [{"name": "gpu", "accelerator": {}, "queueName": "team-a"}, {"name": "cpu"}]
@@ -143,3 +144,102 @@ def test_a_queue_is_refused_where_the_operator_is_installed_without_kueue(kueue:
     if failure:
         assert failure.path == "spec.systems[0].queueName"
         assert "kueue.enabled" in failure.remedy
+
+
+def workload(*conditions: dict, **spec: object) -> dict:
+    """As Kueue writes it of the first stage's Job."""
+    return {"metadata": {"name": "job-tone-1"}, "spec": spec, "status": {"conditions": list(conditions)}}
+
+
+def condition(kind: str, status: str, reason: str, message: str) -> dict:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+LOCAL_QUEUE = {"spec": {"clusterQueue": "gpus"}}
+SHORT = "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor h100, 1 more"
+NO_QUOTA = condition("QuotaReserved", "False", "Pending", SHORT)
+PREEMPTED = condition("Evicted", "True", "Preempted", "Preempted to accommodate a workload of higher priority")
+IN_LINE = {
+    "items": [
+        {"metadata": {"name": "job-other-1"}, "positionInClusterQueue": 0, "positionInLocalQueue": 0},
+        {"metadata": {"name": "job-tone-1"}, "positionInClusterQueue": 2, "positionInLocalQueue": 1},
+    ]
+}
+
+
+def said(queueing_now: Queueing) -> str:
+    """What the condition says then."""
+    world = queueing()
+    world.queueing = {world.only.uid: queueing_now}
+    world.round()
+    return told(world)
+
+
+def test_what_kueue_waits_for_is_told_with_the_place_in_the_queue() -> None:
+    assert said(read_queueing([workload(NO_QUOTA)], LOCAL_QUEUE, IN_LINE)) == (
+        f"waiting for quota in cluster queue gpus, position 3 (local queue team-a, workload job-tone-1): {SHORT}"
+    )
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    assert said(read_queueing([workload()], None, None)) == (
+        "waiting for quota (local queue team-a, workload job-tone-1)"
+    )
+
+
+def test_why_a_stage_was_evicted_is_told_beside_what_it_waits_for_now() -> None:
+    words = f"evicted (Preempted): Preempted to accommodate a workload of higher priority; {SHORT}"
+    assert said(read_queueing([workload(NO_QUOTA, PREEMPTED)], LOCAL_QUEUE, None)).endswith(f": {words}")
+
+
+def test_an_eviction_that_kueue_tells_twice_is_told_once() -> None:
+    again = condition("QuotaReserved", "False", "Pending", PREEMPTED["message"])
+    assert said(read_queueing([workload(again, PREEMPTED)], LOCAL_QUEUE, None)).count("accommodate") == 1
+
+
+def test_a_workload_that_nobody_will_admit_says_so() -> None:
+    gone = condition("Evicted", "True", "Deactivated", "The workload is deactivated")
+    text = said(read_queueing([workload(gone, active=False)], LOCAL_QUEUE, None))
+    assert "it is deactivated, until somebody sets its spec.active" in text
+
+
+def test_with_its_quota_a_stage_waits_for_admission_checks() -> None:
+    held = workload(condition("QuotaReserved", "True", "QuotaReserved", "Quota reserved in ClusterQueue gpus"))
+    held["status"]["admissionChecks"] = [{"name": "nodes", "state": "Pending", "message": "3 nodes to come"}]
+    assert said(read_queueing([held], LOCAL_QUEUE, None)) == (
+        "waiting for admission in cluster queue gpus (local queue team-a, workload job-tone-1):"
+        " admission check nodes is Pending: 3 nodes to come"
+    )
+
+
+def test_a_workload_that_is_being_deleted_says_nothing_more() -> None:
+    old = workload(PREEMPTED)
+    old["metadata"] |= {"deletionTimestamp": "2026-11-24T12:00:00Z"}
+    assert said(read_queueing([old], LOCAL_QUEUE, None)).endswith("; Kueue has not taken it up yet")
+
+
+def test_that_kueue_can_not_be_read_is_told_and_stops_nothing() -> None:
+    world = queueing()
+    world.queueing = {world.only.uid: Queueing(unreadable="the API server knows no Kueue")}
+    world.round()
+    assert told(world).endswith("until Kueue admits it; what Kueue says can't be read: the API server knows no Kueue")
+    admit(world)
+    world.succeed()
+    world.round()
+    assert world.pass_named("tune").state == "Succeeded"
+
+
+def test_kueue_is_asked_again_soon_at_first_and_later_seldom() -> None:
+    world = queueing()
+    world.queueing = {world.only.uid: Queueing(workload="job-tone-1")}
+    asked = []
+    for seconds in (0, 10, 20, DAYS):
+        world.later(seconds)
+        asked.append(world.round().requeue_seconds)
+    assert asked == [2, 10, 30, 60]
+
+
+def test_a_stage_that_runs_is_not_asked_about() -> None:
+    world = queueing()
+    admit(world)
+    assert world.round().requeue_seconds is None

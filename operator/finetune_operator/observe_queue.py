@@ -1,0 +1,38 @@
+"""Reads what Kueue says of a Job that waits in a queue. It only explains: what can't be read stops nothing."""
+
+import logging
+from typing import Any
+
+from finetune_operator.kube import Kube, KubeError, NotFound
+from finetune_operator.observed import Queueing
+from finetune_operator.read_queueing import read_queueing
+
+logger = logging.getLogger(__name__)
+
+
+async def observe_queue(kube: Kube, namespace: str, job_uid: str, queue: str) -> Queueing:
+    """What Kueue says of one Job, and if it can't be read, why not."""
+    try:
+        workloads = await kube.list_workloads_of(namespace, job_uid)
+    except NotFound:
+        return Queueing(unreadable="the API server knows no Kueue")
+    except KubeError as error:
+        return Queueing(unreadable=error.message or str(error))
+    return read_queueing(workloads, await _local_queue(kube, namespace, queue), await _pending(kube, namespace, queue))
+
+
+async def _local_queue(kube: Kube, namespace: str, queue: str) -> dict[str, Any] | None:
+    try:
+        return await kube.get_local_queue(namespace, queue)
+    except KubeError as error:
+        logger.debug("local queue %s/%s: %s", namespace, queue, error)
+        return None
+
+
+async def _pending(kube: Kube, namespace: str, queue: str) -> dict[str, Any] | None:
+    """None also where Kueue's visibility API is switched off."""
+    try:
+        return await kube.get_pending_workloads(namespace, queue)
+    except KubeError as error:
+        logger.debug("who waits in %s/%s: %s", namespace, queue, error)
+        return None
