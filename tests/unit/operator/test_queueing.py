@@ -1,10 +1,14 @@
 """A stage that queues: its Job waits for Kueue, which may take its pod away again; none of that is a failure."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from api_specs import wire_spec
+from finetune_operator.kube import KubeError, NotFound, Refused
+from finetune_operator.observe_queue import observe_queue
 from finetune_operator.observed import Child, Queueing
 from finetune_operator.read_queueing import read_queueing
 from operator_world import SETTINGS, World
@@ -243,3 +247,43 @@ def test_a_stage_that_runs_is_not_asked_about() -> None:
     world = queueing()
     admit(world)
     assert world.round().requeue_seconds is None
+
+
+class Answers:
+    """An API server whose Kueue answers in part."""
+
+    def __init__(self, **errors: KubeError) -> None:
+        self._errors = errors
+
+    async def list_workloads_of(self, namespace: str, job_uid: str) -> list[dict]:
+        return [self._answer("workloads", workload(NO_QUOTA))]
+
+    async def get_local_queue(self, namespace: str, name: str) -> dict:
+        return self._answer("queue", LOCAL_QUEUE)
+
+    async def get_pending_workloads(self, namespace: str, queue: str) -> dict:
+        return self._answer("pending", IN_LINE)
+
+    def _answer(self, name: str, answer: dict) -> dict:
+        if name in self._errors:
+            raise self._errors[name]
+        return answer
+
+
+ABSENT = NotFound(404, "NotFound", "the server could not find the requested resource")
+FORBIDDEN = Refused(403, "Forbidden", "workloads.kueue.x-k8s.io is forbidden")
+
+
+@pytest.mark.parametrize(
+    ("errors", "seen"),
+    [
+        ({}, Queueing("job-tone-1", "gpus", 3, words=SHORT)),
+        ({"pending": ABSENT}, Queueing("job-tone-1", "gpus", words=SHORT)),
+        ({"queue": ABSENT, "pending": FORBIDDEN}, Queueing("job-tone-1", words=SHORT)),
+        ({"workloads": ABSENT}, Queueing(unreadable="the API server knows no Kueue")),
+        ({"workloads": FORBIDDEN}, Queueing(unreadable="workloads.kueue.x-k8s.io is forbidden")),
+    ],
+)
+def test_what_of_kueue_can_be_read_is(errors: dict[str, KubeError], seen: Queueing) -> None:
+    answers: Any = Answers(**errors)
+    assert asyncio.run(observe_queue(answers, "team", "uid", "team-a")) == seen
