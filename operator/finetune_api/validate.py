@@ -27,6 +27,7 @@ from finetune_api.validate_merge import merge_problems
 from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_new_tokens import new_token_problems
 from finetune_api.validate_plugin import plugin_problems
+from finetune_api.validate_signing import signing_problems
 from finetune_api.validate_trackers import credential_problems, tracker_problems
 
 __all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
@@ -89,6 +90,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     for index in range(len(spec.gates)):
         yield from gate_problems(spec, index)
     yield from candidate_problems(spec)
+    yield from signing_problems(spec)
 
 
 def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:

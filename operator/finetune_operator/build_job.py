@@ -23,7 +23,10 @@ PREPARE_SCRATCH = "5Gi"
 def build_prepare_job(
     document: JobDocument, attempt: int, settings: Settings, remaining_seconds: int | None
 ) -> dict[str, Any]:
-    """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs."""
+    """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs.
+
+    It alone gets the key that signs the artifact, since it runs no pass.
+    """
     system = _system_named(document, prepare_system(document.spec))
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
     work = Work(
@@ -33,6 +36,7 @@ def build_prepare_job(
         scratch_size=PREPARE_SCRATCH,
         shm_size=None,
         system=system,
+        signs=True,
     )
     return _job(
         document,

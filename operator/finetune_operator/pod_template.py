@@ -33,6 +33,8 @@ class Work:
     """Whose placement it shares."""
     grace_seconds: int = GRACE_SECONDS
     """From SIGTERM to SIGKILL."""
+    signs: bool = False
+    """Whether it gets the key that signs the artifact."""
 
 
 def build_pod_spec(document: JobDocument, work: Work, pull_policy: str) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def _volumes(document: JobDocument, work: Work) -> tuple[list[dict[str, Any]], l
     pairs = [_job_file(document), _scratch(work.scratch_size)]
     if work.shm_size:
         pairs.append(_shared_memory(work.shm_size))
-    pairs += _referenced(document)
+    pairs += _referenced(document, signs=work.signs)
     pairs += [_given(volume) for volume in (work.system.volumes if work.system else [])]
     return [volume for volume, _ in pairs], [mount for _, mount in pairs]
 
@@ -150,12 +152,12 @@ def _shared_memory(size: str) -> Mounted:
     return _mounted("shm", {"emptyDir": {"medium": "Memory", "sizeLimit": size}}, "/dev/shm", read_only=False)  # noqa: S108
 
 
-def _referenced(document: JobDocument) -> list[Mounted]:
+def _referenced(document: JobDocument, *, signs: bool) -> list[Mounted]:
     """Optional mounts: what is missing is an empty folder, which the runner can name; else the pod would hang."""
     found = references(document.spec)
     secrets = [
         _optional("secret", name, {"secret": {"secretName": name, "optional": True}}, pod_layout.SECRETS)
-        for name in found.secrets
+        for name in (*found.secrets, *([found.signing_secret] if signs and found.signing_secret else []))
     ]
     config_maps = [
         _optional("configmap", name, {"configMap": {"name": name, "optional": True}}, pod_layout.CONFIG_MAPS)

@@ -13,6 +13,8 @@ Location = HuggingFaceRepository | S3Location | VolumeLocation
 @dataclass(frozen=True)
 class References:
     secrets: tuple[str, ...]
+    signing_secret: str
+    """The one with the key that signs the artifact; empty for none."""
     config_maps: tuple[str, ...]
     claims: tuple[tuple[str, bool], ...]
     """(claim, writable), one entry a claim: writable when any use of it writes."""
@@ -23,6 +25,7 @@ def references(spec: FineTuneJobSpec) -> References:
     read, written = list(_read(spec)), list(_written(spec))
     return References(
         secrets=_sorted(_secret_names([*read, *written])),
+        signing_secret=spec.output.signing.key_secret_ref.name if spec.output and spec.output.signing else "",
         config_maps=_sorted(c.source.config_map.name for c in data_used(spec).values() if c.source.config_map),
         claims=_claims(read, written),
     )

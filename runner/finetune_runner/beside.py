@@ -1,12 +1,40 @@
 """What is published beside an artifact's own files."""
 
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING
+
 from finetune_runner.card import model_card
 from finetune_runner.made import Made
-from finetune_runner.store.beside_names import CARD, REPORT
+from finetune_runner.provenance import envelope
+from finetune_runner.provenance.statement import statement_of
+from finetune_runner.store.beside_names import CARD, PROVENANCE, REPORT
+
+if TYPE_CHECKING:
+    from finetune_runner.provenance.keys import PrivateKey
+
+DISTRIBUTION = "finetune-operator"
 
 
-def beside(made: Made) -> dict[str, bytes]:
-    """Name to content; a file of the artifact's own that has such a name stays."""
+def beside(made: Made, key: "PrivateKey | None") -> dict[str, bytes]:
+    """Name to content; a file of the artifact's own that has such a name stays.
+
+    Args:
+        made: the artifact.
+        key: signs its provenance; None for nobody.
+    """
     own = {file.path for file in made.manifest.files}
-    files = {REPORT: made.report.encode(), CARD: model_card(made).encode()}
-    return {name: content for name, content in files.items() if name not in own}
+    told = {REPORT: made.report.encode(), CARD: model_card(made).encode()}
+    files = {name: content for name, content in told.items() if name not in own}
+    if PROVENANCE not in own:
+        files[PROVENANCE] = _provenance(made, files, key)
+    return files
+
+
+def _provenance(made: Made, files: dict[str, bytes], key: "PrivateKey | None") -> bytes:
+    statement = statement_of(made, files, version=metadata.version(DISTRIBUTION), finished=_now())
+    return envelope.signed(statement, key) if key else envelope.plain(statement)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,6 +5,7 @@ store and reports.
 """
 
 import logging
+from datetime import UTC, datetime
 
 from finetune_api.data_used import data_used
 from finetune_api.failures import FineTuneError, Reason
@@ -21,6 +22,7 @@ from finetune_runner.plugins.metrics import libraries_of, metric_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
 from finetune_runner.probe import probe
 from finetune_runner.publish import open_output, publish, refuse_to_overwrite
+from finetune_runner.signing import signing_key
 from finetune_runner.sources import base_model
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -
         held = "passed" if gate.passed else "missed"
         log.info("gate %s: %s after %s %s (%s)", held, gate.metric, gate.after, gate.value, gate.requirement)
     if len(committed) == len(job.plan.passes):
-        outcome.published = publish(job, pinned, committed, full)
+        outcome.published = publish(job, pinned, committed, full, has_key=outcome.kind == "prepare")
 
 
 def _resolve(job: Job) -> Prepared:
@@ -82,7 +84,8 @@ def _resolve(job: Job) -> Prepared:
         )
         for step in job.plan.passes
     ]
-    return Prepared(base=base, data=data, passes=steps)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Prepared(created_time=now, base=base, data=data, passes=steps)
 
 
 def _memory(job: Job) -> dict[str, PreparedMemory]:
@@ -135,9 +138,10 @@ def _figures(step: PreparedPass) -> dict[str, str]:
 
 
 def _check_output(job: Job, committed: Committed) -> None:
-    """That the output may be written, and that no other artifact is in the way."""
+    """That the output may be written and signed, and that no other artifact is in the way."""
     output, candidates = open_output(job), job.plan.candidates
     if output is None or not candidates:
         return
     probe(job, output, ".finetune-probe")
+    signing_key(job)
     refuse_to_overwrite(job, output, {committed[step.name].digest for step in candidates if step.name in committed})

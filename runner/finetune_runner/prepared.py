@@ -52,6 +52,8 @@ class Prepared(Model):
     """Everything that is pinned for the job."""
 
     version: Literal[1] = 1
+    created_time: str = ""
+    """When it was pinned, RFC 3339 in UTC."""
     base: PinnedModel
     data: list[PreparedData]
     passes: list[PreparedPass]

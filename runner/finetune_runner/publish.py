@@ -4,6 +4,7 @@ import logging
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -17,21 +18,28 @@ from finetune_runner.job import Job
 from finetune_runner.made import Made
 from finetune_runner.prepared import Prepared
 from finetune_runner.report import FullReport
+from finetune_runner.signing import is_signed_at, signing_key, wants_signature
 from finetune_runner.store.digests import file_sha256, short
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
 from finetune_runner.store.opening import open_location
 from finetune_runner.store.paths import below
 
+if TYPE_CHECKING:
+    from finetune_runner.provenance.keys import PrivateKey
+
 log = logging.getLogger(__name__)
 
 FORMATS = {Product.MODEL: "safetensors", Product.ADAPTER: "adapter", Product.ONNX: "onnx"}
 
 
-def publish(job: Job, prepared: Prepared, committed: Committed, report: FullReport) -> Published | None:
-    """Publishes the output of the first candidate whose gates have passed; None when all passes only measure.
+def publish(
+    job: Job, prepared: Prepared, committed: Committed, report: FullReport, *, has_key: bool
+) -> Published | None:
+    """Publishes the output of the first candidate whose gates have passed.
 
-    Returns where it is: at spec.output, or without one in the store.
+    Returns where it is: at spec.output, or without one in the store. None when all passes only measure, or when the
+    artifact is to be signed and this pod has no key: then prepare, which has it, publishes.
 
     Raises:
         FineTuneError: GateFailed, InvalidSpec (another artifact is there), ArtifactCorrupt, AuthDenied or
@@ -44,10 +52,14 @@ def publish(job: Job, prepared: Prepared, committed: Committed, report: FullRepo
     output = open_output(job)
     if output is None:
         return _published(job, step, committed, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
-    if not _is_there(output, manifest):
+    if wants_signature(job) and not has_key:
+        log.info("the artifact is to be signed: prepare publishes it, whose pod has the key")
+        return None
+    key_to_sign = signing_key(job)
+    if not _is_there(output, manifest) or (key_to_sign and not is_signed_at(output, key_to_sign)):
         refuse_to_overwrite(job, output, {manifest.digest})
         made = Made(job.document, job.plan, prepared, committed, report, step, uri=output.uri(""))
-        _write(job, output, key, made)
+        _write(job, output, key, made, key_to_sign)
     return _published(job, step, committed, output.uri(""))
 
 
@@ -114,11 +126,11 @@ def _is_there(output: ObjectStore, manifest: Manifest) -> bool:
     return all(sizes.get(file.path) == file.size for file in manifest.files)
 
 
-def _write(job: Job, output: ObjectStore, key: str, made: Made) -> None:
+def _write(job: Job, output: ObjectStore, key: str, made: Made, key_to_sign: "PrivateKey | None") -> None:
     manifest = made.manifest
     _clear(output, manifest)
     _copy_files(job, output, key, manifest)
-    for name, content in beside(made).items():
+    for name, content in beside(made, key_to_sign).items():
         output.put(name, content)
     ours = manifest.model_copy(update={"attempt": ""})
     if not output.put_if_absent(MANIFEST, ours.encode()) and not _is_there(output, manifest):

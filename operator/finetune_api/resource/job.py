@@ -10,7 +10,7 @@ from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.exports import ExecutionProvider
 from finetune_api.resource.gates import MAX_CANDIDATES, MAX_GATES, Gate
 from finetune_api.resource.input_model import InputModel
-from finetune_api.resource.locations import S3Location, VolumeLocation
+from finetune_api.resource.locations import S3Location, SecretKeyReference, VolumeLocation
 from finetune_api.resource.passes import Pass
 from finetune_api.resource.systems import System
 
@@ -82,6 +82,15 @@ class Store(OneOf):
     volume: VolumeLocation | None = Field(default=None, description="A folder in a PersistentVolumeClaim.")
 
 
+class Signing(Model):
+    """With what the provenance of the artifact is signed (docs/provenance.md)."""
+
+    key_secret_ref: SecretKeyReference = Field(
+        description="Private key in PEM, not encrypted: ECDSA (P-256) or Ed25519. Only prepare's pod mounts this Secret, which"
+        " then publishes, and nothing else of the job may name it."
+    )
+
+
 class Output(OneOf):
     """Where the final artifact is published."""
 
@@ -90,6 +99,9 @@ class Output(OneOf):
     s3: S3Location | None = Field(default=None, description="A prefix in a bucket.")
     volume: VolumeLocation | None = Field(default=None, description="A folder in a PersistentVolumeClaim.")
     overwrite: bool = Field(default=False, description="Replace a different artifact that is already there.")
+    signing: Signing | None = Field(
+        default=None, description="Signs the artifact's provenance; unset: it is published unsigned."
+    )
 
 
 class FineTuneJobSpec(Model):

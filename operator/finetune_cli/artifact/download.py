@@ -9,9 +9,10 @@ import click
 
 from finetune_cli.artifact.location import folder_of, is_remote, opened
 from finetune_cli.artifact.telling import refuse
+from finetune_runner.store.damage import Damage
 from finetune_runner.store.manifest import MANIFEST, Manifest
 from finetune_runner.store.object_store import ObjectStore
-from finetune_runner.store.verification import Damage, artifact_at, artifact_in, damages_at, damages_in
+from finetune_runner.store.verification import artifact_at, artifact_in, damages_at, damages_in
 
 
 def on_this_machine(location: str, endpoint: str, cache: Path) -> Path:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import click
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.store.verification import Artifact, Damage
+from finetune_runner.store.damage import Damage
+from finetune_runner.store.verification import Artifact
 
 
 def refuse(location: str, damages: Iterable[Damage]) -> None:

@@ -23,6 +23,7 @@ from finetune_runner.job import Job, open_job
 from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
+from finetune_runner.signing import wants_signature
 
 STACK = ("torch", "transformers", "peft", "onnxruntime_genai")
 
@@ -68,6 +69,10 @@ def run_chain(document: JobDocument, folder: Path, mapped: Mapped, watcher: Watc
         for stage in job.plan.stages:
             if _left(stage, message.passes):
                 message = _run(job, stage, root, log_file, watcher)
+        if wants_signature(job) and message.published is None:
+            outcome = Outcome(kind="prepare")
+            prepare(job, outcome)
+            message = outcome.message(None, first=measuring(job))
         return Result(message, reused, job.store.uri(f"{job.folder}/report.json"))
 
 

@@ -44,9 +44,15 @@ def next_attempt(case: Case) -> FineTuneJobStatus:
 
 
 def _unpublished(case: Case) -> Verdict | None:
-    """All passes committed and no artifact: prepare publishes. When it has nothing more to say, that is a fault."""
+    """All passes committed and no artifact: prepare publishes, as it alone may where the artifact is to be signed.
+
+    When it has nothing more to say, that is a fault.
+    """
     if not case.all_committed or case.observed.live_children:
         return None
+    output = case.document.spec.output
+    if output and output.signing:
+        return prepare_again(case, "all passes are committed; it has the key to sign the artifact with")
     return prepare_again(case, "all passes are committed, but none of their pods said that the artifact is published")
 
 

@@ -66,7 +66,8 @@ def files(made: Made) -> str:
     """Size and digest, and what lies beside."""
     manifest = made.manifest
     facts = f"{len(manifest.files)} files, {manifest.size_bytes} bytes, sha256:{manifest.digest}."
-    return f"{facts} `finetune verify` checks each by `manifest.json`. Every figure stands in `report.json`."
+    checked = "`finetune verify` checks each by `manifest.json`."
+    return f"{facts} {checked} Every figure stands in `report.json`, what it was made from in `provenance.intoto.json`."
 
 
 def _form(made: Made) -> str:

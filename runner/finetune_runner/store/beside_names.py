@@ -4,4 +4,6 @@ REPORT = "report.json"
 """All that is known of the job."""
 CARD = "README.md"
 """The model card."""
-BESIDE = frozenset({REPORT, CARD})
+PROVENANCE = "provenance.intoto.json"
+"""Where it comes from."""
+BESIDE = frozenset({REPORT, CARD, PROVENANCE})

@@ -1,7 +1,7 @@
 """Whether a published artifact is what was published: its manifest against every file's size and digest."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,21 +9,11 @@ from pydantic import ValidationError
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.store.beside_names import BESIDE
+from finetune_runner.store.damage import Damage
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
 from finetune_runner.store.paths import place_below
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A file that is not what was published, and in what way."""
-
-    path: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.what}"
 
 
 @dataclass(frozen=True)
@@ -56,6 +46,21 @@ def artifact_at(store: ObjectStore) -> Artifact:
     content = store.get(MANIFEST)
     manifest = _manifest(content.data if content else None, store.uri(MANIFEST))
     return Artifact(manifest, _extra(manifest, (info.key for info in store.list(""))))
+
+
+def beside_in(folder: Path) -> Callable[[str], bytes | None]:
+    """Reads what lies beside an artifact's files in a folder, by name."""
+    return lambda name: (folder / name).read_bytes() if (folder / name).is_file() else None
+
+
+def beside_at(store: ObjectStore) -> Callable[[str], bytes | None]:
+    """Reads what lies beside an artifact's files in a bucket, by name."""
+
+    def read(name: str) -> bytes | None:
+        content = store.get(name)
+        return content.data if content else None
+
+    return read
 
 
 def damages_in(folder: Path, manifest: Manifest) -> Iterator[Damage]:

@@ -281,3 +281,12 @@ def test_the_config_map_is_immutable_and_holds_the_document() -> None:
     config_map = build_config_map(document(), "registry.test/runner:1")
     assert config_map["immutable"] is True
     assert JobDocument.model_validate_json(config_map["data"]["job.json"]) == document()
+
+
+def test_only_prepare_gets_the_key_that_signs() -> None:
+    output = {"s3": {"uri": "s3://models/out"}, "signing": {"keySecretRef": {"name": "signer", "key": "key.pem"}}}
+    doc = document(output=output)
+    place = f"{pod_layout.SECRETS}/signer"
+    assert mounts_of(prepare_job(doc))[place][0]["secret"] == {"secretName": "signer", "optional": True}
+    assert place not in mounts_of(stage_job(0, doc))
+    assert place not in mounts_of(stage_job(1, doc))

@@ -116,6 +116,22 @@ def test_a_job_of_evaluations_only_is_complete_without_an_artifact() -> None:
     assert world.status.artifacts == []
 
 
+def test_where_the_artifact_is_to_be_signed_prepare_runs_at_the_end_and_publishes() -> None:
+    signing = {"keySecretRef": {"name": "signer", "key": "key.pem"}}
+    world = World(spec=wire_spec(output={"s3": {"uri": "s3://models/out"}, "signing": signing})).prepared()
+    world.succeed(publishes=False)
+    world.round()
+    world.succeed(publishes=False)
+    world.round()
+    assert (world.only.kind, world.only.attempt) == ("prepare", 2)
+    assert "it has the key to sign the artifact with" in world.status.condition("Reconciling").message
+
+    world.succeed()
+    world.round()
+    assert world.status.phase == "Complete"
+    assert len(world.status.artifacts) == 1
+
+
 def test_passes_committed_but_not_published_are_published_by_another_prepare() -> None:
     world = World().prepared()
     for _ in range(2):
