@@ -88,9 +88,10 @@ format: venv ## Let ruff rewrite what it can.
 	$(BIN)/ruff format $(CHECKED)
 
 .PHONY: generate
-generate: venv ## Write the CRD, and the schema for editors, from the models.
+generate: venv ## Write what is made from the models: the CRD, the schema for editors, what a policy looks at.
 	$(BIN)/python -m finetune_api.crd $(CRDS)
 	$(BIN)/python -m finetune_api.editor_schema crds/finetunejob.schema.json
+	$(BIN)/python -m finetune_api.admission_policy charts/finetune-operator/files/policy.yaml
 
 .PHONY: lock
 lock: venv ## Pin all dependencies anew, with hashes.

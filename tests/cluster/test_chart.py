@@ -88,3 +88,18 @@ def test_a_value_that_makes_no_sense_is_refused(cluster: Cluster, change: str) -
     done = cluster.attempt("helm", "lint", "--strict", str(CHART), "--set", change)
     assert done.returncode != 0
     assert change.partition("=")[0].rpartition(".")[2] in done.stdout + done.stderr
+
+
+def test_network_policies_are_as_the_api_server_takes_them(cluster: Cluster) -> None:
+    """What they let through is the network's part, and that of the tests' cluster enforces none."""
+    egress = ("networkPolicy.egress[0].to[0].ipBlock.cidr=10.1.0.0/16", "networkPolicy.egress[0].ports[0].port=443")
+    documents = render(cluster, "networkPolicy.enabled=true", "networkPolicy.namespaces={default}", *egress)
+    operator, jobs = policies = of_kind(documents, "NetworkPolicy")
+    assert (operator["metadata"]["namespace"], jobs["metadata"]["namespace"]) == (OPERATOR_NAMESPACE, "default")
+    assert operator["spec"]["ingress"] == []
+    assert [rule["ports"][0]["port"] for rule in jobs["spec"]["ingress"]] == [8080]
+    assert jobs["spec"]["egress"][1:] == [
+        {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"port": 443}]},
+    ]
+    said = cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump_all(policies))
+    assert said.count("(server dry run)") == 2

@@ -43,6 +43,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- include "finetune-operator.image" (dict "image" .Values.image.runner "appVersion" .Chart.AppVersion) -}}
 {{- end -}}
 
+{{- /* The pods of jobs: prepare's and the stages'. */ -}}
+{{- define "finetune-operator.jobPods" -}}
+matchLabels:
+  app.kubernetes.io/name: finetune-job
+  app.kubernetes.io/managed-by: finetune-operator
+{{- end -}}
+
 {{- /* What the operator may do in the namespaces it serves. Nothing on secrets: pods mount them by name. */ -}}
 {{- define "finetune-operator.rules" -}}
 - apiGroups: [finetune-operator.dev]

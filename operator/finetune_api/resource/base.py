@@ -1,5 +1,7 @@
 """What every model of the resource shares: camelCase on the wire, nothing unknown accepted."""
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints, model_validator
@@ -20,6 +22,36 @@ ObjectName = Annotated[
 """The name of a Kubernetes object, a DNS subdomain."""
 
 ShortText = Annotated[str, StringConstraints(max_length=1024)]
+
+
+class Bounded(StrEnum):
+    """How a policy bounds a field's value."""
+
+    NAMED = "named"
+    """It must be one of the listed ones."""
+    NAMED_OR_EMPTY = "named or empty"
+    """The same; empty stands for a default that is the administrator's own."""
+    COUNTED = "counted"
+    """An accelerator: of those listed, and no more of it."""
+    MEASURED = "measured"
+    """Amounts by resource: of extended resources, those listed, and no more of them."""
+    SWITCHED = "switched"
+    """It must not be on."""
+
+
+@dataclass(frozen=True)
+class Governed:
+    """Marks a type whose values an administrator's policy may bound (finetune_api.admission_policy)."""
+
+    by: str
+    """The chart's value: policy.<by>."""
+    bounded: Bounded = Bounded.NAMED
+
+
+SecretName = Annotated[ObjectName, Governed("secrets")]
+ConfigMapName = ObjectName
+"""Bounded by no policy: a ConfigMap holds nothing secret."""
+ClaimName = Annotated[ObjectName, Governed("claims")]
 
 
 class Model(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, OneOf
+from finetune_api.resource.base import Bounded, Governed, Model, OneOf
 from finetune_api.resource.locations import HuggingFaceRepository, S3Location, VolumeLocation
 
 
@@ -44,12 +44,12 @@ class InputModel(Model):
         description="Which .gguf file of the source, by its path there; needed where there are several. "
         "No pattern: one file.",
     )
-    allow_pickle: bool = Field(
+    allow_pickle: Annotated[bool, Governed("allowPickle", Bounded.SWITCHED)] = Field(
         default=False,
         description="Read weights from pytorch_model*.bin where there are no safetensors. Off: refused, since unpickling "
         "can run code of whoever made the file. On: read with torch's weights_only, and made safetensors once.",
     )
-    trust_remote_code: bool = Field(
+    trust_remote_code: Annotated[bool, Governed("trustRemoteCode", Bounded.SWITCHED)] = Field(
         default=False,
         description="Run Python code that the model's repository brings. Off: such a model is refused.",
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, ObjectName
+from finetune_api.resource.base import ClaimName, ConfigMapName, Governed, Model, SecretName
 
 SecretKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
 RelativePath = Annotated[
@@ -12,21 +12,27 @@ RelativePath = Annotated[
     StringConstraints(pattern=r"^[^/].*$|^$", max_length=1024),
 ]
 
-S3Uri = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024)]
+S3Uri = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024), Governed("buckets")]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)]
-Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$", max_length=192)]
+S3Endpoint = Annotated[Endpoint, Governed("s3Endpoints")]
+HubEndpoint = Annotated[Endpoint, Governed("hubEndpoints")]
+Repository = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$", max_length=192),
+    Governed("repositories"),
+]
 
 
 class SecretReference(Model):
     """A Secret in the job's own namespace."""
 
-    name: ObjectName = Field(description="Name of a Secret in the job's namespace.")
+    name: SecretName = Field(description="Name of a Secret in the job's namespace.")
 
 
 class SecretKeyReference(Model):
     """One key of a Secret in the job's own namespace."""
 
-    name: ObjectName = Field(description="Name of a Secret in the job's namespace.")
+    name: SecretName = Field(description="Name of a Secret in the job's namespace.")
     key: SecretKey = Field(description="Key within the Secret.")
 
 
@@ -36,7 +42,7 @@ class S3Location(Model):
     uri: S3Uri = Field(
         description="s3://bucket/key or s3://bucket/prefix.",
     )
-    endpoint: Endpoint = Field(
+    endpoint: S3Endpoint = Field(
         default="",
         description="URL of an S3-compatible service; empty for AWS.",
     )
@@ -67,7 +73,7 @@ class S3Location(Model):
 class VolumeLocation(Model):
     """A file or a folder in a PersistentVolumeClaim."""
 
-    claim_name: ObjectName = Field(description="PersistentVolumeClaim in the job's namespace.")
+    claim_name: ClaimName = Field(description="PersistentVolumeClaim in the job's namespace.")
     path: RelativePath = Field(
         default="", description="Path within the volume, without a leading slash; empty for all of it."
     )
@@ -81,7 +87,7 @@ class HuggingFaceRepository(Model):
         default="main",
         description="Branch, tag or commit. Prepare pins it to a commit.",
     )
-    endpoint: Endpoint = Field(
+    endpoint: HubEndpoint = Field(
         default="",
         description="URL of a mirror of the hub; empty for the hub itself.",
     )
@@ -94,5 +100,5 @@ class HuggingFaceRepository(Model):
 class ConfigMapKey(Model):
     """One key of a ConfigMap in the job's own namespace."""
 
-    name: ObjectName = Field(description="Name of a ConfigMap in the job's namespace.")
+    name: ConfigMapName = Field(description="Name of a ConfigMap in the job's namespace.")
     key: SecretKey = Field(description="Key within the ConfigMap, a file in the data config's format.")

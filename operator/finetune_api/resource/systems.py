@@ -5,7 +5,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, Name, ObjectName, OneOf, empty_list, named_list
+from finetune_api.resource.base import (
+    Bounded,
+    ClaimName,
+    ConfigMapName,
+    Governed,
+    Model,
+    Name,
+    OneOf,
+    SecretName,
+    empty_list,
+    named_list,
+)
 from finetune_api.resource.locations import ConfigMapKey, SecretKeyReference
 
 Quantity = Annotated[
@@ -23,7 +34,15 @@ LabelValue = Annotated[str, StringConstraints(max_length=63)]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9.-]+(/[a-zA-Z0-9._-]+)?$", max_length=317)]
 QueueName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=63)]
 """Of an object of Kueue's, which takes it from a label, hence at most 63 characters; empty: none."""
-ShortImage = Annotated[str, StringConstraints(max_length=512)]
+_PRIORITY = Governed("priorityClasses", Bounded.NAMED_OR_EMPTY)
+PriorityClassName = Annotated[str, StringConstraints(max_length=253), _PRIORITY]
+ShortImage = Annotated[str, StringConstraints(max_length=512), Governed("images", Bounded.NAMED_OR_EMPTY)]
+ServiceAccountName = Annotated[
+    str, StringConstraints(max_length=253), Governed("serviceAccounts", Bounded.NAMED_OR_EMPTY)
+]
+EnvName = Annotated[
+    str, StringConstraints(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253), Governed("environment")
+]
 
 
 def amount(quantity: str) -> Decimal:
@@ -47,7 +66,7 @@ class Accelerator(Model):
 
 
 class ImagePullSecret(Model):
-    name: ObjectName = Field(description="Name of a Secret of type kubernetes.io/dockerconfigjson.")
+    name: SecretName = Field(description="Name of a Secret of type kubernetes.io/dockerconfigjson.")
 
 
 class Toleration(Model):
@@ -74,23 +93,21 @@ class EnvSource(OneOf):
 class EnvVar(Model):
     """As in a Pod."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)] = Field(
-        description="Variable's name.",
-    )
+    name: EnvName = Field(description="Variable's name.")
     value: Annotated[str, StringConstraints(max_length=4096)] | None = Field(default=None, description="Literal value.")
     value_from: EnvSource | None = Field(default=None, description="A secret's or config map's key.")
 
 
 class ClaimVolume(Model):
-    claim_name: ObjectName = Field(description="PersistentVolumeClaim in the job's namespace.")
+    claim_name: ClaimName = Field(description="PersistentVolumeClaim in the job's namespace.")
 
 
 class ConfigMapVolume(Model):
-    name: ObjectName = Field(description="ConfigMap in the job's namespace.")
+    name: ConfigMapName = Field(description="ConfigMap in the job's namespace.")
 
 
 class SecretVolume(Model):
-    secret_name: ObjectName = Field(description="Secret in the job's namespace.")
+    secret_name: SecretName = Field(description="Secret in the job's namespace.")
 
 
 class Volume(OneOf):
@@ -108,14 +125,19 @@ class Volume(OneOf):
     secret: SecretVolume | None = Field(default=None, description="A Secret.")
 
 
+Amounts = Annotated[
+    dict[LabelText, Quantity], Field(max_length=16), Governed("accelerators", Bounded.MEASURED)
+]
+
+
 class Resources(Model):
     """Compute resources of a pod; the accelerator is added by the operator."""
 
-    requests: Annotated[dict[LabelText, Quantity], Field(max_length=16)] = Field(
+    requests: Amounts = Field(
         default_factory=dict,
         description="What a pod is guaranteed, such as {cpu: '2', memory: 8Gi}.",
     )
-    limits: Annotated[dict[LabelText, Quantity], Field(max_length=16)] = Field(
+    limits: Amounts = Field(
         default_factory=dict,
         description="What a pod may use at most.",
     )
@@ -133,14 +155,14 @@ class System(Model):
     )
 
     name: Name = Field(description="Name that passes refer to.")
-    accelerator: Accelerator | None = Field(
+    accelerator: Annotated[Accelerator | None, Governed("accelerators", Bounded.COUNTED)] = Field(
         default=None, description="Accelerator a pod holds; unset for a CPU system."
     )
     image: ShortImage = Field(
         default="", description="Runner image; empty for the operator's default, pinned at acceptance."
     )
     image_pull_secrets: list[ImagePullSecret] = named_list("Secrets for pulling the image.")
-    service_account_name: Annotated[str, StringConstraints(max_length=253)] = Field(
+    service_account_name: ServiceAccountName = Field(
         default="",
         description="Service account, for workload identity. No API token is mounted in any case.",
     )
@@ -158,14 +180,14 @@ class System(Model):
         default="50Gi", description="Limit of the pod's scratch space, where models are unpacked."
     )
     resources: Resources = Field(default_factory=Resources, description="Compute resources of a pod.")
-    queue_name: QueueName = Field(
+    queue_name: Annotated[QueueName, Governed("queues")] = Field(
         default="",
         description="Kueue's LocalQueue in the job's namespace that each stage waits in for quota; empty for none.",
     )
-    priority_class_name: Annotated[str, StringConstraints(max_length=253)] = Field(
+    priority_class_name: PriorityClassName = Field(
         default="", description="PriorityClass of the pods, and where they queue of the stage's workload."
     )
-    workload_priority_class_name: QueueName = Field(
+    workload_priority_class_name: Annotated[QueueName, _PRIORITY] = Field(
         default="",
         description="Kueue's WorkloadPriorityClass: the stage's place in the queue and whom it preempts, instead of the pods'"
         " priority.",

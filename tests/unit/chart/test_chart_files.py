@@ -1,13 +1,16 @@
 """The chart's files agree with the models and with each other; rendering is tried against a cluster."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from finetune_api.crd import render
 from finetune_api.resource.job import Store
+from finetune_operator.labels import of_job
 
 CHART = Path(__file__).parents[3] / "charts" / "finetune-operator"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -57,8 +60,43 @@ def test_a_default_store_says_what_a_jobs_store_says() -> None:
         assert set(described[variant]["properties"]) == set(definition["$defs"][model]["properties"])
 
 
-def test_the_operator_is_given_nothing_on_secrets() -> None:
+def helper(name: str) -> Any:
+    """A named template of the chart that is YAML as it stands."""
     helpers = (CHART / "templates" / "_helpers.tpl").read_text()
-    block = helpers.partition('define "finetune-operator.rules" -}}')[2].partition("{{- end -}}")[0]
-    resources = {resource for rule in yaml.safe_load(block) for resource in rule["resources"]}
+    return yaml.safe_load(helpers.partition(f'define "finetune-operator.{name}" -}}}}')[2].partition("{{- end -}}")[0])
+
+
+def test_the_operator_is_given_nothing_on_secrets() -> None:
+    resources = {resource for rule in helper("rules") for resource in rule["resources"]}
     assert resources == {"finetunejobs", "finetunejobs/status", "jobs", "pods", "configmaps", "events"}
+
+
+def test_network_policies_bind_the_pods_that_the_operator_makes() -> None:
+    selected = helper("jobPods")["matchLabels"]
+    assert selected
+    for kind in ("prepare", "stage"):
+        assert selected.items() <= of_job("tone", "uid", kind).items()
+
+
+def test_a_policy_can_bound_all_that_its_expressions_look_at() -> None:
+    looked_at = set(yaml.safe_load((CHART / "files" / "policy.yaml").read_text()))
+    assert looked_at == set(VALUES["policy"]) - {"enabled", "actions", "namespaceSelector"}
+    assert set(VALUES["policy"]) == set(SCHEMA["properties"]["policy"]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("value", "entry"),
+    [
+        ("images", "registry.example.com*"),
+        ("images", "registry.example.com/team*"),
+        ("s3Endpoints", "https://s3.example.com*"),
+        ("hubEndpoints", "*"),
+        ("buckets", "s3://team*"),
+        ("repositories", "micro*"),
+    ],
+)
+def test_a_beginning_that_somebody_else_could_own_is_refused(value: str, entry: str) -> None:
+    """registry.example.com* would allow registry.example.com.evil.org."""
+    pattern = SCHEMA["properties"]["policy"]["properties"][value]["items"]["pattern"]
+    assert re.search(pattern, entry) is None
+    assert re.search(pattern, entry.removesuffix("*") or "https://hub.example.com")
