@@ -88,10 +88,11 @@ format: venv ## Let ruff rewrite what it can.
 	$(BIN)/ruff format $(CHECKED)
 
 .PHONY: generate
-generate: venv ## Write what is made from the models: the CRD, the schema for editors, what a policy looks at.
+generate: venv ## Write what is made from the models: CRD, editors' schema, API reference, policy.
 	$(BIN)/python -m finetune_api.crd $(CRDS)
 	$(BIN)/python -m finetune_api.editor_schema crds/finetunejob.schema.json
 	$(BIN)/python -m finetune_api.admission_policy charts/finetune-operator/files/policy.yaml
+	$(BIN)/python -m finetune_api.reference docs/api-reference.md
 
 .PHONY: lock
 lock: venv ## Pin all dependencies anew, with hashes.

@@ -82,7 +82,7 @@ def _root_schema() -> dict[str, Any]:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": structural(FineTuneJobSpec.model_json_schema(mode="validation")),
-            "status": _without_defaults(structural(FineTuneJobStatus.model_json_schema(mode="validation"))),
+            "status": without_defaults(structural(FineTuneJobStatus.model_json_schema(mode="validation"))),
         },
     }
 
@@ -92,17 +92,17 @@ def structural(schema: dict[str, Any]) -> dict[str, Any]:
     return _convert(schema, schema.get("$defs", {}))
 
 
-def _without_defaults(schema: Any) -> Any:
+def without_defaults(schema: Any) -> Any:
     """The operator writes what there is to say; defaults would only fill a status with empty fields."""
     if isinstance(schema, list):
-        return [_without_defaults(item) for item in schema]
+        return [without_defaults(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     fields = schema.get("properties")
-    kept = {key: _without_defaults(value) for key, value in schema.items() if key not in ("default", "properties")}
+    kept = {key: without_defaults(value) for key, value in schema.items() if key not in ("default", "properties")}
     if fields is None:
         return kept
-    return kept | {"properties": {name: _without_defaults(field) for name, field in fields.items()}}
+    return kept | {"properties": {name: without_defaults(field) for name, field in fields.items()}}
 
 
 def _convert(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

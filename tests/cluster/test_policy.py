@@ -27,9 +27,10 @@ POLICY = {
     "repositories": ["microsoft/*"],
     "hubEndpoints": [""],
 }
+TOKEN = {"name": "hf-a", "key": "token"}
 S3 = {"endpoint": "https://s3.example.com", "credentialsSecretRef": {"name": "s3"}}
 ASKS_FOR_NO_MORE = {
-    "inputModel": {"source": {"huggingFace": {"repo": "microsoft/phi", "tokenSecretRef": {"name": "hf-a", "key": "k"}}}},
+    "inputModel": {"source": {"huggingFace": {"repo": "microsoft/phi", "tokenSecretRef": TOKEN}}},
     "dataConfigs": [
         {
             "name": "tones",
@@ -90,10 +91,14 @@ TOO_MUCH: dict[str, tuple[str, Any, str]] = {
     ),
     "a claim": (
         *("systems.0.volumes.0", {"name": "v", "mountPath": "/v", "persistentVolumeClaim": {"claimName": "any"}}),
-        'spec.systems[gpu].volumes[v].persistentVolumeClaim.claimName is "any"; allowed by the cluster\'s policy (claims): []',
+        'volumes[v].persistentVolumeClaim.claimName is "any"; allowed by the cluster\'s policy (claims): []',
     ),
     "a proxy": ("systems.0.env.0.name", "HTTPS_PROXY", 'spec.systems[gpu].env[HTTPS_PROXY].name is "HTTPS_PROXY"'),
-    "a bucket": ("dataConfigs.0.source.s3.uri", "s3://team-b/x", 'spec.dataConfigs[tones].source.s3.uri is "s3://team-b/x"'),
+    "a bucket": (
+        "dataConfigs.0.source.s3.uri",
+        "s3://team-b/x",
+        'spec.dataConfigs[tones].source.s3.uri is "s3://team-b/x"',
+    ),
     "an endpoint": (
         *("store.s3.endpoint", "https://s3.example.com.evil.org"),
         'spec.store.s3.endpoint is "https://s3.example.com.evil.org"',

@@ -1,8 +1,8 @@
 """Where models, data, the store and the output lie."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from finetune_api.resource.base import ClaimName, ConfigMapName, Governed, Model, SecretName
 
@@ -12,7 +12,13 @@ RelativePath = Annotated[
     StringConstraints(pattern=r"^[^/].*$|^$", max_length=1024),
 ]
 
-S3Uri = Annotated[str, StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024), Governed("buckets")]
+LEADS_OUT = "path must not lead out of the volume: leave out .."
+
+S3Uri = Annotated[
+    str,
+    StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024),
+    Governed("buckets"),
+]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)]
 S3Endpoint = Annotated[Endpoint, Governed("s3Endpoints")]
 HubEndpoint = Annotated[Endpoint, Governed("hubEndpoints")]
@@ -73,10 +79,21 @@ class S3Location(Model):
 class VolumeLocation(Model):
     """A file or a folder in a PersistentVolumeClaim."""
 
+    rules: ClassVar[tuple[dict[str, str], ...]] = (
+        {"rule": "!has(self.path) || !self.path.split('/').exists(part, part == '..')", "message": LEADS_OUT},
+    )
+
     claim_name: ClaimName = Field(description="PersistentVolumeClaim in the job's namespace.")
     path: RelativePath = Field(
         default="", description="Path within the volume, without a leading slash; empty for all of it."
     )
+
+    @field_validator("path")
+    @classmethod
+    def _within(cls, path: str) -> str:
+        if ".." in path.split("/"):
+            raise ValueError(LEADS_OUT)
+        return path
 
 
 class HuggingFaceRepository(Model):

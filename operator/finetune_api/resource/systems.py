@@ -125,9 +125,7 @@ class Volume(OneOf):
     secret: SecretVolume | None = Field(default=None, description="A Secret.")
 
 
-Amounts = Annotated[
-    dict[LabelText, Quantity], Field(max_length=16), Governed("accelerators", Bounded.MEASURED)
-]
+Amounts = Annotated[dict[LabelText, Quantity], Field(max_length=16), Governed("accelerators", Bounded.MEASURED)]
 
 
 class Resources(Model):

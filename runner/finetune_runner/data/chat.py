@@ -70,7 +70,7 @@ class ChatTemplate:
                 tools=None,
                 documents=None,
             )
-        except (TemplateError, TypeError) as error:
+        except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
             msg = f"is refused by the chat template: {error}"
             raise ValueError(msg) from error
         return str(rendered)

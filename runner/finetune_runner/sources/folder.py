@@ -9,14 +9,15 @@ from finetune_api.resource.locations import ConfigMapKey, VolumeLocation
 from finetune_runner.layout import PodLayout
 from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found
 from finetune_runner.store.digests import file_sha256
-from finetune_runner.store.paths import below
+from finetune_runner.store.paths import below, linked_within
 
 
 class FolderSource:
     """Satisfies ListedSource. Files are identified by their content."""
 
-    def __init__(self, place: Path, *, uri: str, kind: Kind, path: str, missing: FineTuneError) -> None:
-        """place: a file, or a folder. missing: the error when it isn't there."""
+    def __init__(self, place: Path, *, mount: Path, uri: str, kind: Kind, path: str, missing: FineTuneError) -> None:
+        """place: a file, or a folder, within the mount. missing: the error when it isn't there."""
+        self.mount = mount
         self.path = path
         self.kind = kind
         self.place = place
@@ -54,12 +55,17 @@ class FolderSource:
             return opened.read(size)
 
     def _found(self) -> Iterator[tuple[str, Path]]:
+        """The files by name.
+
+        Raises:
+            FineTuneError: InvalidSpec, when one is a link out of the mount.
+        """
         if self.place.is_file():
-            yield self.place.name, self.place
+            yield self.place.name, linked_within(self.mount, self.place, self.path)
             return
         for file in sorted(self.place.rglob("*")):
             if file.is_file():
-                yield file.relative_to(self.place).as_posix(), file
+                yield file.relative_to(self.place).as_posix(), linked_within(self.mount, file, self.path)
 
 
 def _pinned(name: str, file: Path) -> PinnedFile:
@@ -75,7 +81,7 @@ def volume_source(location: VolumeLocation, *, kind: Kind, layout: PodLayout, pa
         remedy="Check that the claim exists and that the path in it is right.",
         path=f"{path}.path" if mount.is_dir() else f"{path}.claimName",
     )
-    return FolderSource(mount / location.path, uri=uri, kind=kind, path=path, missing=missing)
+    return FolderSource(mount / location.path, mount=mount, uri=uri, kind=kind, path=path, missing=missing)
 
 
 def config_map_source(reference: ConfigMapKey, *, layout: PodLayout, path: str) -> FolderSource:
@@ -89,4 +95,4 @@ def config_map_source(reference: ConfigMapKey, *, layout: PodLayout, path: str) 
         path=path,
     )
     uri = f"configmap://{reference.name}/{reference.key}"
-    return FolderSource(folder / reference.key, uri=uri, kind="dataset", path=path, missing=missing)
+    return FolderSource(folder / reference.key, mount=folder, uri=uri, kind="dataset", path=path, missing=missing)

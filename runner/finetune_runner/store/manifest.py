@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model
 from finetune_runner.store.digests import directory_digest, file_sha256
@@ -28,7 +28,7 @@ class Manifest(Model):
     kind: str
     """The pass's variant, such as lora."""
     pass_version: int
-    attempt: str = ""
+    attempt: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""
     """Folder below attempts/ that holds the files; empty for a published artifact, whose files lie beside."""
     files: list[ManifestFile]
     digest: str

@@ -26,3 +26,24 @@ def place_below(folder: Path, path: str) -> Path:
     if pure.is_absolute() or ".." in pure.parts or not pure.parts:
         raise FineTuneError(Reason.ARTIFACT_CORRUPT, f"file name {path!r} leads out of its folder", remedy="Remove it.")
     return folder / pure
+
+
+def linked_within(folder: Path, path: Path, place: str) -> Path:
+    """The path, if what it leads to lies in the folder: a link in a volume is made by whoever may write to it.
+
+    Args:
+        folder: where a volume or a config map is mounted.
+        path: a path below it, which need not exist.
+        place: the location's place in the spec.
+
+    Raises:
+        FineTuneError: InvalidSpec, when a link leads out of the folder, such as to the pod's own secrets.
+    """
+    if path.resolve().is_relative_to(folder.resolve()):
+        return path
+    raise FineTuneError(
+        Reason.INVALID_SPEC,
+        f"{path.relative_to(folder).as_posix()!r} leads out of its volume by a link",
+        remedy="Put the file itself there.",
+        path=place,
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.store.object_store import Content, ObjectInfo, ObjectStore
+from finetune_runner.store.paths import linked_within
 
 LOCK = ".finetune.lock"
 TEMPORARY = ".finetune-tmp-"
@@ -113,7 +114,7 @@ class VolumeStore:
             self._file(key).unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
-        return self.root / key
+        return linked_within(self.mount, self.root / key, self.path)
 
     def _beside(self, key: str) -> Path:
         """A new name in the folder of a key."""

@@ -33,6 +33,16 @@ def test_two_sources_at_once_are_refused_by_name():
     assert "found s3, volume" in text
 
 
+@pytest.mark.parametrize("path", ["..", "../other", "rows/../../secrets/s3/key"])
+def test_a_path_that_leads_out_of_its_volume_is_refused(path):
+    spec = wire_spec(store={"volume": {"claimName": "store", "path": path}})
+    assert findings(spec) == ["spec.store.volume.path: path must not lead out of the volume: leave out .."]
+
+
+def test_two_dots_in_a_name_are_no_way_out():
+    assert findings(wire_spec(store={"volume": {"claimName": "store", "path": "a..b/...c"}})) == []
+
+
 def test_two_passes_in_one_are_named_as_the_manifest_writes_them():
     spec = wire_spec(passes=[("tune", "gpu", "lora")])
     spec["passes"][0]["mergeAdapterWeights"] = {}

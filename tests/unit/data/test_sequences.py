@@ -162,9 +162,20 @@ def test_a_template_that_rewrites_earlier_turns_is_refused_with_the_way_out(spel
         spelled("qwen", [{"messages": CHAT}], chat={"chatTemplate": template})
 
 
-def test_a_template_cannot_reach_into_python(spelled):
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ messages.__class__.__mro__ }}",
+        "{{ ''.__class__.__base__.__subclasses__() }}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{% set _ = messages.append({'role': 'assistant', 'content': 'x'}) %}",
+        "{% for i in range(1000000000) %}{% endfor %}",
+        "{{ 1 / 0 }}",
+    ],
+)
+def test_a_template_cannot_reach_into_python(spelled, template):
     with pytest.raises(FineTuneError, match="refused by the chat template"):
-        spelled("qwen", [{"messages": CHAT}], chat={"chatTemplate": "{{ messages.__class__.__mro__ }}"})
+        spelled("qwen", [{"messages": CHAT}], chat={"chatTemplate": template})
 
 
 def test_a_model_without_a_chat_template_is_refused(spelled):
