@@ -2,9 +2,10 @@
 
 The chart makes a ValidatingAdmissionPolicy of it (https://kubernetes.io/docs/reference/access-authn-authz/
 validating-admission-policy/). For each of the chart's values `policy.<name>` there is one CEL expression: what a spec
-asks for against it, as one text, empty when there is nothing. It compares with the CEL variable `allowed_<name>`, a list
-of names (`team-*` allows all that begin so) or a map of counts. Run `python -m finetune_api.admission_policy FILE…` to
-write it.
+asks for against it, as one text, empty when there is nothing. It compares with the CEL variable `allowed_<name>`, a
+list of names (`team-*` allows all that begin so) or a map of counts.
+
+Run `python -m finetune_api.admission_policy FILE…` to write it.
 """
 
 import sys

@@ -21,8 +21,8 @@ INTRODUCTION = f"""\
 
 `{API_VERSION}`, kind `{KIND}`, short `ftj`. The same is at hand with `kubectl explain finetunejob.spec --recursive`.
 
-Every field of the spec but `suspend` is immutable. A field without a default is unset where it is left out; **bold** ones
-are required. The operator writes the status, and what it leaves out is not there.
+Every field of the spec but `suspend` is immutable. A field without a default is unset where it is left out; the
+**bold** ones are required. The operator writes the status, and what it leaves out is not there.
 """
 UNITS = {"string": ("minLength", "maxLength", "characters"), "array": ("minItems", "maxItems", "items")}
 MAP = ("minProperties", "maxProperties", "entries")
