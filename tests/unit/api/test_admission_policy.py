@@ -72,6 +72,7 @@ def test_all_uses_of_secrets_are_looked_at():
         "dataConfigs[].source.s3.credentialsSecretRef.name",
         "store.s3.credentialsSecretRef.name",
         "output.s3.credentialsSecretRef.name",
+        "output.signing.keySecretRef.name",
         "systems[].env[].valueFrom.secretKeyRef.name",
         "systems[].imagePullSecrets[].name",
         "systems[].volumes[].secret.secretName",
