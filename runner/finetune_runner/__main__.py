@@ -61,7 +61,7 @@ def _job(options: argparse.Namespace, layout: PodLayout) -> Job:
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
     for name in ("home", "tmp"):  # HOME and TMPDIR in a pod, whose scratch is empty at first
         layout.folder(name)
-    return open_job(document, layout)
+    return open_job(document, layout, prepared=options.command == "stage")
 
 
 def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:

@@ -13,6 +13,7 @@ from finetune_runner.layout import PodLayout
 from finetune_runner.store.commit import Cache
 from finetune_runner.store.object_store import ObjectStore
 from finetune_runner.store.opening import open_location
+from finetune_runner.store.patience import PatientStore
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,13 @@ def read_document(file: Path) -> JobDocument:
     return JobDocument(**identity, spec=spec)
 
 
-def open_job(document: JobDocument, layout: PodLayout) -> Job:
+def open_job(document: JobDocument, layout: PodLayout, *, prepared: bool = False) -> Job:
     """The job with its store; no request is made yet.
+
+    Args:
+        document: the job.
+        layout: where things lie.
+        prepared: whether its prepare step has ended, which has used the store.
 
     Raises:
         FineTuneError: InvalidSpec without a store, AuthDenied without the store's secret.
@@ -67,7 +73,7 @@ def open_job(document: JobDocument, layout: PodLayout) -> Job:
             remedy="Set spec.store, or the chart's value defaults.store.",
             path="spec.store",
         )
-    store = open_location(document.spec.store, layout, "spec.store")
+    store = PatientStore(open_location(document.spec.store, layout, "spec.store"), proven=prepared)
     cache = Cache(store, document.namespace)
     return Job(document=document, layout=layout, plan=plan(document.spec), store=store, cache=cache)
 

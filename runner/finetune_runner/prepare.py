@@ -20,7 +20,7 @@ from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.plugins.metrics import libraries_of, metric_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
-from finetune_runner.probe import probe
+from finetune_runner.probe import probe, probe_replacement
 from finetune_runner.publish import open_output, publish, refuse_to_overwrite
 from finetune_runner.signing import signing_key
 from finetune_runner.sources import base_model
@@ -35,6 +35,7 @@ def prepare(job: Job, outcome: Outcome) -> None:
         FineTuneError: what is wrong with the job, before an accelerator is asked for.
     """
     probe(job, job.store, f"{job.folder}/probe")
+    probe_replacement(job, job.store, f"{job.folder}/probe")
     pinned = prepared.read(job) or _resolve(job)
     committed = find_committed(job, pinned)
     _tell(job, pinned, committed, outcome)

@@ -24,6 +24,7 @@ from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
 from finetune_runner.store.opening import open_location
 from finetune_runner.store.paths import below
+from finetune_runner.store.patience import PatientStore
 
 if TYPE_CHECKING:
     from finetune_runner.provenance.keys import PrivateKey
@@ -64,7 +65,8 @@ def publish(
 
 
 def open_output(job: Job) -> ObjectStore | None:
-    return open_location(job.spec.output, job.layout, "spec.output") if job.spec.output else None
+    """spec.output; None where there is none."""
+    return PatientStore(open_location(job.spec.output, job.layout, "spec.output")) if job.spec.output else None
 
 
 def refuse_to_overwrite(job: Job, output: ObjectStore, digests: Collection[str]) -> None:

@@ -155,6 +155,8 @@ class Cache:
             if self.store.put_if_absent(name, ours.encode()):
                 return ours
             theirs, etag = self._manifest(key)
+            if theirs and theirs.attempt == ours.attempt:  # written, and the answer got lost
+                return ours
             if theirs and self._counts(key, theirs, ours.inputs):
                 log.info("another writer has committed %s first; its output stands", key)
                 self._remove(key, ours)

@@ -1,0 +1,172 @@
+"""Networks and services that fail, before a real S3 server: nothing half there is ever used, and little is lost."""
+
+import threading
+
+import pytest
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.locations import S3Location
+from finetune_runner.outcome import Outcome
+from finetune_runner.prepare import prepare
+from finetune_runner.store.commit import Cache
+from finetune_runner.store.digests import file_sha256
+from finetune_runner.store.opening import open_s3
+from finetune_runner.store.patience import PatientStore
+from s3_proxy import Harm, proxied
+
+KEY = "0" * 32
+UPSTREAM = {"input": "digest-of-the-base"}
+PART = 5 * 1024**2
+
+
+@pytest.fixture
+def proxy(s3_server):
+    with proxied(s3_server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def store(place, proxy, monkeypatch):
+    monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 2)
+    monkeypatch.setattr("finetune_runner.store.s3.PART_BYTES", PART)
+    location = place.bucket.location("kept") | {"endpoint": proxy.endpoint}
+    return open_s3(S3Location(**location), place.layout, "spec.store.s3")
+
+
+@pytest.fixture
+def big(tmp_path):
+    """A file of three parts."""
+    file = tmp_path / "big" / "model.bin"
+    file.parent.mkdir()
+    file.write_bytes(bytes(range(256)) * 48_000)
+    return file
+
+
+def commit(store, folder, attempt="pod-1"):
+    given = {"kind": "lora", "pass_version": 1, "metrics": {}, "libraries": {}}
+    return Cache(store, "team").commit(KEY, folder, attempt=attempt, inputs=UPSTREAM, **given)
+
+
+def is_part(number=""):
+    return lambda request: request.method == "PUT" and f"partNumber={number}" in request.path
+
+
+def is_manifest(request):
+    return request.method == "PUT" and request.path.endswith("/manifest.json")
+
+
+def conditional(header):
+    return lambda request: header in request.headers
+
+
+def test_parts_that_get_lost_are_sent_again_and_no_others(store, proxy, big, tmp_path):
+    proxy.harm(Harm.UNAVAILABLE, is_part(1), times=1)
+    proxy.harm(Harm.CUT, is_part(2), times=1)
+    proxy.harm(Harm.ANSWER_LOST, is_part(3), times=1)
+
+    store.upload(big, "big")
+
+    assert store.download(store.head("big"), tmp_path / "copy")
+    assert file_sha256(tmp_path / "copy") == file_sha256(big)
+    sent = [request.path.partition("partNumber=")[2][0] for request in proxy.seen if is_part()(request)]
+    assert sorted(sent) == ["1", "1", "2", "2", "3", "3"]
+
+
+def test_a_download_that_is_cut_off_arrives_whole(store, proxy, big, tmp_path):
+    store.upload(big, "big")
+    proxy.harm(Harm.ANSWER_CUT, lambda request: request.method == "GET" and "/big" in request.path, times=2)
+
+    assert store.download(store.head("big"), tmp_path / "copy")
+    assert file_sha256(tmp_path / "copy") == file_sha256(big)
+
+
+def test_an_upload_that_never_ends_commits_nothing_and_leaves_no_half_of_a_file(store, proxy, big, place, tmp_path):
+    proxy.harm(Harm.UNAVAILABLE, is_part(3))
+
+    with pytest.raises(FineTuneError) as caught:
+        commit(store, big.parent)
+
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+    assert place.bucket.object_keys("kept/") == []
+    proxy.faults.clear()
+    _, ours = commit(store, big.parent, attempt="pod-2")
+    assert ours
+    assert Cache(store, "team").find(KEY, UPSTREAM)
+
+
+def test_a_commit_whose_answer_is_lost_stands_with_all_its_files(store, proxy, big, tmp_path):
+    """The client asks again and hears that there is one: its own, which it must not take for another's."""
+    proxy.harm(Harm.ANSWER_LOST, is_manifest, times=1)
+
+    made, ours = commit(store, big.parent)
+
+    assert ours
+    cache = Cache(store, "team")
+    assert cache.find(KEY, UPSTREAM) == made
+    cache.load(KEY, made, tmp_path / "copy")
+
+
+def test_a_replacement_whose_answer_is_lost_stands_with_all_its_files(store, proxy, big):
+    store.put(f"team/cache/{KEY}/manifest.json", b"not JSON")
+    proxy.harm(
+        Harm.ANSWER_LOST, lambda request: is_manifest(request) and conditional("If-Match")(request), times=1
+    )
+
+    made, ours = commit(store, big.parent)
+
+    assert ours
+    assert Cache(store, "team").find(KEY, UPSTREAM) == made
+
+
+@pytest.mark.parametrize("header", ["If-None-Match", "If-Match"])
+@pytest.mark.parametrize("harm", [Harm.CONDITION_IGNORED, Harm.NOT_IMPLEMENTED])
+def test_a_service_without_conditional_writes_is_refused_before_anything_starts(place, proxy, header, harm):
+    proxy.harm(harm, conditional(header))
+    spec = place.spec(store={"s3": place.bucket.location("store") | {"endpoint": proxy.endpoint}})
+
+    with pytest.raises(FineTuneError, match="conditional writes|ignores") as caught:
+        prepare(place.job(spec), Outcome(kind="prepare"))
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert caught.value.path.startswith("spec.store.s3")
+    assert "AWS S3, MinIO" in caught.value.remedy
+    assert place.bucket.object_keys("store/") == []
+
+
+def test_an_outage_costs_as_long_as_it_lasts(store, proxy, big):
+    patient = PatientStore(store, outage_seconds=60, pause_seconds=0.05)
+    patient.check()
+    outage = proxy.harm(Harm.UNAVAILABLE, lambda request: True)  # noqa: ARG005
+    began = threading.Event()
+    threading.Thread(target=_end_after, args=[outage, proxy, 6, began], daemon=True).start()
+    began.wait()
+
+    _, ours = commit(patient, big.parent)
+
+    assert ours
+    assert len([request for request in proxy.seen if is_part(1)(request)]) > 2
+
+
+def test_an_outage_has_an_end(store, proxy):
+    patient = PatientStore(store, outage_seconds=0, pause_seconds=0)
+    patient.check()
+    proxy.harm(Harm.UNAVAILABLE, lambda request: True)  # noqa: ARG005
+    with pytest.raises(FineTuneError) as caught:
+        patient.get("anything")
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+
+
+def test_a_store_that_has_never_answered_is_not_waited_for(store, proxy):
+    proxy.harm(Harm.UNAVAILABLE, lambda request: True)  # noqa: ARG005
+    with pytest.raises(FineTuneError) as caught:
+        PatientStore(store).check()
+    assert caught.value.reason is Reason.STORE_UNAVAILABLE
+
+
+def _end_after(outage, proxy, requests, began):
+    """Ends an outage once so many requests have met it."""
+    seen = len(proxy.seen)
+    began.set()
+    while len(proxy.seen) < seen + requests:
+        threading.Event().wait(0.02)
+    outage.times = 0
