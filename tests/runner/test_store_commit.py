@@ -85,6 +85,18 @@ def test_of_writers_at_once_all_end_with_the_same_output_and_no_mixture(cache, t
     assert loaded(cache, cache.find(KEY, UPSTREAM), tmp_path / "copy") == f"weights of {winners[0]}"
 
 
+def test_of_writers_that_replace_an_output_at_once_one_replaces_it_and_the_others_take_what_it_made(cache, tmp_path):
+    commit(cache, output(tmp_path, text="stale"), attempt="pod-0", inputs={"input": "an older upstream"})
+    folders = [output(tmp_path, text=f"weights of {number}", name=f"output-{number}") for number in range(6)]
+
+    results = in_parallel(lambda number: commit(cache, folders[number], attempt=f"pod-{number + 1}"), 6)
+
+    winners = [number for number, (_, ours) in enumerate(results) if ours]
+    assert len(winners) == 1
+    assert {manifest.attempt for manifest, _ in results} == {f"pod-{winners[0] + 1}"}
+    assert loaded(cache, cache.find(KEY, UPSTREAM), tmp_path / "copy") == f"weights of {winners[0]}"
+
+
 def test_the_losers_files_are_removed(cache, tmp_path):
     commit(cache, output(tmp_path), attempt="pod-1")
     commit(cache, output(tmp_path, text="late", name="late"), attempt="pod-2")
