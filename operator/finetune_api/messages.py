@@ -110,6 +110,13 @@ class GateOutcome(Model):
         return {"passed": bool(value[0]), "value": value[1]} if isinstance(value, list) else value
 
 
+class GaveWay(Model):
+    """Another job makes the next pass: the stage has ended and is to wait in prepare, or prepare waits."""
+
+    index: int = Field(alias="i", ge=0, description="The pass, its position in spec.passes.")
+    job: Annotated[str, StringConstraints(max_length=253)] = Field(alias="j", description="The other job's name.")
+
+
 class TerminationMessage(Model):
     """A pod's last word. passes holds every pass whose key is known: committed ones with a digest, others without."""
 
@@ -119,6 +126,7 @@ class TerminationMessage(Model):
     headlines: list[Headline] = Field(default_factory=empty_list)
     gates: list[GateOutcome] = Field(default_factory=empty_list, description="In the order of spec.gates; once judged.")
     published: Published | None = None
+    gave_way: GaveWay | None = Field(default=None, alias="gaveWay")
     failure: FailureMessage | None = None
 
     def encode(self) -> str:

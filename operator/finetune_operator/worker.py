@@ -68,7 +68,7 @@ class Worker:
         decision = await self._act(observed, decision)
         await self._tell(observed, decision)
         await self._write_status(observed, decision)
-        self._progress.watch(key, running_stage_pod(observed))
+        self._progress.watch(key, running_pod(observed))
         return decision.requeue_seconds
 
     async def _act(self, observed: Observed, decision: Decision) -> Decision:
@@ -112,11 +112,11 @@ class Worker:
             await self._kube.apply_status(status_patch(observed, decision.status))
 
 
-def running_stage_pod(observed: Observed) -> Pod | None:
-    """The pod whose progress is to be read."""
+def running_pod(observed: Observed) -> Pod | None:
+    """The pod whose progress is to be read; that of prepare has some while it waits for another job."""
     if observed.status.terminal:
         return None
-    return next((c.current_pod for c in observed.live_children if c.kind == "stage" and c.current_pod), None)
+    return next((c.current_pod for c in observed.live_children if c.current_pod), None)
 
 
 def describe(action: Action) -> str:

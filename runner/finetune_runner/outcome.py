@@ -7,6 +7,7 @@ from typing import Literal
 from finetune_api.failures import FineTuneError
 from finetune_api.messages import (
     GateOutcome,
+    GaveWay,
     Headline,
     PassOutcome,
     Published,
@@ -31,6 +32,7 @@ class Outcome:
     intervals: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)
     gates: list[GateOutcome] = field(default_factory=list)
     published: Published | None = None
+    gave_way: GaveWay | None = None
     current: int | None = None
     """The pass that is running, its position in spec.passes."""
 
@@ -70,6 +72,7 @@ class Outcome:
             headlines=[line for *_, line in sorted(told, key=lambda ranked: ranked[:3])],
             gates=self.gates,
             published=self.published,
+            gave_way=self.gave_way,
             failure=failure_message(failure, self.current) if failure else None,
         )
 

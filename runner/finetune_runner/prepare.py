@@ -24,12 +24,13 @@ from finetune_runner.probe import probe, probe_replacement
 from finetune_runner.publish import open_output, publish, refuse_to_overwrite
 from finetune_runner.signing import signing_key
 from finetune_runner.sources import base_model
+from finetune_runner.turns import await_turn
 
 log = logging.getLogger(__name__)
 
 
 def prepare(job: Job, outcome: Outcome) -> None:
-    """Prepares a job; publishes when every pass is committed already.
+    """Prepares a job, waits while another makes what it needs, and publishes when every pass is committed then.
 
     Raises:
         FineTuneError: what is wrong with the job, before an accelerator is asked for.
@@ -42,7 +43,10 @@ def prepare(job: Job, outcome: Outcome) -> None:
     _check_memory(job, pinned, committed)
     _check_output(job, committed)
     prepared.write(job, pinned)
-    finish(job, pinned, committed, outcome)
+    now = await_turn(job, pinned, committed, outcome)
+    if now is not committed:
+        _tell(job, pinned, now, outcome)
+    finish(job, pinned, now, outcome)
 
 
 def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -> None:

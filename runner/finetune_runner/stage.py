@@ -8,6 +8,7 @@ from typing import Any
 
 from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.messages import GaveWay
 from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.plugin import Plugin
@@ -34,7 +35,9 @@ from finetune_runner.prepare import finish
 from finetune_runner.prepared import Prepared
 from finetune_runner.progress.state import ProgressState
 from finetune_runner.store.checkpoints import CheckpointStore
+from finetune_runner.store.lease import TakenError
 from finetune_runner.store.manifest import Manifest
+from finetune_runner.turns import leases_of
 from finetune_runner.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ def may_compile(stage: Stage) -> bool:
 
 
 def run_stage(job: Job, index: int, outcome: Outcome, progress: ProgressState) -> None:
-    """Runs what is left to do in a stage.
+    """Runs what is left to do in a stage, or up to a pass that another job makes: outcome.gave_way tells.
 
     Raises:
         FineTuneError: why it can't; outcome.current tells the pass.
@@ -68,7 +71,12 @@ def run_stage(job: Job, index: int, outcome: Outcome, progress: ProgressState) -
     accelerator.ready(stage.system, [system.name for system in job.spec.systems].index(stage.system.name))
     pinned = prepared.required(job)
     run = _StageRun(job, stage, pinned, outcome, progress)
-    committed = run.until_committed()
+    try:
+        committed = run.until_committed()
+    except TakenError as taken:
+        log.info("job %s makes the next pass: giving way to it", taken.lease.name)
+        outcome.gave_way = GaveWay(index=outcome.current or 0, job=taken.lease.name)
+        return
     outcome.current = None
     finish(job, pinned, committed, outcome)
 
@@ -83,6 +91,7 @@ class _StageRun:
         self.outcome = outcome
         self.progress = progress
         self.bench = Workbench(job, pinned)
+        self.leases = leases_of(job)
 
     def until_committed(self) -> Committed:
         """Runs the passes; once more where an output of this very stage turned out corrupt."""
@@ -101,8 +110,12 @@ class _StageRun:
             if step.name in committed:
                 log.info("pass %s: committed already, reused", step.name)
                 continue
-            committed[step.name] = self._make(step, committed)
-            self.outcome.committed(step.index, self.pinned.key_of(step.name), committed[step.name])
+            self.outcome.current = step.index
+            with self.leases.held(self.pinned.key_of(step.name)):
+                committed = self._survey()  # another may have committed it just before
+                if step.name not in committed:
+                    committed[step.name] = self._make(step, committed)
+                    self.outcome.committed(step.index, self.pinned.key_of(step.name), committed[step.name])
             committed = self._survey()
         return committed
 
@@ -119,7 +132,6 @@ class _StageRun:
         return committed
 
     def _make(self, step: PlannedPass, committed: Committed) -> Manifest:
-        self.outcome.current = step.index
         self.progress.start(step.name)
         if step.spec.plugin:
             require_same(step, self.pinned.pass_named(step.name).libraries)

@@ -79,7 +79,7 @@ def running(folder: Path, *options: str, scheme: str = "http") -> Iterator[S3Ser
     """A server with its state below a folder, until the end of the block."""
     for name in ("buckets", "iam"):
         (folder / name).mkdir()
-    port = _free_port()
+    port = free_port()
     command = [binary(), f"--port=127.0.0.1:{port}", "--quiet", f"--iam-dir={folder / 'iam'}", *options]
     keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
     with (folder / "log").open("wb") as log:
@@ -122,7 +122,7 @@ def _client(endpoint: str) -> Any:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -164,7 +164,10 @@ class GateStatus(Model):
 
 
 class PrepareStatus(Model):
-    attempt: int = Field(default=0, ge=0, description="How often prepare was asked for; more than once: as recovery.")
+    attempt: int = Field(
+        default=0, ge=0, description="How often prepare was asked for; more than once: as recovery, or to wait."
+    )
+    gave_way: int = Field(default=0, ge=0, description="How often a stage gave way to another job with the same pass.")
     state: PassState = Field(default=PassState.PENDING, description="Pending, Running, Succeeded or Failed.")
     job_name: Annotated[str, StringConstraints(max_length=63)] = Field(
         default="", description="Kubernetes Job of the attempt."
@@ -180,7 +183,7 @@ class CountedPod(Model):
 
 
 class WaitingStatus(Model):
-    """What the job waits for before its pod can run."""
+    """What the job waits for."""
 
     reason: Annotated[str, StringConstraints(max_length=63)] = Field(
         description="That of the Reconciling condition (docs/failures.md)."
@@ -255,7 +258,9 @@ class FineTuneJobStatus(Model):
         default_factory=empty_list, max_length=MAX_GATES, description="One entry a gate, once all passes are committed."
     )
     failure: FailureStatus | None = Field(default=None, description="Why the job failed.")
-    waiting: WaitingStatus | None = Field(default=None, description="While no pod can run: what for, and since when.")
+    waiting: WaitingStatus | None = Field(
+        default=None, description="While nothing of it runs: what it waits for, and since when."
+    )
     accelerator_seconds: int | None = Field(
         default=None,
         ge=0,

@@ -60,19 +60,16 @@ def run_chain(document: JobDocument, folder: Path, mapped: Mapped, watcher: Watc
         FineTuneError: why it failed.
     """
     with _root(document, folder, mapped) as root:
-        job = open_job(document, PodLayout.under(root))
-        outcome = Outcome(kind="prepare")
-        prepare(job, outcome)
-        message = outcome.message(None, first=measuring(job))
+        job = open_job(document, PodLayout.under(root).with_port(0))
+        message = _prepared(job)
         reused = frozenset(step.index for step in message.passes if step.digest)
         log_file = folder / "logs" / f"{document.name}-{document.uid[:8]}.log"
-        for stage in job.plan.stages:
-            if _left(stage, message.passes):
-                message = _run(job, stage, root, log_file, watcher)
+        while stage := next((stage for stage in job.plan.stages if _left(stage, message.passes)), None):
+            message = _run(job, stage, root, log_file, watcher)
+            if message.gave_way:
+                message = _prepared(job)
         if wants_signature(job) and message.published is None:
-            outcome = Outcome(kind="prepare")
-            prepare(job, outcome)
-            message = outcome.message(None, first=measuring(job))
+            message = _prepared(job)
         return Result(message, reused, job.store.uri(f"{job.folder}/report.json"))
 
 
@@ -93,6 +90,13 @@ def _root(document: JobDocument, folder: Path, mapped: Mapped) -> Iterator[Path]
         yield root
     finally:
         pod_root.remove(root)
+
+
+def _prepared(job: Job) -> TerminationMessage:
+    """What is committed, once no other job makes what comes next."""
+    outcome = Outcome(kind="prepare")
+    prepare(job, outcome)
+    return outcome.message(None, first=measuring(job))
 
 
 def _left(stage: Stage, passes: list[PassOutcome]) -> bool:

@@ -33,6 +33,11 @@ class Case:
         """The prepare attempt that counts: what it found, and the stages planned on it."""
         return max(self.prepare.attempt, 1)
 
+    @property
+    def losses(self) -> int:
+        """How often prepare was asked for since something was lost, the first time included."""
+        return self.attempt - self.prepare.gave_way
+
     def committed(self, stage: Stage) -> bool:
         return all(self.pass_state(step.name) is PassState.SUCCEEDED for step in stage.passes)
 

@@ -11,7 +11,7 @@ from finetune_operator.conditions import clip
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.deadline import deadline_exceeded
 from finetune_operator.decide.ending import failed
-from finetune_operator.decide.outcome import decoded
+from finetune_operator.decide.outcome import decoded, gave_way_to
 from finetune_operator.decide.remaking import found_damaged
 from finetune_operator.observed import Child, Pod
 
@@ -52,7 +52,7 @@ def _without_result(case: Case, child: Child) -> bool:
     if child.kind == PREPARE:
         return case.prepare.state is not PassState.SUCCEEDED
     stage = _stage(case, child)
-    return stage is not None and not case.committed(stage)
+    return stage is not None and not case.committed(stage) and not gave_way_to(child)
 
 
 def _silent(case: Case, child: Child) -> FailureStatus:

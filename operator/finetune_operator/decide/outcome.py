@@ -5,7 +5,7 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator
 
 from finetune_api.failures import Reason
-from finetune_api.messages import Headline, PassOutcome, Published, TerminationMessage, metric_values
+from finetune_api.messages import GaveWay, Headline, PassOutcome, Published, TerminationMessage, metric_values
 from finetune_api.plan import PlannedPass
 from finetune_api.resource.status import (
     Artifact,
@@ -47,6 +47,12 @@ def final_message(child: Child | None) -> TerminationMessage | None:
     if child is None or child.finished != "Complete" or child.ended_well is None:
         return None
     return decoded(child.ended_well)
+
+
+def gave_way_to(child: Child) -> GaveWay | None:
+    """Which job a completed stage gave way to, before all of its passes were committed."""
+    message = final_message(child)
+    return message.gave_way if message else None
 
 
 def _missed_gates(child: Child | None) -> TerminationMessage | None:

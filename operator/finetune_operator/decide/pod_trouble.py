@@ -30,6 +30,7 @@ NOT_STARTING = "NotStarting"
 QUOTA_EXCEEDED = "QuotaExceeded"
 POD_REFUSED = "PodRefused"
 RETRYING = "Retrying"
+WAITING_FOR_JOB = "WaitingForJob"
 WAITING = (
     QUEUED,
     IMAGE_PULL_FAILED,
@@ -39,6 +40,7 @@ WAITING = (
     POD_REFUSED,
     NOT_STARTING,
     RETRYING,
+    WAITING_FOR_JOB,
 )
 """Reasons of the Reconciling condition while nothing runs."""
 

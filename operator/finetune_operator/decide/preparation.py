@@ -1,13 +1,15 @@
 """Preparation: a short Job that says what is cached, publishes what is complete, and recovers what was lost."""
 
 from finetune_api.failures import Reason
+from finetune_api.messages import GaveWay
 from finetune_api.resource.status import FailureStatus, FineTuneJobStatus, PassState, PrepareStatus
 from finetune_operator.build_job import build_prepare_job
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.ending import failed
-from finetune_operator.decide.pod_trouble import trouble
+from finetune_operator.decide.pod_trouble import WAITING_FOR_JOB, trouble
 from finetune_operator.decision import CreateJob
 from finetune_operator.names import prepare_name
+from finetune_operator.observed import Child
 
 MOST_ATTEMPTS = 10
 """Each is one loss (a pod gone before it was read, an artifact not published); more is a fault of ours."""
@@ -25,16 +27,25 @@ def prepare(case: Case) -> Verdict | None:
     status = _asked_for(case, case.attempt, child.name)
     if found := trouble(child):
         return Verdict(status, found.kind, found.message)
+    if waiting := _waiting(case, child):
+        return Verdict(status, WAITING_FOR_JOB, waiting)
     return Verdict(status, "Preparing", "looking for cached passes, checking model and data")
 
 
 def prepare_again(case: Case, why: str) -> Verdict:
     """Recovery: the store knows what was done, and prepare can read it."""
-    if case.attempt >= MOST_ATTEMPTS:
-        message = f"{why}, and that after {case.attempt} attempts to recover"
+    if case.losses >= MOST_ATTEMPTS:
+        message = f"{why}, and that after {case.losses} attempts to recover"
         failure = FailureStatus(reason=Reason.INTERNAL, message=message, remedy="report this with the pods' logs")
         return failed(case, failure)
     return _started(case, case.attempt + 1, why)
+
+
+def prepare_to_wait(case: Case, gave_way: GaveWay) -> Verdict:
+    """A stage has found another job at work on its next pass: prepare waits for it, without an accelerator."""
+    prepare = case.prepare.model_copy(update={"gave_way": case.prepare.gave_way + 1})
+    case = case.with_status(case.status.model_copy(update={"prepare": prepare}))
+    return _started(case, case.attempt + 1, f"job {gave_way.job} makes the same pass, and is waited for")
 
 
 def next_attempt(case: Case) -> FineTuneJobStatus:
@@ -64,5 +75,15 @@ def _started(case: Case, attempt: int, why: str = "") -> Verdict:
 
 
 def _asked_for(case: Case, attempt: int, name: str) -> FineTuneJobStatus:
-    prepare = PrepareStatus(attempt=attempt, state=PassState.RUNNING, job_name=name)
+    known = case.prepare
+    prepare = PrepareStatus(attempt=attempt, state=PassState.RUNNING, job_name=name, gave_way=known.gave_way)
     return case.status.model_copy(update={"prepare": prepare})
+
+
+def _waiting(case: Case, child: Child) -> str:
+    """What the prepare pod says that it waits for; empty where it works."""
+    reading = case.observed.reading(child.current_pod)
+    said = reading.outcome.gave_way if reading and reading.outcome else None
+    if said is None or said.index >= len(case.plan.passes):
+        return ""
+    return f"job {said.job} makes pass {case.plan.passes[said.index].name}, which this job needs too"

@@ -24,6 +24,6 @@ def found_damaged(case: Case, child: Child) -> FailureMessage | None:
     pod = child.newest_failure
     message = decoded(pod) if pod and not child.ended_well else None
     failure = message.failure if message else None
-    if failure is None or case.attempt >= MOST_ATTEMPTS:
+    if failure is None or case.losses >= MOST_ATTEMPTS:
         return None
     return failure if failure.reason is Reason.ARTIFACT_CORRUPT and failure.path.startswith(STORE) else None

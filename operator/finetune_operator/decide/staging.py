@@ -3,8 +3,9 @@
 from finetune_api.plan import Stage
 from finetune_operator.build_job import build_stage_job
 from finetune_operator.decide.case import Case, Verdict
+from finetune_operator.decide.outcome import gave_way_to
 from finetune_operator.decide.pod_trouble import trouble
-from finetune_operator.decide.preparation import prepare_again
+from finetune_operator.decide.preparation import prepare_again, prepare_to_wait
 from finetune_operator.decide.queueing import QUEUED, queued
 from finetune_operator.decision import CreateJob
 
@@ -19,6 +20,8 @@ def run_stages(case: Case) -> Verdict:
             return Verdict(case.status, reason, message, stage=stage, child=child)
         if case.committed(stage):
             continue
+        if child and (gave_way := gave_way_to(child)):
+            return prepare_to_wait(case, gave_way)
         if child:
             return prepare_again(case, f"the last word of {child.name} is lost or incomplete")
         return _started(case, stage)
