@@ -5,6 +5,7 @@ import importlib
 import click
 
 COMMANDS = {
+    "cache": "List and prune what jobs keep in their store.",
     "chat": "Ask a published ONNX model.",
     "import": "Translate an Olive config into a manifest.",
     "passes": "List the passes with their fields.",

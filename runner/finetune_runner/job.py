@@ -74,7 +74,7 @@ def open_job(document: JobDocument, layout: PodLayout, *, prepared: bool = False
             path="spec.store",
         )
     store = PatientStore(open_location(document.spec.store, layout, "spec.store"), proven=prepared)
-    cache = Cache(store, document.namespace)
+    cache = Cache(store, document.namespace, job=document.name)
     return Job(document=document, layout=layout, plan=plan(document.spec), store=store, cache=cache)
 
 

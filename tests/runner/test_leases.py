@@ -93,9 +93,13 @@ def test_of_jobs_at_once_one_holds_the_lease(cache):
 
 
 def test_a_lease_is_given_back_at_the_end_of_the_work_however_it_ends(cache):
-    with pytest.raises(RuntimeError), leases(cache, "first").held(KEY):
-        assert leases(cache, "second").other(KEY).name == "first"
-        raise RuntimeError
+    def work_that_fails():
+        with leases(cache, "first").held(KEY):
+            assert leases(cache, "second").other(KEY).name == "first"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work_that_fails()
     assert stored(cache) == (None, "")
     assert leases(cache, "second").other(KEY) is None
 

@@ -120,7 +120,7 @@ def test_a_service_without_conditional_writes_is_refused_before_anything_starts(
     proxy.harm(harm, conditional(header))
     spec = place.spec(store={"s3": place.bucket.location("store") | {"endpoint": proxy.endpoint}})
 
-    with pytest.raises(FineTuneError, match="conditional writes|ignores") as caught:
+    with pytest.raises(FineTuneError, match=r"conditional writes|ignores") as caught:
         prepare(place.job(spec), Outcome(kind="prepare"))
 
     assert caught.value.reason is Reason.INVALID_SPEC

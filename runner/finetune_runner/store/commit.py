@@ -25,9 +25,17 @@ TRIES = 10
 class Cache:
     """The committed outputs of a namespace in a store."""
 
-    def __init__(self, store: ObjectStore, namespace: str) -> None:
+    def __init__(self, store: ObjectStore, namespace: str, *, job: str = "") -> None:
+        """The namespace's outputs.
+
+        Args:
+            store: where they lie.
+            namespace: whose.
+            job: name of the job that makes what is committed.
+        """
         self.store = store
         self.namespace = namespace
+        self.job = job
         self._corrupt: set[tuple[str, str]] = set()
         """(key, attempt) of outputs whose files turned out to be others than their manifest says."""
 
@@ -79,6 +87,7 @@ class Cache:
             libraries=libraries,
             intervals=intervals,
             verified_on=verified_on,
+            job=self.job,
         )
         committed = self._decide(key, ours)
         return committed, committed.attempt == ours.attempt

@@ -45,6 +45,8 @@ class Manifest(Model):
     """Libraries that were installed in another version than the one the cache key names; of a plugin: its own version,
     and those of the libraries it names."""
     created_time: str
+    job: str = ""
+    """Name of the job that made it; empty: not known."""
 
     @property
     def adds_up(self) -> bool:
@@ -75,6 +77,7 @@ def manifest_of(
     libraries: Mapping[str, str],
     intervals: Mapping[str, tuple[str, str]] | None = None,
     verified_on: str = "",
+    job: str = "",
 ) -> Manifest:
     return Manifest(
         kind=kind,
@@ -89,6 +92,7 @@ def manifest_of(
         verified_on=verified_on,
         libraries=dict(libraries),
         created_time=datetime.now(UTC).isoformat(timespec="seconds"),
+        job=job,
     )
 
 

@@ -1,7 +1,7 @@
 """What the runner needs of a bucket or a volume: small, so that both can keep its promises."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,8 @@ class ObjectInfo:
     key: str
     size: int
     etag: str
+    modified: float = field(default=0.0, compare=False)
+    """When it was written, by the store's clock, in seconds since 1970; 0: not asked for."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class S3Store:
                 if s3_errors.error_code(error) not in s3_errors.ABSENT:
                     raise
                 return None
-        return ObjectInfo(key=key, size=answer["ContentLength"], etag=answer["ETag"])
+        modified = answer["LastModified"].timestamp()
+        return ObjectInfo(key=key, size=answer["ContentLength"], etag=answer["ETag"], modified=modified)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._full(prefix))
@@ -60,7 +61,8 @@ class S3Store:
             for page in pages:
                 for item in page.get("Contents", []):
                     key = item["Key"].removeprefix(self.prefix)
-                    yield ObjectInfo(key=key, size=item["Size"], etag=item["ETag"])
+                    modified = item["LastModified"].timestamp()
+                    yield ObjectInfo(key=key, size=item["Size"], etag=item["ETag"], modified=modified)
 
     def get(self, key: str) -> Content | None:
         from botocore.exceptions import ClientError  # noqa: PLC0415

@@ -162,7 +162,8 @@ class VolumeStore:
 
 def _info(key: str, file: Path) -> ObjectInfo:
     stat = file.stat()
-    return ObjectInfo(key=key, size=stat.st_size, etag=f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}")
+    etag = f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}"
+    return ObjectInfo(key=key, size=stat.st_size, etag=etag, modified=stat.st_mtime)
 
 
 def _content_etag(data: bytes) -> str:
