@@ -81,9 +81,9 @@ def _outwaited(job: Job, pinned: Prepared, wait: _Wait, leases: Leases, deadline
         if wait.step.name in committed:
             return committed
         if time.monotonic() >= deadline or not leases.other(wait.key):
-            leases.end(wait.key)
+            leases.end(wait.key, wait.lease)
             log.info("job %s does not make pass %s any more", wait.lease.name, wait.step.name)
-            return committed
+            return find_committed(job, pinned)  # it may have been committed just before
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from finetune_cli.local.chain import run_chain
+from finetune_cli.local.pod_root import Mapped
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
@@ -132,10 +134,12 @@ def test_another_pod_of_the_same_job_takes_the_lease_over_at_once_and_keeps_it(c
 
 
 def test_a_lease_that_is_held_is_renewed_and_one_that_was_lost_is_left_alone(cache):
-    with leases(cache, "first", seconds=0.15).held(KEY):
+    with leases(cache, "first", seconds=0.9).held(KEY):
         _, etag = stored(cache)
         until(lambda: stored(cache)[1] != etag, "a renewal")
-        leases(cache, "second").end(KEY)
+        leases(cache, "second").end(KEY, lease_of("third"))
+        assert stored(cache)[0].name == "first"
+        until(lambda: _ended(cache), "a moment without renewal")
         until(lambda: "lease" not in [thread.name for thread in threading.enumerate()], "the end of renewing")
         other = lease_of("third")
         cache.store.put(f"{cache.folder(KEY)}/lease.json", other.encode())
@@ -181,6 +185,24 @@ def preparing(place):
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         until(lambda: said(port, "progress"), "its progress")
         yield process, {page: said(port, page) for page in ("progress", "outcome")}
+
+
+class Interloper:
+    """Lets another job begin the first pass just before the stage does; ends the run when the stage begins again."""
+
+    def __init__(self, place):
+        self.place, self.begun = place, 0
+
+    def stage_begins(self, stage):
+        self.begun += 1
+        if self.begun > 1:
+            raise KeyboardInterrupt
+        job = self.place.job()
+        lease = lease_of("other").model_copy(update={"seconds": 1})
+        job.store.put(f"{job.cache.folder(required(job).key_of('tune'))}/lease.json", lease.encode())
+
+    def progress(self, progress):
+        """Nothing is trained."""
 
 
 def said(port, page):
@@ -236,3 +258,21 @@ def test_a_stage_gives_way_to_the_job_that_makes_its_next_pass(two, monkeypatch)
     assert (word.gave_way.index, word.gave_way.job) == (0, "first")
     assert [step.digest for step in word.passes] == [""] * 3
     assert not (another.layout.work / "base").exists()
+
+
+def test_a_run_without_a_cluster_waits_too_and_begins_its_stage_again(place):
+    watcher = Interloper(place)
+    mapped = Mapped({}, {"s3": place.layout.secrets / "s3"}, {})
+
+    with pytest.raises(KeyboardInterrupt):
+        run_chain(place.job().document, place.root / "here", mapped, watcher)
+
+    assert watcher.begun == 2
+    [log] = (place.root / "here" / "logs").iterdir()
+    assert "giving way to it" in log.read_text()
+
+
+def _ended(cache):
+    """Whether another job could end the first one's lease: not while it is just being renewed."""
+    leases(cache, "second").end(KEY, lease_of("first"))
+    return stored(cache) == (None, "")

@@ -85,7 +85,7 @@ def test_outputs_are_listed_with_pass_job_size_age_and_last_use(kept):
     kept.age("team/jobs/", 3)
     kept.put_checkpoint("int4")
 
-    assert kept.listed("tune").split()[1:] == ["lora", "job", "67", "B", "40d", "3d"]
+    assert kept.listed("tune").split()[1:] == ["lora", "job", "62", "B", "40d", "3d"]
     assert kept.listed("merge").split()[1:3] == ["merge_adapter_weights", "job"]
     assert kept.listed("int4").split()[1:] == ["-", "-", "14", "B", "-", "-", "1", "checkpoints"]
     assert kept.cache("list").splitlines()[-1].startswith("3 keys, ")
@@ -97,7 +97,7 @@ def test_pruning_only_tells_until_it_is_told_to(kept):
 
     told = kept.cache("prune", "--older-than", "30d")
 
-    assert f"would remove team/cache/{kept.key('tune')}: lora of job job, 67 B, used 40d ago" in told
+    assert f"would remove team/cache/{kept.key('tune')}: lora of job job, 62 B, used 40d ago" in told
     assert "--yes does it" in told
     assert kept.objects() == before
 

@@ -34,6 +34,7 @@ MOST_SECONDS = 600
 """What a lease may ask others to wait."""
 TRIES = 10
 JOIN_SECONDS = 5
+"""What giving it back may take."""
 
 
 class Lease(Model):
@@ -113,19 +114,21 @@ class Leases:
         """
         self._acquire(key)
         end = threading.Event()
-        renewing = threading.Thread(target=self._renew, args=[key, end], name="lease", daemon=True)
-        renewing.start()
+        keeping = threading.Thread(target=self._keep, args=[key, end], name="lease", daemon=True)
+        keeping.start()
         try:
             yield
         finally:
             end.set()
-            renewing.join(JOIN_SECONDS)
-            self._release(key)
+            keeping.join(JOIN_SECONDS)
 
-    def end(self, key: str) -> None:
-        """Ends another job's lease, since it has expired or has been respected for long enough."""
+    def end(self, key: str, lease: Lease) -> None:
+        """Ends a pod's lease, since it has expired or has been respected for long enough; another's stays."""
         content = self._cache.store.get(self._place(key))
-        if content and self._cache.store.put_if_match(self._place(key), self._own.encode(), content.etag):
+        there = lease_in(content) if content else None
+        if content is None or there is None or (there.job, there.pod) != (lease.job, lease.pod):
+            return
+        if self._cache.store.put_if_match(self._place(key), self._own.encode(), content.etag):
             self._release(key)
 
     def _place(self, key: str) -> str:
@@ -158,7 +161,8 @@ class Leases:
             seen = self._seen[key] = _Seen(content.etag, self._clock())
         return lease if self._clock() - seen.since < lease.seconds else None
 
-    def _renew(self, key: str, end: threading.Event) -> None:
+    def _keep(self, key: str, end: threading.Event) -> None:
+        """Renews the lease, and gives it back at the end: in a thread, so that no store that hangs holds up an exit."""
         renewals = 0
         while not end.wait(self._own.seconds / RENEWALS):
             renewals += 1
@@ -168,6 +172,7 @@ class Leases:
                     return
             except FineTuneError as error:  # perhaps next time
                 log.debug("the lease of %s is not renewed: %s", key, error)
+        self._release(key)
 
     def _renewed(self, key: str, renewals: int) -> bool:
         place, store = self._place(key), hasty(self._cache.store)
