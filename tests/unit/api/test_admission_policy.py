@@ -109,3 +109,12 @@ def test_a_switch_is_compared_with_what_is_allowed():
         " 'spec.inputModel.trustRemoteCode is true' : '')"
         " : '') : '')].filter(text, text != '').join('; ')"
     )
+
+
+def test_a_system_mounts_claims_config_maps_and_secrets_alone():
+    volume = crd_schema()["properties"]["spec"]["properties"]["systems"]["items"]["properties"]["volumes"]["items"]
+    assert set(volume["properties"]) - {"name", "mountPath", "readOnly"} == {
+        "persistentVolumeClaim",
+        "configMap",
+        "secret",
+    }
