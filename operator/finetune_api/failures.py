@@ -53,6 +53,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.OUT_OF_DISK: 19,
     Reason.PLUGIN_FAILED: 20,
     Reason.GATE_FAILED: 21,
+    Reason.DEADLINE_EXCEEDED: 22,
     Reason.ARTIFACT_CORRUPT: 50,
     Reason.STORE_UNAVAILABLE: 51,
     Reason.HUB_UNAVAILABLE: 52,
@@ -62,7 +63,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.OUT_OF_HOST_MEMORY: 137,
     Reason.INTERRUPTED: SIGTERM_EXIT,
 }
-"""What the runner exits with. What the operator says (ImagePullFailed, Unschedulable, DeadlineExceeded) has none."""
+"""What the runner exits with. What only the operator says (ImagePullFailed, Unschedulable) has none."""
 
 
 class FineTuneError(Exception):

@@ -143,10 +143,18 @@ def _pass_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
     if step.name == BASE:
         yield Problem(f"{path}.name", "'base' means the input model", "choose another name")
     yield from _system_reference(f"{path}.system", step.system, spec)
+    yield from _deadline_problems(f"{path}.activeDeadlineSeconds", spec, step)
     if not system_name(spec, step):
         yield Problem(f"{path}.system", "not set, and there are several systems", "set it, or spec.engine.host")
     yield from _input_problems(spec, index, path)
     yield from _config_problems(spec, step, f"{path}.{step.path_name}")
+
+
+def _deadline_problems(path: str, spec: FineTuneJobSpec, step: Pass) -> Iterator[Problem]:
+    whole, own = spec.active_deadline_seconds, step.active_deadline_seconds
+    if whole is not None and own is not None and own > whole:
+        message = f"{own} seconds are more than the whole job has, which are {whole}"
+        yield Problem(path, message, "lower it, or raise spec.activeDeadlineSeconds")
 
 
 def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Problem]:

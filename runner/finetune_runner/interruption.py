@@ -46,6 +46,11 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def requested() -> bool:
+    """Whether the process has been asked to stop."""
+    return _raised or (_deferral is not None and _deferral.requested)
+
+
 def check() -> None:
     """That nobody has swallowed a request to stop: libraries catch all there is while they import one another.
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from finetune_runner.lineage import (
     source_product,
 )
 from finetune_runner.outcome import Outcome
+from finetune_runner.pass_deadline import ended_after
 from finetune_runner.passes.contract import ModelPlace, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.plugins import metrics
@@ -114,7 +116,8 @@ class _StageRun:
             with self.leases.held(self.pinned.key_of(step.name)):
                 committed = self._survey()  # another may have committed it just before
                 if step.name not in committed:
-                    committed[step.name] = self._make(step, committed)
+                    with self._deadline(step):
+                        committed[step.name] = self._make(step, committed)
                     self.outcome.committed(step.index, self.pinned.key_of(step.name), committed[step.name])
             committed = self._survey()
         return committed
@@ -130,6 +133,16 @@ class _StageRun:
                 self.outcome.know(step.index, key)
         self.progress.tell(self.outcome.message(None, first=frozenset(step.index for step in self.stage.passes)))
         return committed
+
+    def _deadline(self, step: PlannedPass) -> AbstractContextManager[None]:
+        seconds = step.spec.active_deadline_seconds
+        failure = FineTuneError(
+            Reason.DEADLINE_EXCEEDED,
+            f"pass {step.name!r} was not done after {seconds} seconds",
+            remedy="Create a new FineTuneJob with a later deadline; it goes on from what is kept in the store.",
+            path=f"spec.passes[{step.index}].activeDeadlineSeconds",
+        )
+        return ended_after(seconds, failure, grace_seconds=self.stage.system.termination_grace_period_seconds)
 
     def _make(self, step: PlannedPass, committed: Committed) -> Manifest:
         self.progress.start(step.name)

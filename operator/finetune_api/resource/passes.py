@@ -183,6 +183,13 @@ class Pass(OneOf):
         default="",
         description="Pass whose output it works on, or base for the input model; empty: the previous pass that makes a model.",
     )
+    active_deadline_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=31536000,
+        description="Longest time that a try of the pass may take, from its beginning in a pod until its output is committed; then"
+        " the job fails. A tuning pass keeps a checkpoint. Waiting for a pod does not count, and a retry's time begins anew.",
+    )
     lora: Lora | None = Field(default=None, description="Tune a LoRA adapter.")
     qlora: QLora | None = Field(default=None, description="Tune a LoRA adapter beside a 4-bit base.")
     dora: Dora | None = Field(default=None, description="Tune a DoRA adapter.")

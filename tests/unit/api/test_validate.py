@@ -405,3 +405,18 @@ def test_measuring_a_graph_that_cannot_be_run_here_is_refused(fields, said):
     [text] = findings(spec)
     assert text.startswith("spec.passes[1]: ")
     assert said in text
+
+
+def test_a_pass_that_may_take_longer_than_its_job_is_refused():
+    spec = wire_spec(activeDeadlineSeconds=3600)
+    spec["passes"][1]["activeDeadlineSeconds"] = 3601
+    assert findings(spec) == [
+        "spec.passes[1].activeDeadlineSeconds: 3601 seconds are more than the whole job has, which are 3600"
+        " (lower it, or raise spec.activeDeadlineSeconds)"
+    ]
+
+
+def test_a_pass_may_take_as_long_as_its_job():
+    spec = wire_spec(activeDeadlineSeconds=3600)
+    spec["passes"][1]["activeDeadlineSeconds"] = 3600
+    assert findings(spec) == []

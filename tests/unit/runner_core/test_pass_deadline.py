@@ -1,0 +1,83 @@
+"""A pass's deadline ends it the way a request to stop does, and is told as what it is."""
+
+import contextlib
+import signal
+import threading
+
+import pytest
+
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.interruption import Interrupted, check, deferred, raise_on_sigterm
+from finetune_runner.pass_deadline import ended_after
+
+FAILURE = FineTuneError(Reason.DEADLINE_EXCEEDED, "pass 'tune' was not done after 1 seconds")
+AT_ONCE, LATER = 0.001, 600
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """The runner's handlers for the length of a test."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    raise_on_sigterm()
+    yield
+    raise_on_sigterm()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def never_ends() -> None:
+    threading.Event().wait()
+
+
+def ends_when_asked_to(heard: list[bool]) -> None:
+    with deferred(LATER) as stop:
+        while not stop.requested:
+            signal.sigtimedwait([], 0.001)
+        heard.append(stop.requested)
+
+
+def is_asked_to_stop_and_takes_its_time() -> None:
+    with deferred(LATER):
+        signal.raise_signal(signal.SIGTERM)
+        threading.Event().wait(0.1)
+
+
+def is_swallowed() -> None:
+    with contextlib.suppress(BaseException):
+        never_ends()
+    check()
+
+
+def test_what_takes_too_long_is_ended_with_the_failure() -> None:
+    with pytest.raises(FineTuneError) as caught, ended_after(AT_ONCE, FAILURE, grace_seconds=LATER):
+        never_ends()
+    assert caught.value is FAILURE
+
+
+def test_what_is_done_in_time_goes_on_after_it() -> None:
+    with ended_after(LATER, FAILURE, grace_seconds=LATER):
+        done = True
+    assert done
+
+
+def test_training_hears_of_it_and_can_keep_a_checkpoint_first() -> None:
+    heard = []
+    with pytest.raises(FineTuneError), ended_after(AT_ONCE, FAILURE, grace_seconds=LATER):
+        ends_when_asked_to(heard)
+    assert heard == [True]
+
+
+def test_a_request_from_outside_stays_one() -> None:
+    with pytest.raises(Interrupted), ended_after(LATER, FAILURE, grace_seconds=LATER):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_pod_that_is_asked_to_stop_already_is_not_told_to_be_late() -> None:
+    with pytest.raises(Interrupted), ended_after(0.05, FAILURE, grace_seconds=LATER):
+        is_asked_to_stop_and_takes_its_time()
+
+
+def test_one_that_a_library_swallowed_is_the_same_failure_later() -> None:
+    with pytest.raises(FineTuneError), ended_after(AT_ONCE, FAILURE, grace_seconds=LATER):
+        is_swallowed()
