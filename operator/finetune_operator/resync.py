@@ -5,7 +5,7 @@ import logging
 
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.observe import Key
-from finetune_operator.shell import is_terminal
+from finetune_operator.shell import is_done
 from finetune_operator.work_queue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -24,5 +24,5 @@ async def resync(kube: Kube, queue: WorkQueue[Key], namespaces: tuple[str, ...],
 async def enqueue_unfinished(kube: Kube, queue: WorkQueue[Key], namespaces: tuple[str, ...]) -> None:
     for namespace in namespaces or (None,):
         async for job in kube.list_fine_tune_jobs(namespace):
-            if not is_terminal(job):
+            if not is_done(job):
                 queue.add((job["metadata"]["namespace"], job["metadata"]["name"]))

@@ -29,7 +29,7 @@ def build_registry(add: Callable[[Key], None]) -> Any:
     """The handlers: each event becomes the key of the FineTuneJob that it is about."""
 
     async def on_fine_tune_job(body: Mapping[str, Any], **_: Any) -> None:
-        if not is_terminal(body):
+        if not is_done(body):
             add((body["metadata"]["namespace"], body["metadata"]["name"]))
 
     async def on_child(body: Mapping[str, Any], **_: Any) -> None:
@@ -65,10 +65,11 @@ def build_settings(settings: Settings) -> Any:
     return shell
 
 
-def is_terminal(body: Mapping[str, Any]) -> bool:
-    """Whether a job has ended; its children's events are enough to keep it so."""
-    conditions = (body.get("status") or {}).get("conditions") or []
-    return any(c.get("type") in TERMINAL and c.get("status") == "True" for c in conditions)
+def is_done(body: Mapping[str, Any]) -> bool:
+    """Whether a job has ended and its newest spec was seen; its children's events are enough to keep it so."""
+    status = body.get("status") or {}
+    ended = any(c.get("type") in TERMINAL and c.get("status") == "True" for c in status.get("conditions") or [])
+    return ended and status.get("observedGeneration") == (body.get("metadata") or {}).get("generation")
 
 
 def key_of_child(body: Mapping[str, Any]) -> Key | None:

@@ -125,6 +125,9 @@ def reason_of_state(pod: Pod) -> Reason:
 
 def _told_by_job(case: Case, child: Child) -> FailureStatus:
     """The pods are gone; the Job controller's message may still hold the exit code."""
+    if child.reason == "BackoffLimitExceeded":  # ended pods stay while their Job does, unless somebody deletes them
+        text, remedy = TEXTS[Reason.INTERRUPTED]
+        return _failure(where(case, child), Reason.INTERRUPTED, f"{text}: none of {child.name} is left", remedy=remedy)
     code = re.search(r"exit code (\d+)", child.message)
     reason = reason_of_exit_code(int(code[1])) if code else Reason.INTERNAL
     text = f"Job {child.name} failed and its pods are gone: {child.message or child.reason or 'no reason given'}"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from api_specs import wire_spec
@@ -89,6 +91,16 @@ def test_a_failed_job_whose_pods_are_gone_is_judged_by_its_condition() -> None:
     assert (world.status.failure.reason, world.status.failure.exit_code) == ("OutOfAcceleratorMemory", 18)
 
 
+def test_a_job_whose_pods_were_all_deleted_until_its_retries_were_used_up_was_interrupted() -> None:
+    world = World().prepared()
+    child = world.only
+    world.end_job(child, "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.pass_) == ("Interrupted", "tune")
+    assert child.name in world.status.failure.message
+    assert "see who evicts or deletes it" in world.status.failure.remedy
+
+
 def test_the_newest_failed_pod_is_the_witness() -> None:
     world = World().prepared()
     child = world.only
@@ -164,7 +176,29 @@ def test_a_finished_job_stays_finished_whatever_happens_to_its_children() -> Non
     world.later(1e6)
     decision = world.round()
     assert decision.actions == ()
-    assert decision.status == before
+    assert decision.status == before.model_copy(update={"observed_generation": 2})
+
+
+def test_a_finished_job_says_that_it_has_seen_a_newer_spec_and_nothing_else_changes() -> None:
+    world = World(spec=wire_spec(suspend=True, activeDeadlineSeconds=100)).rounds(2)
+    world.later(100)
+    world.round()
+    before = world.status
+    assert (before.phase, before.observed_generation) == ("Failed", 1)
+    world.suspend(False)
+    world.round()
+    assert world.status == before.model_copy(update={"observed_generation": 2})
+    assert world.created == []
+
+
+def test_a_newer_operator_with_other_defaults_leaves_a_finished_job_as_it_is() -> None:
+    world = World().completed()
+    before = world.status
+    world.restart_with(replace(world.settings, runner_image="registry.test/runner:2"))
+    world.spec = world.spec | {"engine": {"cache": False}}
+    world.config_map = None
+    assert world.round().actions == ()
+    assert world.status == before
 
 
 def test_a_live_child_of_a_failed_job_is_stopped() -> None:
@@ -182,8 +216,6 @@ def test_a_live_child_of_a_failed_job_is_stopped() -> None:
 def test_a_job_that_is_being_deleted_is_left_alone() -> None:
     world = World().prepared()
     seen = world.observe()
-    from dataclasses import replace
-
     from finetune_operator.decide import decide
 
     decision = decide(replace(seen, deleting=True), world.settings)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, NotFound, Refused, Unavailable, error_of
-from finetune_operator.shell import build_settings, is_terminal, key_of_child
+from finetune_operator.shell import build_settings, is_done, key_of_child
 from operator_world import SETTINGS, World
 
 
@@ -28,10 +28,12 @@ def test_a_pod_of_somebody_else_leads_nowhere() -> None:
     assert key_of_child({"metadata": {"namespace": "team", "labels": {}}}) is None
 
 
-def test_an_ended_job_needs_no_look() -> None:
-    assert is_terminal({"status": World().completed().status.to_wire()})
-    assert not is_terminal({"status": World().prepared().status.to_wire()})
-    assert not is_terminal({})
+def test_an_ended_job_needs_no_look_until_its_spec_is_another() -> None:
+    ended, running = World().completed().status.to_wire(), World().prepared().status.to_wire()
+    assert is_done({"metadata": {"generation": 1}, "status": ended})
+    assert not is_done({"metadata": {"generation": 2}, "status": ended})
+    assert not is_done({"metadata": {"generation": 1}, "status": running})
+    assert not is_done({"metadata": {"generation": 1}})
 
 
 def test_kopf_writes_nothing_and_watches_only_our_children() -> None:
