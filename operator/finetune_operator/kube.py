@@ -127,6 +127,11 @@ class Kube:
     async def list_jobs_of(self, namespace: str, uid: str) -> list[Wire]:
         return [j async for j in self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", _of(uid))]
 
+    async def find_job(self, namespace: str, name: str) -> Wire | None:
+        """The Job of a name, whoever's it is."""
+        query = {"fieldSelector": f"metadata.name={name}"}
+        return next(iter([j async for j in self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", query)]), None)
+
     async def list_pods_of(self, namespace: str, uid: str) -> list[Wire]:
         return [p async for p in self._list(f"/api/v1/namespaces/{namespace}/pods", _of(uid))]
 

@@ -1,7 +1,7 @@
 """Reads the world around one FineTuneJob, always from the API server itself: nothing is decided on a stale cache."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,9 +21,16 @@ logger = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """(namespace, name) of a FineTuneJob."""
+Clock = Callable[[], datetime]
 
 
-async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue: bool = False) -> Observed | None:
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def observe(
+    kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue: bool = False, clock: Clock = utc_now
+) -> Observed | None:
     """What there is of one job; None when it is gone.
 
     Args:
@@ -31,6 +38,7 @@ async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue:
         key: which job.
         readings: of its pods' progress.
         kueue: also what Kueue says of its suspended Jobs.
+        clock: what time it is.
 
     Raises:
         KubeError: the API server could not be asked.
@@ -44,7 +52,7 @@ async def observe(kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue:
     config_map = await kube.get_config_map(namespace, config_map_name(name, uid))
     jobs = await kube.list_jobs_of(namespace, uid)
     pods = await kube.list_pods_of(namespace, uid)
-    seen = observed(wire, config_map, jobs, pods, readings=readings, now=datetime.now(UTC))
+    seen = observed(wire, config_map, jobs, pods, readings=readings, now=clock())
     stuck = [child.stuck_uid for child in seen.children if child.stuck_uid]
     seen = with_warnings(seen, {uid: await _warnings_about(kube, namespace, uid) for uid in stuck})
     waiting = [child for child in seen.live_children if kueue and child.suspended and child.queue]

@@ -1,6 +1,8 @@
 """Reconcile: observe → decide → act → one status write."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from finetune_api.failures import Reason
 from finetune_api.resource.status import ConditionType, FailureStatus
@@ -11,9 +13,10 @@ from finetune_operator.decide.retention import seconds_kept
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, Refused
 from finetune_operator.leadership import Leadership
-from finetune_operator.observe import Key, observe
+from finetune_operator.observe import Clock, Key, observe, utc_now
 from finetune_operator.observed import Observed, Pod
 from finetune_operator.progress import ProgressWatch
+from finetune_operator.read_children import controller_uid
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
 from finetune_operator.story import story
@@ -31,12 +34,15 @@ class Worker:
         queue: WorkQueue[Key],
         progress: ProgressWatch[Key],
         leadership: Leadership,
+        *,
+        clock: Clock = utc_now,
     ) -> None:
         self._kube = kube
         self._settings = settings
         self._queue = queue
         self._progress = progress
         self._leadership = leadership
+        self._clock = clock
 
     async def run(self) -> None:
         """Takes key after key while it leads, for ever. What fails for one key is tried again and stops no other."""
@@ -60,7 +66,8 @@ class Worker:
         Raises:
             KubeError: the round must be repeated.
         """
-        observed = await observe(self._kube, key, self._progress.readings(key), kueue=self._settings.kueue)
+        readings = self._progress.readings(key)
+        observed = await observe(self._kube, key, readings, kueue=self._settings.kueue, clock=self._clock)
         if observed is None:
             self._progress.watch(key, None)
             return None
@@ -78,23 +85,33 @@ class Worker:
                 await self._carry_out(observed, action)
             except Invalid as error:
                 return rejected(observed, decision, error)
-            except Refused as error:
+            except (Refused, Taken) as error:
                 return held_up(observed, decision, error)
         return decision
 
     async def _carry_out(self, observed: Observed, action: Action) -> None:
         logger.info("%s/%s: %s", observed.namespace, observed.name, describe(action))
         if isinstance(action, CreateConfigMap):
-            await self._kube.create_config_map(action.manifest)
+            await self._create_config_map(observed, action)
         elif isinstance(action, CreateJob):
-            await self._create_job(action)
+            await self._create_job(observed, action)
         else:
             await self._kube.delete_job(observed.namespace, action.name, action.uid)
 
-    async def _create_job(self, action: CreateJob) -> None:
+    async def _create_config_map(self, observed: Observed, action: CreateConfigMap) -> None:
+        """One of ours that is there already was made by another operator since we looked: look again."""
+        name = action.manifest["metadata"]["name"]
+        try:
+            await self._kube.create_config_map(action.manifest)
+        except AlreadyExists:
+            require_ours(observed, "ConfigMap", name, await self._kube.get_config_map(observed.namespace, name))
+            raise
+
+    async def _create_job(self, observed: Observed, action: CreateJob) -> None:
         try:
             await self._kube.create_job(action.manifest)
         except AlreadyExists:
+            require_ours(observed, "Job", action.name, await self._kube.find_job(observed.namespace, action.name))
             logger.info("Job %s is there already", action.name)
 
     async def _tell(self, observed: Observed, decision: Decision) -> None:
@@ -110,6 +127,24 @@ class Worker:
     async def _write_status(self, observed: Observed, decision: Decision) -> None:
         if decision.status != observed.status:
             await self._kube.apply_status(status_patch(observed, decision.status))
+
+
+class Taken(Exception):  # noqa: N818 - as Refused
+    """A child's name is taken by an object that isn't the job's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def require_ours(observed: Observed, kind: str, name: str, found: Mapping[str, Any] | None) -> None:
+    """Nothing of somebody else's is used or touched.
+
+    Raises:
+        Taken: what has the name is not the job's.
+    """
+    if found is not None and controller_uid(found) != observed.uid:
+        raise Taken(f"{kind} {name} is there and does not belong to this job: remove it, and the job goes on")
 
 
 def running_pod(observed: Observed) -> Pod | None:
@@ -136,13 +171,13 @@ def rejected(observed: Observed, decision: Decision, error: Invalid) -> Decision
     return Decision(status, requeue_seconds=seconds_kept(observed, status))
 
 
-def held_up(observed: Observed, decision: Decision, error: Refused) -> Decision:
-    """Quota or admission refuses a child now: say so, keep what was, and try again."""
+def held_up(observed: Observed, decision: Decision, error: Refused | Taken) -> Decision:
+    """A child can't be made now, by quota, admission or its name: say so, keep what was, and try again."""
     status = with_condition(
         observed.status,
         ConditionType.RECONCILING,
         holds=True,
-        reason="Refused",
+        reason=type(error).__name__,
         message=error.message,
         now=observed.now,
         generation=observed.generation,

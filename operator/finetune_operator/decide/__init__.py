@@ -21,7 +21,7 @@ from finetune_operator.decide.settling import settle
 from finetune_operator.decide.staging import run_stages
 from finetune_operator.decide.summary import summarised
 from finetune_operator.decide.suspension import suspend
-from finetune_operator.decision import Decision
+from finetune_operator.decision import Action, Decision, DeleteJob
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 
@@ -80,7 +80,14 @@ def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepte
     verdict = next(verdict for policy in POLICIES if (verdict := policy(case)))
     status = summarised(observed, verdict)
     requeue = seconds_kept(observed, status) if status.terminal else _look_again_after(case)
-    return Decision(status, (*acceptance.actions, *verdict.actions), requeue)
+    return Decision(status, _in_order(acceptance, verdict, terminal=status.terminal), requeue)
+
+
+def _in_order(acceptance: Accepted, verdict: Verdict, *, terminal: bool) -> tuple[Action, ...]:
+    """What stops something comes first, so that nothing that can't be made keeps it; an end makes nothing."""
+    stops = tuple(action for action in verdict.actions if isinstance(action, DeleteJob))
+    starts = tuple(action for action in verdict.actions if not isinstance(action, DeleteJob))
+    return stops if terminal else (*stops, *acceptance.actions, *starts)
 
 
 def _look_again_after(case: Case) -> int | None:

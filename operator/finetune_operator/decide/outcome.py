@@ -27,7 +27,7 @@ from finetune_operator.observed import Child, Pod
 def record_outcomes(case: Case) -> FineTuneJobStatus:
     """Status with all that the children of the current attempt have said. Doing it twice changes nothing."""
     status = _aligned(case)
-    prepare = case.observed.child("prepare", case.attempt)
+    prepare = next((c for c in case.observed.children if (c.kind, c.attempt) == ("prepare", case.attempt)), None)
     message = final_message(prepare) or _missed_gates(prepare)
     if status.prepare and status.prepare.state is not PassState.SUCCEEDED and message:
         status = _prepared(case.with_status(status), message)

@@ -37,6 +37,17 @@ def test_a_finished_prepare_pod_that_was_collected_unread_is_asked_again() -> No
     assert world.status.prepare.attempt == 2
 
 
+def test_a_prepare_that_is_deleted_once_it_is_done_has_still_said_what_it_found() -> None:
+    world = World()
+    world.round()
+    child = world.succeed()
+    world.jobs[child.name]["metadata"]["deletionTimestamp"] = "2026-11-24T12:00:00Z"
+    world.round()
+    assert world.status.failure is None
+    assert world.status.prepare.state == "Succeeded"
+    assert world.only.stage == 0
+
+
 def test_a_stage_whose_outputs_prepare_does_not_find_runs_anew_under_another_name(running: World) -> None:
     child = running.succeed()
     running.lose_pods(child)
