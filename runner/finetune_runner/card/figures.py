@@ -49,10 +49,12 @@ def lost(made: Made) -> str:
 
 
 def _table(made: Made, evaluator: str, data: str, steps: list[PlannedPass]) -> str:
+    most = _evaluator(made, evaluator).max_samples
     names = [metric.name for metric in _evaluator(made, evaluator).metrics]
     rows = [[_label(made, step.input), *(_figure(made, step, name) for name in names)] for step in steps]
-    prepared = made.prepared.data_named(data)
-    return f"On `{data}` ({prepared.rows} rows), by `{evaluator}`:\n\n" + markdown_table(["model", *names], rows)
+    there = made.prepared.data_named(data).rows
+    count = min(there, most or there)
+    return f"On {count} rows of `{data}`, by `{evaluator}`:\n\n" + markdown_table(["model", *names], rows)
 
 
 def _figure(made: Made, step: PlannedPass, name: str) -> str:

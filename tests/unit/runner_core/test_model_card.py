@@ -10,6 +10,7 @@ from api_specs import wire_spec
 from finetune_api.plan import Product
 from finetune_runner.card import model_card
 from finetune_runner.sources.base_card import BaseCard, card_of
+from gated_specs import METRICS
 from made_artifacts import COMMIT, made
 
 
@@ -38,9 +39,14 @@ def test_what_is_not_known_is_left_out_of_it():
 
 def test_figures_stand_side_by_side_with_their_intervals():
     card = model_card(made())
-    assert "| model | accuracy | loss | size | pace |" in card
+    assert "On 240 rows of `tones`, by `tone-accuracy`:\n\n| model | accuracy | loss | size | pace |" in card
     assert "| `tune` (lora) | 0.9500 (0.9000 to 0.9750) | 0.1200 | 4000000 | 31.2 |" in card
     assert "| `int4` (modelBuilder), **this model** | 0.9375 (0.9000 to 0.9750) | 0.1100 |" in card
+
+
+def test_no_more_rows_are_told_than_the_evaluator_takes():
+    evaluators = [{"name": "tone-accuracy", "metrics": METRICS, "maxSamples": 60}]
+    assert "On 60 rows of `tones`" in model_card(made(evaluators=evaluators))
 
 
 def test_what_was_lost_is_told_of_qualities_and_not_of_sizes_or_times():
