@@ -59,6 +59,10 @@ test-gpu: venv ## What only a CUDA device can show; not part of `make test` (min
 test-images: ## Both images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, seconds otherwise).
 	$(PYTHON) hack/images check operator runner
 
+.PHONY: sbom
+sbom: venv ## What is in both images, as CycloneDX in build/sbom (builds them if need be).
+	$(BIN)/python hack/images sbom operator runner
+
 .PHONY: bench-cli
 bench-cli: venv ## How long the command line takes, beside a bare Python and importing torch (a few minutes).
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/start_up.py

@@ -2,8 +2,9 @@
 
 import argparse
 import json
+from pathlib import Path
 
-from images import base, building, checking, cleaning, loading, ml_env, volume
+from images import base, building, checking, cleaning, loading, ml_env, places, sbom, storage, volume
 from images.catalogue import IMAGES
 from images.errors import ImagesError
 from images.talk import say
@@ -35,6 +36,18 @@ def check(chosen: argparse.Namespace) -> None:
         reference = building.build(IMAGES[name])
         checking.check(name, reference)
         print(reference)
+
+
+def write_bills(chosen: argparse.Namespace) -> None:
+    sbom.require_library()
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    for name in chosen.image:
+        reference = building.build(IMAGES[name])
+        with storage.mounted(reference) as root:
+            text = sbom.bill(name, reference, root)
+        file = chosen.output / f"{name}.cdx.json"
+        file.write_text(text)
+        print(file)
 
 
 def make_environment(_: argparse.Namespace) -> None:
@@ -86,6 +99,9 @@ def parser() -> argparse.ArgumentParser:
     to_cluster.add_argument("image", nargs="+", choices=sorted(IMAGES))
     trial = command("check", check, "build images and try in them what they are for")
     trial.add_argument("image", nargs="+", choices=sorted(checking.TRIALS))
+    bills = command("sbom", write_bills, "build images and write what is in them as CycloneDX; print the files")
+    bills.add_argument("--output", type=Path, default=places.CHECKOUT / "build/sbom", metavar="FOLDER")
+    bills.add_argument("image", nargs="+", choices=sorted(IMAGES))
     listing = command("refs", references, "print the references of the current tree, built or not")
     listing.add_argument("--json", action="store_true")
     command("clean", clean, "remove everything this made on the machine, clusters excepted")

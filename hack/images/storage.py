@@ -64,6 +64,16 @@ def tidy(*kept: str) -> None:
 
 
 @contextmanager
+def mounted(reference: str) -> Iterator[Path]:
+    """Where an image's file system can be read meanwhile."""
+    name = buildah("from", "--pull-never", reference).strip()
+    try:
+        yield Path(buildah("mount", name).strip())
+    finally:
+        buildah("rm", name)
+
+
+@contextmanager
 def scratch_container() -> Iterator[tuple[str, Path]]:
     """An empty container and where its file system is mounted; gone afterwards."""
     name = buildah("from", "scratch").strip()
