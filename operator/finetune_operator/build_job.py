@@ -18,6 +18,8 @@ PREPARE_RESOURCES = {
     "limits": {"memory": "2Gi"},
 }
 PREPARE_SCRATCH = "5Gi"
+PUBLISHING_SCRATCH = "50Gi"
+"""Of a prepare that publishes what stages have made: between two accounts files go through it, one at a time."""
 
 
 def build_prepare_job(
@@ -29,11 +31,12 @@ def build_prepare_job(
     """
     system = _system_named(document, prepare_system(document.spec))
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
+    publishes = document.spec.output is not None and document.spec.output.signing is not None
     work = Work(
         image=system.image if system and has_plugins else settings.operator_image,
         command=pod_layout.PREPARE_COMMAND,
         resources=PREPARE_RESOURCES,
-        scratch_size=PREPARE_SCRATCH,
+        scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
         shm_size=None,
         system=system,
         signs=True,

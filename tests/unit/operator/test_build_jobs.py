@@ -288,5 +288,6 @@ def test_only_prepare_gets_the_key_that_signs() -> None:
     doc = document(output=output)
     place = f"{pod_layout.SECRETS}/signer"
     assert mounts_of(prepare_job(doc))[place][0]["secret"] == {"secretName": "signer", "optional": True}
+    assert mounts_of(prepare_job(doc))[pod_layout.WORK][0]["emptyDir"] == {"sizeLimit": "50Gi"}
     assert place not in mounts_of(stage_job(0, doc))
     assert place not in mounts_of(stage_job(1, doc))
