@@ -20,6 +20,9 @@ from s3_server import ACCESS_KEY, SECRET_KEY
 CHAIN = ["tune", "merge", "int4"]
 
 
+BESIDE = {"report.json", "README.md", "provenance.intoto.json"}
+
+
 def finished(place, spec=None, text="content"):
     """A job whose passes are committed, and nothing published yet."""
     prepare(place.job(spec), Outcome(kind="prepare"))
@@ -31,7 +34,7 @@ def published(place, spec=None):
     job = place.job(spec)
     pinned = required(job)
     committed = find_committed(job, pinned)
-    return publish(job, pinned, committed, report_of(job, pinned, committed))
+    return publish(job, pinned, committed, report_of(job, pinned, committed), has_key=True)
 
 
 def at_output(place, name):
@@ -51,8 +54,8 @@ def other_job(place):
 def test_the_artifact_lies_there_with_manifest_report_and_card(place):
     published(finished(place))
 
-    names = {"manifest.json", "report.json", "README.md", "genai_config.json", "model.onnx", "deep/model.onnx.data"}
-    assert set(place.bucket.object_keys("out/")) == {f"out/{name}" for name in names}
+    own, beside = {"genai_config.json", "model.onnx", "deep/model.onnx.data"}, BESIDE | {"manifest.json"}
+    assert set(place.bucket.object_keys("out/")) == {f"out/{name}" for name in own | beside}
     assert at_output(place, "model.onnx") == "model.onnx: content"
     assert json.loads(at_output(place, "report.json"))["uid"] == place.uid
     assert "tuned by `lora` on 4 rows of `tones`" in at_output(place, "README.md")
@@ -165,7 +168,7 @@ def test_a_file_that_is_gone_from_the_store_is_never_published(place):
     )
 
     with pytest.raises(FineTuneError, match=r"model\.onnx is not what was committed") as caught:
-        publish(job, pinned, committed, report_of(job, pinned, committed))
+        publish(job, pinned, committed, report_of(job, pinned, committed), has_key=True)
 
     assert caught.value.reason is Reason.ARTIFACT_CORRUPT
     assert "out/manifest.json" not in place.bucket.object_keys("out/")
