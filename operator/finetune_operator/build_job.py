@@ -9,6 +9,7 @@ from finetune_api.plan import Stage, needs_plugins, prepare_system
 from finetune_api.resource.systems import System
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
+from finetune_operator.default_system import with_defaults
 from finetune_operator.names import prepare_name, stage_name
 from finetune_operator.pod_template import CONTAINER, Work, build_pod_spec
 from finetune_operator.settings import Settings
@@ -29,7 +30,7 @@ def build_prepare_job(
 
     It alone gets the key that signs the artifact, since it runs no pass.
     """
-    system = _system_named(document, prepare_system(document.spec))
+    system = _system_named(document, prepare_system(document.spec)) or _default_placement(settings)
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
     publishes = document.spec.output is not None and document.spec.output.signing is not None
     work = Work(
@@ -145,3 +146,8 @@ def _job(
 
 def _system_named(document: JobDocument, name: str) -> System | None:
     return next((system for system in document.spec.systems if system.name == name), None)
+
+
+def _default_placement(settings: Settings) -> System | None:
+    """For a prepare that shares no system's: what all systems get."""
+    return with_defaults(System(name="prepare"), settings.default_system) if settings.default_system else None

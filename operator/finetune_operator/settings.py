@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from finetune_api.resource.base import Model
 from finetune_api.resource.job import Store
+from finetune_operator.default_system import DefaultSystem
+
+M = TypeVar("M", bound=Model)
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 LOG_FORMATS = ("text", "json")
@@ -37,6 +42,8 @@ class Settings:
     watch_namespaces: tuple[str, ...] = ()
     """Empty: all namespaces."""
     default_store: Store | None = None
+    default_system: DefaultSystem | None = None
+    """What systems get that do not say otherwise."""
     pod_start_seconds: float = 600
     """How long a pod may wait for its image, or for a Secret its env names, before its job fails."""
     unschedulable_seconds: float = 86400
@@ -65,7 +72,10 @@ class Settings:
             runner_image=_required(environ, "FINETUNE_RUNNER_IMAGE"),
             image_pull_policy=_choice(environ, "FINETUNE_IMAGE_PULL_POLICY", PULL_POLICIES, "IfNotPresent"),
             watch_namespaces=_words(environ.get("FINETUNE_WATCH_NAMESPACES", "")),
-            default_store=_store(environ, "FINETUNE_DEFAULT_STORE"),
+            default_store=_model(environ, "FINETUNE_DEFAULT_STORE", Store, "a store as in spec.store"),
+            default_system=_model(
+                environ, "FINETUNE_DEFAULT_SYSTEM", DefaultSystem, "fields of a system as in spec.systems"
+            ),
             pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
             unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
             kueue=_choice(environ, "FINETUNE_KUEUE", ("true", "false"), "false") == "true",
@@ -120,12 +130,12 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _store(environ: Mapping[str, str], name: str) -> Store | None:
+def _model(environ: Mapping[str, str], name: str, kind: type[M], what: str) -> M | None:
     text = environ.get(name, "").strip()
     if text in ("", "{}", "null"):
         return None
     try:
-        return Store.model_validate_json(text)
+        return kind.model_validate_json(text)
     except ValidationError as error:
-        msg = f"{name} is not a store as in spec.store: {error}"
+        msg = f"{name} is not {what}: {error}"
         raise SettingsError(msg) from error

@@ -14,9 +14,10 @@ Json = dict[str, Any]
 DIGEST = "sha256:" + "0" * 64
 
 
-def render(cluster: Cluster, *changes: str) -> list[Json]:
-    """The objects that `helm template --set …` renders for the cluster's own version."""
+def render(cluster: Cluster, *changes: str, json_values: dict[str, str] | None = None) -> list[Json]:
+    """The objects that `helm template --set … --set-json …` renders for the cluster's own version."""
     options = [option for change in changes for option in ("--set", change)]
+    options += [option for name, value in (json_values or {}).items() for option in ("--set-json", f"{name}={value}")]
     place = ("--namespace", OPERATOR_NAMESPACE, "--kube-version", _version(cluster))
     text = cluster.run("helm", "template", RELEASE, str(CHART), *place, *options)
     return [document for document in yaml.safe_load_all(text) if document]
@@ -47,6 +48,14 @@ def test_the_operator_understands_every_variable_it_is_given(cluster: Cluster) -
     assert settings.default_store is not None
     assert settings.default_store.to_wire()["s3"]["uri"] == "s3://models/store"
     assert settings.resync_seconds == 60
+
+
+def test_the_operator_understands_what_every_job_gets(cluster: Cluster) -> None:
+    given = '{"env":[{"name":"HTTPS_PROXY","value":"http://proxy.example.com:3128"}],"nodeSelector":{"pool":"ml"}}'
+    settings = Settings.from_environment(environment(render(cluster, json_values={"defaultSystem": given})))
+    assert settings.default_system is not None
+    assert settings.default_system.env[0].value == "http://proxy.example.com:3128"
+    assert settings.default_system.node_selector == {"pool": "ml"}
 
 
 def test_without_a_default_store_there_is_none(cluster: Cluster) -> None:

@@ -1,5 +1,6 @@
 """Acceptance: a valid spec gets a document that later changes of the operator leave alone; an invalid one fails."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from finetune_api.validate import Problem
 from finetune_operator.build_config_map import build_config_map
 from finetune_operator.conditions import clip
 from finetune_operator.decision import CreateConfigMap
+from finetune_operator.default_system import overfull, with_defaults
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 
@@ -36,7 +38,7 @@ def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
         return Accepted(observed.document, observed.document_image or observed.status.runner_image)
     spec, problems = validate.parse(observed.spec)
     if spec is not None and not problems:
-        problems = [*_without_store(spec, settings), *_without_kueue(spec, settings)]
+        problems = [*_without_store(spec, settings), *_without_kueue(spec, settings), *_overfull(spec, settings)]
     if spec is None or problems:
         return Refused(_invalid(problems))
     image = observed.status.runner_image or settings.runner_image
@@ -63,8 +65,14 @@ def _without_kueue(spec: FineTuneJobSpec, settings: Settings) -> list[Problem]:
     return [Problem(f"spec.systems[{index}].queueName", message, remedy) for index in queues]
 
 
+def _overfull(spec: FineTuneJobSpec, settings: Settings) -> Iterator[Problem]:
+    return overfull(spec.systems, settings.default_system) if settings.default_system else iter(())
+
+
 def _filled(spec: FineTuneJobSpec, settings: Settings, image: str) -> FineTuneJobSpec:
     systems = [s if s.image else s.model_copy(update={"image": image}) for s in spec.systems]
+    if settings.default_system:
+        systems = [with_defaults(system, settings.default_system) for system in systems]
     changes: dict[str, Any] = {"systems": systems, "store": spec.store or settings.default_store, "suspend": False}
     return spec.model_copy(update=changes)
 

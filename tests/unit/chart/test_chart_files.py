@@ -10,6 +10,7 @@ import yaml
 
 from finetune_api.crd import render
 from finetune_api.resource.job import Store
+from finetune_operator.default_system import DefaultSystem
 from finetune_operator.labels import of_job
 
 CHART = Path(__file__).parents[3] / "charts" / "finetune-operator"
@@ -58,6 +59,11 @@ def test_a_default_store_says_what_a_jobs_store_says() -> None:
     definition = Store.model_json_schema()
     for variant, model in (("s3", "S3Location"), ("volume", "VolumeLocation")):
         assert set(described[variant]["properties"]) == set(definition["$defs"][model]["properties"])
+
+
+def test_a_default_system_says_what_the_operator_takes() -> None:
+    taken = {field.alias for field in DefaultSystem.model_fields.values()}
+    assert set(SCHEMA["properties"]["defaultSystem"]["properties"]) == taken
 
 
 def helper(name: str) -> Any:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from finetune_api.plan import plan
 from finetune_api.resource.passes import Pass
 from finetune_operator.build_config_map import build_config_map
 from finetune_operator.build_job import build_prepare_job, build_stage_job
+from finetune_operator.default_system import DefaultSystem
 from operator_world import SETTINGS, UID
 
 PLACEMENT = {
@@ -147,6 +149,12 @@ def test_prepare_shares_the_placement_of_the_system_it_names_and_else_none() -> 
     assert placed["serviceAccountName"] == "trainer"
     assert placed["imagePullSecrets"] == [{"name": "pull"}]
     assert {"nodeSelector", "tolerations", "serviceAccountName", "imagePullSecrets"}.isdisjoint(plain)
+
+
+def test_prepare_gets_what_every_job_gets_also_without_a_system() -> None:
+    given = replace(SETTINGS, default_system=DefaultSystem.model_validate({"env": [{"name": "P", "value": "x"}]}))
+    job = build_prepare_job(document(), 1, given, None)
+    assert {"name": "P", "value": "x"} in container_of(job)["env"]
 
 
 def test_with_plugins_prepare_runs_in_their_image_with_all_their_system_has_but_the_accelerator() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from api_specs import wire_spec
 from finetune_api.resource.job import Store
+from finetune_operator.default_system import DefaultSystem
 from operator_world import SETTINGS, World
 
 DEFAULT_STORE = Store.model_validate({"volume": {"claimName": "models"}})
@@ -49,6 +50,13 @@ def test_a_job_without_a_store_uses_the_operators_default() -> None:
     world = World(spec=without_store(), settings=replace(SETTINGS, default_store=DEFAULT_STORE))
     world.round()
     assert world.observe().document.spec.store == DEFAULT_STORE
+
+
+def test_systems_get_what_the_operator_gives_every_job_and_it_is_kept_with_the_job() -> None:
+    given = replace(SETTINGS, default_system=DefaultSystem.model_validate({"serviceAccountName": "tuner"}))
+    world = World(settings=given)
+    world.round()
+    assert {s.service_account_name for s in world.observe().document.spec.systems} == {"tuner"}
 
 
 def test_a_job_without_a_store_fails_where_the_operator_has_no_default() -> None:
