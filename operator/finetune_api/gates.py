@@ -1,12 +1,13 @@
 """What a gate refers to, and how it reads. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from finetune_api.plan import input_name, system_name
+from finetune_api.plan import Plan, input_name, system_name
 from finetune_api.resource.evaluators import LatencyMetric, Metric
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.turns import decides_on
 
 
 @dataclass(frozen=True)
@@ -77,18 +78,64 @@ def requirement(gate: Gate) -> str:
     return f"at most {gate.bound} worse than {gate.compared_to}"
 
 
-def decides_on(spec: FineTuneJobSpec, gate: Gate, candidate: str) -> bool:
-    """Whether a gate must be passed for a candidate to be published: all count, but those on other candidates."""
-    return gate.after == candidate or gate.after not in spec.candidates
+@dataclass(frozen=True)
+class Standing:
+    """How far the candidates have come."""
+
+    turn: int
+    """Whose turn it is: passes of later turns are not to be made now."""
+    decided: bool
+    """Whether one has passed its gates, or none is left that may."""
 
 
-def first_passing(spec: FineTuneJobSpec, candidates: Sequence[str], passed: Sequence[bool]) -> str | None:
+def standing(spec: FineTuneJobSpec, plan: Plan, committed: Collection[str], passed: Sequence[bool | None]) -> Standing:
+    """Whose turn it is, by what is committed and judged.
+
+    Args:
+        spec: the spec.
+        plan: its plan.
+        committed: names of passes.
+        passed: of each of the spec's gates; None where it can't be judged yet.
+    """
+    doomed = any(
+        held is False and all(decides_on(spec, gate, candidate.name) for candidate in plan.candidates)
+        for gate, held in zip(spec.gates, passed, strict=True)
+    )
+    last = max(len(plan.candidates) - 1, 0)
+    for turn in range(last + 1):
+        if any(step.name not in committed for step in plan.passes if step.turn <= turn):
+            return Standing(turn, decided=False)
+        tried = [candidate.name for candidate in plan.candidates[: turn + 1]]
+        if doomed or first_passing(spec, tried, passed):
+            return Standing(turn, decided=True)
+    return Standing(last, decided=True)
+
+
+def skipped(
+    spec: FineTuneJobSpec, plan: Plan, committed: Collection[str], passed: Sequence[bool | None]
+) -> frozenset[str]:
+    """Names of the passes that are never made, since an earlier candidate has passed; empty while that is open.
+
+    Args:
+        spec: the spec.
+        plan: its plan.
+        committed: names of passes.
+        passed: as for `standing`; empty where the gates are not judged.
+    """
+    if len(passed) != len(spec.gates):
+        return frozenset()
+    reached = standing(spec, plan, committed, passed)
+    later = (step.name for step in plan.passes if step.turn > reached.turn)
+    return frozenset(name for name in later if name not in committed) if reached.decided else frozenset()
+
+
+def first_passing(spec: FineTuneJobSpec, candidates: Sequence[str], passed: Sequence[bool | None]) -> str | None:
     """The first candidate all of whose gates have passed.
 
     Args:
         spec: the spec.
         candidates: names of passes, best first.
-        passed: of each of the spec's gates.
+        passed: of each of the spec's gates; None where it is not judged, which is not passed.
     """
     judged = list(zip(spec.gates, passed, strict=True))
     return next((c for c in candidates if all(held for gate, held in judged if decides_on(spec, gate, c))), None)

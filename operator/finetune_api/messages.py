@@ -93,21 +93,28 @@ class Published(Model):
 
 
 class GateOutcome(Model):
-    """What a gate came to; on the wire an array [passed, value]."""
+    """What a gate came to; on the wire an array [passed, value]: 1, 0, or null for one that was not judged."""
 
-    passed: bool
+    passed: bool | None
     value: Annotated[str, StringConstraints(max_length=12)] = Field(
         description="What was compared with its bound: the figure, or of maxDrop how much worse it is."
     )
 
+    @property
+    def word(self) -> str:
+        return {True: "passed", False: "missed", None: "not judged"}[self.passed]
+
     @model_serializer
-    def _array(self) -> list[int | str]:
-        return [int(self.passed), self.value]
+    def _array(self) -> list[int | str | None]:
+        return [None if self.passed is None else int(self.passed), self.value]
 
     @model_validator(mode="before")
     @classmethod
     def _from_array(cls, value: Any) -> Any:
-        return {"passed": bool(value[0]), "value": value[1]} if isinstance(value, list) else value
+        if not isinstance(value, list):
+            return value
+        passed, told = value
+        return {"passed": None if passed is None else bool(passed), "value": told}
 
 
 class GaveWay(Model):

@@ -1,7 +1,7 @@
 """From spec to plan: which pass works on what, and which passes share a pod. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from finetune_api.resource.exports import Export
@@ -9,6 +9,7 @@ from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass
 from finetune_api.resource.plugin import MetricPlugin
 from finetune_api.resource.systems import System
+from finetune_api.turns import turns
 
 BASE = "base"
 """The input model, as a pass's input."""
@@ -64,6 +65,8 @@ class PlannedPass:
     """For an adapter: the pass (or BASE) whose model the adapter belongs to; else empty."""
     compared_to: str = ""
     """Of an evaluation: the pass (or BASE) whose output it compares with; empty for none."""
+    turn: int = 0
+    """Position of the candidate in whose turn it is made: later ones are tried only where earlier ones have failed."""
 
     @property
     def name(self) -> str:
@@ -161,7 +164,9 @@ def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
             base=_owner(source, planned) if product is Product.ADAPTER else "",
             compared_to=step.evaluate.compared_to if step.evaluate else "",
         )
-    return tuple(planned.values())
+    made_from = {step.name: (step.input, step.base, step.compared_to) for step in planned.values()}
+    own = turns(spec, made_from)
+    return tuple(replace(step, turn=own[step.name]) for step in planned.values())
 
 
 def _candidates(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple[PlannedPass, ...]:
@@ -178,9 +183,10 @@ def _owner(source: str, planned: Mapping[str, PlannedPass]) -> str:
 
 
 def _stages(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple[Stage, ...]:
+    """In the spec's order, but turn by turn: what may not be needed comes last."""
     systems = {system.name: system for system in spec.systems}
     groups: list[list[PlannedPass]] = []
-    for step in passes:
+    for step in sorted(passes, key=lambda step: step.turn):
         if groups and groups[-1][-1].system == step.system:
             groups[-1].append(step)
         else:

@@ -30,7 +30,8 @@ class Verdict(Model):
     """The figure of comparedTo."""
     value: str
     """What is compared with the bound: the figure, or of maxDrop how much worse it is than the other."""
-    passed: bool
+    passed: bool | None
+    """None where it is not judged: not all that it looks at has been measured."""
     missed: str = ""
     """By how much it was missed, in a sentence."""
 
@@ -40,7 +41,7 @@ def judge(spec: FineTuneJobSpec, figures: Figures) -> list[Verdict]:
 
     Args:
         spec: the spec.
-        figures: of all its passes.
+        figures: of those of its passes that are committed.
     """
     return [_judged(spec, gate, figures) for gate in spec.gates]
 
@@ -59,8 +60,9 @@ def choose(spec: FineTuneJobSpec, candidates: Sequence[str], verdicts: Sequence[
 
 def _failure(spec: FineTuneJobSpec, verdicts: Sequence[Verdict]) -> FineTuneError:
     judged = enumerate(zip(spec.gates, verdicts, strict=True))
-    missed = [(index, gate, verdict.missed) for index, (gate, verdict) in judged if not verdict.passed]
-    count = f"{len(missed)} of {len(verdicts)} gates are missed: " if len(missed) > 1 else ""
+    missed = [(index, gate, verdict.missed) for index, (gate, verdict) in judged if verdict.passed is False]
+    known = sum(verdict.passed is not None for verdict in verdicts)
+    count = f"{len(missed)} of {known} gates are missed: " if len(missed) > 1 else ""
     return FineTuneError(
         Reason.GATE_FAILED,
         count + "; ".join(sentence for *_, sentence in missed),
@@ -70,7 +72,18 @@ def _failure(spec: FineTuneJobSpec, verdicts: Sequence[Verdict]) -> FineTuneErro
 
 
 def _judged(spec: FineTuneJobSpec, gate: Gate, figures: Figures) -> Verdict:
-    told = [_measured(gate, measured, other, figures) for measured, other in pairs(spec, gate)]
+    looked_at = pairs(spec, gate)
+    if any(one.step not in figures for pair in looked_at for one in pair if one):
+        return Verdict(
+            metric=gate.metric,
+            after=gate.after,
+            requirement=requirement(gate),
+            measured_by="",
+            figure="",
+            value="",
+            passed=None,
+        )
+    told = [_measured(gate, measured, other, figures) for measured, other in looked_at]
     _, worst = min(told, key=lambda judged: judged[0])
     return worst
 

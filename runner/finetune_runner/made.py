@@ -41,6 +41,11 @@ class Made:
         return verified_on(self.plan, self.step.name, self.committed)
 
     @property
+    def steps(self) -> list[PlannedPass]:
+        """The passes that were made; those of candidates that were not needed were not."""
+        return [step for step in self.plan.passes if step.name in self.committed]
+
+    @property
     def lineage(self) -> list[PlannedPass]:
         """The passes that it was made by, from the base on."""
         steps, name = list[PlannedPass](), self.step.name

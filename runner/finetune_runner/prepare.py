@@ -11,6 +11,7 @@ from finetune_api.data_used import data_used
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Tuning
 from finetune_runner import datasets, prepared, report
+from finetune_runner.candidates import standing_of
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
@@ -50,7 +51,7 @@ def prepare(job: Job, outcome: Outcome) -> None:
 
 
 def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -> None:
-    """Writes the report, and if every pass is committed judges the gates and publishes.
+    """Writes the report; if every pass that is needed is committed, tells what the gates came to, and publishes.
 
     Raises:
         FineTuneError: GateFailed, and what else keeps an artifact from being published.
@@ -58,10 +59,9 @@ def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -
     full = report.report_of(job, pinned, committed)
     report.write(job, full)
     outcome.judged(full.gates)
-    for gate in full.gates:
-        held = "passed" if gate.passed else "missed"
-        log.info("gate %s: %s after %s %s (%s)", held, gate.metric, gate.after, gate.value, gate.requirement)
-    if len(committed) == len(job.plan.passes):
+    for gate, told in zip(full.gates, outcome.gates, strict=True):
+        log.info("gate %s: %s after %s %s (%s)", told.word, gate.metric, gate.after, gate.value, gate.requirement)
+    if standing_of(job, committed).decided:
         outcome.published = publish(job, pinned, committed, full, has_key=outcome.kind == "prepare")
 
 

@@ -3,8 +3,9 @@
 from pydantic import Field
 
 from finetune_api.resource.base import Model
+from finetune_runner.candidates import standing_of, verdicts
 from finetune_runner.committed import Committed
-from finetune_runner.gates import Verdict, judge
+from finetune_runner.gates import Verdict
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared, PreparedData
 from finetune_runner.store.beside_names import REPORT
@@ -48,7 +49,7 @@ class FullReport(Model):
     data: list[ReportedData]
     passes: list[ReportedPass]
     gates: list[Verdict]
-    """In the order of spec.gates; empty until all passes are committed."""
+    """In the order of spec.gates; empty until it is known whether a candidate passes."""
 
     def encode(self) -> bytes:
         return self.model_dump_json(indent=1).encode()
@@ -73,9 +74,7 @@ def write(job: Job, report: FullReport) -> None:
 
 
 def _judged(job: Job, committed: Committed) -> list[Verdict]:
-    if len(committed) < len(job.plan.passes):
-        return []
-    return judge(job.spec, {name: manifest.metrics for name, manifest in committed.items()})
+    return verdicts(job, committed) if standing_of(job, committed).decided else []
 
 
 def _reported_data(data: PreparedData) -> ReportedData:

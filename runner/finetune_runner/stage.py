@@ -14,6 +14,7 @@ from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metr
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.plugin import Plugin
 from finetune_runner import accelerator, event_files, interruption, prepared, trackers
+from finetune_runner.candidates import standing_of
 from finetune_runner.committed import Committed, find_committed, input_digests
 from finetune_runner.data_roles import data_names, evaluator_of
 from finetune_runner.job import Job
@@ -112,6 +113,9 @@ class _StageRun:
             if step.name in committed:
                 log.info("pass %s: committed already, reused", step.name)
                 continue
+            if not self._is_wanted(step, committed):
+                log.info("pass %s: skipped, it is for a candidate that is not needed", step.name)
+                continue
             self.outcome.current = step.index
             with self.leases.held(self.pinned.key_of(step.name)):
                 committed = self._survey()  # another may have committed it just before
@@ -121,6 +125,27 @@ class _StageRun:
                     self.outcome.committed(step.index, self.pinned.key_of(step.name), committed[step.name])
             committed = self._survey()
         return committed
+
+    def _is_wanted(self, step: PlannedPass, committed: Committed) -> bool:
+        """Whether its turn has come; it comes after all earlier turns' passes, so else it never will.
+
+        Raises:
+            FineTuneError: ArtifactCorrupt, when an earlier stage's output is gone that tells whose turn it is.
+        """
+        reached = standing_of(self.job, committed)
+        if step.turn > reached.turn and not reached.decided:
+            raise self._gone(
+                next(p.name for p in self.job.plan.passes if p.turn < step.turn and p.name not in committed)
+            )
+        return step.turn <= reached.turn
+
+    def _gone(self, name: str) -> FineTuneError:
+        return FineTuneError(
+            Reason.ARTIFACT_CORRUPT,
+            f"the output of pass {name!r} is not in the store",
+            remedy="It is made anew; check who else writes to the store.",
+            path=self.job.store.path,
+        )
 
     def _survey(self) -> dict[str, Manifest]:
         """What is committed now, also told to the outcome."""
@@ -186,13 +211,7 @@ class _StageRun:
     def _inputs(self, step: PlannedPass, committed: Committed) -> dict[str, str]:
         inputs = input_digests(self.job, self.pinned, step, committed)
         if inputs is None:
-            missing = next(n for n in origins(self.job.plan, step).values() if n != BASE and n not in committed)
-            raise FineTuneError(
-                Reason.ARTIFACT_CORRUPT,
-                f"the output of pass {missing!r} is not in the store",
-                remedy="It is made anew; check who else writes to the store.",
-                path=self.job.store.path,
-            )
+            raise self._gone(next(n for n in origins(self.job.plan, step).values() if n != BASE and n not in committed))
         return inputs
 
     def _pass_inputs(self, step: PlannedPass, committed: Committed) -> PassInputs:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from finetune_api.messages import GaveWay
 from finetune_api.plan import PlannedPass
+from finetune_runner.candidates import to_make
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.outcome import Outcome
@@ -65,9 +66,10 @@ def await_turn(job: Job, pinned: Prepared, committed: Committed, outcome: Outcom
 
 def _next(job: Job, pinned: Prepared, committed: Committed, leases: Leases) -> _Wait | None:
     """The first pass to make, if another job makes it."""
-    step = next((step for step in job.plan.passes if step.name not in committed), None)
-    if step is None:
+    left = to_make(job, committed)
+    if not left:
         return None
+    step = left[0]
     key = pinned.key_of(step.name)
     lease = leases.other(key)
     return _Wait(step, key, lease) if lease else None

@@ -27,7 +27,7 @@ def drop(most):
 
 
 def gated(place, *gates, **parts):
-    passes = [TUNE, TUNED_CHECK, MERGE, INT4, CHECK]
+    passes = parts.pop("passes", [TUNE, TUNED_CHECK, MERGE, INT4, CHECK])
     return place.spec(passes=passes, evaluators=EVALUATORS, gates=list(gates), **parts)
 
 
@@ -103,6 +103,52 @@ def test_where_a_candidate_misses_its_gate_the_next_is_published(place):
     assert (message.published.index, message.published.format) == (2, "safetensors")
     assert "out/model.safetensors" in place.bucket.object_keys("out/")
     assert "out/model.onnx" not in place.bucket.object_keys("out/")
+
+
+MIXED = {"name": "mixed", "input": "merge", "modelBuilder": {"algorithm": "k_quant_mixed"}}
+MIXED_CHECK = {"name": "mixed-check", "evaluate": {"evaluator": "tone", "data": "tones"}}
+
+
+def tried_in_turn(place, most):
+    """What prepare says of a job that is to try mixed where int4, which is measured, misses its gate."""
+    passes = [TUNE, TUNED_CHECK, MERGE, INT4, CHECK, MIXED, MIXED_CHECK]
+    return prepared(finished(place).another(), gate(max=most), passes=passes, candidates=["int4", "mixed"])
+
+
+def test_a_candidate_that_passes_is_published_without_the_next_one(place):
+    message, failure = tried_in_turn(place, "0.6")
+    assert failure is None
+    assert message.published.index == 3
+    assert [told.passed for told in message.gates] == [True]
+    assert [bool(step.digest) for step in message.passes] == [True] * 5 + [False] * 2
+
+
+def test_a_candidate_that_misses_leaves_the_next_to_be_made_and_nothing_decided(place):
+    message, failure = tried_in_turn(place, "0.55")
+    assert failure is None
+    assert (message.published, message.gates) == (None, [])
+
+
+def test_a_stage_ends_with_the_first_candidate_that_passes(place, tiny_phi3):
+    """The merged model; no export is made."""
+    for key in place.bucket.object_keys("base/"):
+        place.bucket.delete(key)
+    place.bucket.upload(tiny_phi3, "base")
+    merge_check = {**CHECK, "name": "merge-check"}
+    spec = place.spec(
+        passes=[TUNE, MERGE, INT4, CHECK, {**merge_check, "input": "merge"}],
+        evaluators=EVALUATORS,
+        gates=[{**gate(max="20"), "after": "merge"}, gate(max="20")],
+        candidates=["merge", "int4"],
+    )
+    prepare(place.job(spec), Outcome(kind="prepare"))
+
+    ended = place.run("stage", "0")
+
+    assert ended.code == 0, ended.log
+    assert [told.passed for told in ended.message.gates] == [True, None]
+    assert [bool(step.digest) for step in ended.message.passes] == [True, True, False, False, True]
+    assert "out/model.safetensors" in place.bucket.object_keys("out/")
 
 
 def test_an_artifact_published_before_is_left_alone_by_a_missed_gate(place):

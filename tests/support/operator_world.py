@@ -43,7 +43,7 @@ def message(
     *,
     published: bool = False,
     failure: FailureMessage | None = None,
-    gates: Sequence[bool] = (),
+    gates: Sequence[bool | None] = (),
 ) -> str:
     """A termination message as a runner writes it."""
     outcomes = [PassOutcome(index=i, key=key_of(i), digest=DIGEST if i in committed else "") for i in range(passes)]

@@ -39,6 +39,7 @@ class PassState(StrEnum):
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
+    SKIPPED = "Skipped"
 
 
 class Condition(Model):
@@ -133,7 +134,10 @@ class NamedArtifact(Artifact):
 
 class PassStatus(Model):
     name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name of the pass.")
-    state: PassState = Field(default=PassState.PENDING, description="Pending, Running, Succeeded or Failed.")
+    state: PassState = Field(
+        default=PassState.PENDING,
+        description="Pending, Running, Succeeded, Failed, or Skipped: made for a later candidate, and an earlier one has passed.",
+    )
     job_name: Annotated[str, StringConstraints(max_length=63)] = Field(
         default="", description="Kubernetes Job it runs or ran in."
     )
@@ -160,7 +164,9 @@ class GateStatus(Model):
     value: Figure = Field(
         default="", description="What was compared with the bound: the figure, or of maxDrop how much worse it is."
     )
-    passed: bool = Field(description="Whether it holds.")
+    passed: bool | None = Field(
+        default=None, description="Whether it holds; unset: not judged, since its candidate was not needed."
+    )
 
 
 class PrepareStatus(Model):

@@ -91,13 +91,13 @@ def _run(job: manifest.Manifest, spec: Any, folder: Path, mapped: Any) -> int:
 def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -> None:
     from finetune_cli.local.pod_root import actual_path  # noqa: PLC0415
 
+    committed = {outcome.index for outcome in result.message.passes if outcome.digest}
     for index, step in enumerate(document.spec.passes):
         figures = "  ".join(figure_line(h) for h in result.message.headlines if h.index == index)
-        state = "reused" if index in result.reused else "made"
+        state = "reused" if index in result.reused else "made" if index in committed else "skipped"
         click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
     for gate, outcome in zip(document.spec.gates, result.message.gates, strict=True):
-        held = "passed" if outcome.passed else "missed"
-        click.echo(f"gate      {gate.metric} after {gate.after}: {outcome.value} ({requirement(gate)}) {held}")
+        click.echo(f"gate      {gate.metric} after {gate.after}: {outcome.value} ({requirement(gate)}) {outcome.word}")
     if artifact := result.message.published:
         digest = base64.urlsafe_b64decode(artifact.digest + "=").hex()
         click.echo(f"artifact  {actual_path(artifact.uri, claims)}")

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import click
 
-from finetune_api.messages import JobDocument, PassOutcome, TerminationMessage
+from finetune_api.gates import skipped
+from finetune_api.messages import JobDocument, TerminationMessage
 from finetune_api.plan import Product, Stage
 from finetune_api.resource.status import Progress
 from finetune_api.resource.systems import System
@@ -64,7 +65,7 @@ def run_chain(document: JobDocument, folder: Path, mapped: Mapped, watcher: Watc
         message = _prepared(job)
         reused = frozenset(step.index for step in message.passes if step.digest)
         log_file = folder / "logs" / f"{document.name}-{document.uid[:8]}.log"
-        while stage := next((stage for stage in job.plan.stages if _left(stage, message.passes)), None):
+        while stage := next((stage for stage in job.plan.stages if _left(job, stage, message)), None):
             message = _run(job, stage, root, log_file, watcher)
             if message.gave_way:
                 message = _prepared(job)
@@ -99,9 +100,10 @@ def _prepared(job: Job) -> TerminationMessage:
     return outcome.message(None, first=measuring(job))
 
 
-def _left(stage: Stage, passes: list[PassOutcome]) -> bool:
-    committed = {step.index for step in passes if step.digest}
-    return any(step.index not in committed for step in stage.passes)
+def _left(job: Job, stage: Stage, message: TerminationMessage) -> bool:
+    done = {job.plan.passes[step.index].name for step in message.passes if step.digest}
+    done |= skipped(job.spec, job.plan, done, [gate.passed for gate in message.gates])
+    return any(step.name not in done for step in stage.passes)
 
 
 def _run(job: Job, stage: Stage, root: Path, log_file: Path, watcher: Watcher) -> TerminationMessage:

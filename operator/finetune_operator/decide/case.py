@@ -13,6 +13,8 @@ from finetune_operator.decision import Action, DeleteJob
 from finetune_operator.observed import Child, Observed
 from finetune_operator.settings import Settings
 
+DONE = (PassState.SUCCEEDED, PassState.SKIPPED)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -38,15 +40,16 @@ class Case:
         """How often prepare was asked for since something was lost, the first time included."""
         return self.attempt - self.prepare.gave_way
 
-    def committed(self, stage: Stage) -> bool:
-        return all(self.pass_state(step.name) is PassState.SUCCEEDED for step in stage.passes)
+    def done(self, stage: Stage) -> bool:
+        """Whether its passes are committed, or will never be needed."""
+        return all(self.pass_state(step.name) in DONE for step in stage.passes)
 
     def pass_state(self, name: str) -> PassState:
         return next((p.state for p in self.status.passes if p.name == name), PassState.PENDING)
 
     @property
-    def all_committed(self) -> bool:
-        return all(self.committed(stage) for stage in self.plan.stages)
+    def all_done(self) -> bool:
+        return all(self.done(stage) for stage in self.plan.stages)
 
     @property
     def remaining_seconds(self) -> int | None:

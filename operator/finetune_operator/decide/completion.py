@@ -10,6 +10,6 @@ def complete(case: Case) -> Verdict | None:
     if not gates_passed(case):
         return None
     published = bool(case.status.artifacts) or not case.plan.candidates
-    if case.all_committed and published and not case.observed.live_children:
+    if case.all_done and published and not case.observed.live_children:
         return completed(case)
     return None

@@ -10,7 +10,7 @@ from finetune_api.resource.status import (
     Progress,
 )
 from finetune_operator.conditions import timestamp, with_condition
-from finetune_operator.decide.case import Case, Verdict, stop
+from finetune_operator.decide.case import DONE, Case, Verdict, stop
 from finetune_operator.observed import Observed
 
 
@@ -61,17 +61,18 @@ def _prepare_at_failure(prepare: PrepareStatus | None) -> PrepareStatus | None:
 
 
 def _state_at_failure(state: PassState, *, failed: bool) -> PassState:
-    if state is PassState.SUCCEEDED:
+    if state in DONE:
         return state
     return PassState.FAILED if failed else PassState.PENDING
 
 
 def completed(case: Case) -> Verdict:
-    """Complete: every pass committed, the artifact published."""
+    """Complete: every pass that is needed committed, the artifact published."""
     now, generation = case.observed.now, case.observed.generation
     artifact = next(iter(case.status.artifacts), None)
     message = f"the artifact lies at {artifact.uri}" if artifact and artifact.uri else "all passes are committed"
-    progress = Progress.model_validate({"pass": case.plan.passes[-1].name, "percent": 100})
+    made = [step.name for step in case.plan.passes if case.pass_state(step.name) is PassState.SUCCEEDED]
+    progress = Progress.model_validate({"pass": made[-1], "percent": 100})
     changes = {"completion_time": timestamp(now), "progress": progress}
     status = with_condition(
         case.status.model_copy(update=changes),

@@ -52,7 +52,7 @@ def _without_result(case: Case, child: Child) -> bool:
     if child.kind == PREPARE:
         return case.prepare.state is not PassState.SUCCEEDED
     stage = _stage(case, child)
-    return stage is not None and not case.committed(stage) and not gave_way_to(child)
+    return stage is not None and not case.done(stage) and not gave_way_to(child)
 
 
 def _silent(case: Case, child: Child) -> FailureStatus:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from finetune_api.gates import first_passing, requirement
+from finetune_api.gates import first_passing, requirement, skipped
 from finetune_api.messages import GateOutcome, TerminationMessage
 from finetune_api.resource.gates import Gate
-from finetune_api.resource.status import ConditionType, FineTuneJobStatus, GateStatus
+from finetune_api.resource.status import ConditionType, FineTuneJobStatus, GateStatus, PassState
 from finetune_operator.conditions import with_condition
 from finetune_operator.decide.case import Case
 
@@ -30,6 +30,20 @@ def with_gates(case: Case, message: TerminationMessage) -> FineTuneJobStatus:
     )
 
 
+def with_skipped(case: Case) -> FineTuneJobStatus:
+    """The status with the passes marked that are not needed, since an earlier candidate has passed its gates."""
+    committed = [step.name for step in case.status.passes if step.state is PassState.SUCCEEDED]
+    told = [gate.passed for gate in case.status.gates]
+    needless = skipped(case.document.spec, case.plan, committed, told)
+    passes = [
+        step.model_copy(update={"state": PassState.SKIPPED if step.name in needless else PassState.PENDING})
+        if step.name in needless or step.state is PassState.SKIPPED
+        else step
+        for step in case.status.passes
+    ]
+    return case.status.model_copy(update={"passes": passes})
+
+
 def gates_passed(case: Case) -> bool:
     """Whether a candidate is known to have passed its gates; true of a job without gates."""
     gates, told = case.document.spec.gates, case.status.gates
@@ -48,13 +62,13 @@ def _chosen(case: Case, told: Sequence[GateStatus]) -> str | None:
 
 
 def _message(case: Case, told: Sequence[GateStatus], chosen: str | None) -> str:
-    passed = sum(gate.passed for gate in told)
-    count = f"{passed} of {len(told)} gates have passed"
+    judged = [gate for gate in told if gate.passed is not None]
+    count = f"{sum(gate.passed is True for gate in judged)} of {len(judged)} gates have passed"
     if chosen is None:
         count += f", {KEPT}"
     elif len(case.plan.candidates) > 1:
         count += f", all that decide on {chosen}"
-    return f"{count}: {'; '.join(map(sentence, told))}"
+    return f"{count}: {'; '.join(map(sentence, judged))}"
 
 
 def _told(gate: Gate, outcome: GateOutcome) -> GateStatus:

@@ -19,7 +19,7 @@ from finetune_api.resource.status import (
 from finetune_operator.artifact_uri import pass_uri, published_uri
 from finetune_operator.conditions import timestamp
 from finetune_operator.decide.case import Case
-from finetune_operator.decide.gate_outcome import with_gates
+from finetune_operator.decide.gate_outcome import with_gates, with_skipped
 from finetune_operator.names import prepare_name
 from finetune_operator.observed import Child, Pod
 
@@ -33,7 +33,7 @@ def record_outcomes(case: Case) -> FineTuneJobStatus:
         status = _prepared(case.with_status(status), message)
     for child in stage_children(case):
         status = _stage_recorded(case.with_status(status), child)
-    return status
+    return with_skipped(case.with_status(status))
 
 
 def stage_children(case: Case) -> list[Child]:

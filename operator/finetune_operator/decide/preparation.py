@@ -59,7 +59,7 @@ def _unpublished(case: Case) -> Verdict | None:
 
     When it has nothing more to say, that is a fault.
     """
-    if not case.all_committed or case.observed.live_children:
+    if not case.all_done or case.observed.live_children:
         return None
     output = case.document.spec.output
     if output and output.signing:

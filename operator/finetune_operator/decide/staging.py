@@ -18,7 +18,7 @@ def run_stages(case: Case) -> Verdict:
             found = trouble(child)
             reason, message = (found.kind, found.message) if found else ("Running", _describe(case, stage))
             return Verdict(case.status, reason, message, stage=stage, child=child)
-        if case.committed(stage):
+        if case.done(stage):
             continue
         if child and (gave_way := gave_way_to(child)):
             return prepare_to_wait(case, gave_way)

@@ -10,7 +10,7 @@ from finetune_api.resource.status import (
     WaitingStatus,
 )
 from finetune_operator.conditions import timestamp, with_condition
-from finetune_operator.decide.case import Verdict
+from finetune_operator.decide.case import DONE, Verdict
 from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.observed import Observed, Reading
 
@@ -119,12 +119,12 @@ def _current_pass(status: FineTuneJobStatus, stage: Stage | None) -> str:
     if status.progress:
         return status.progress.pass_
     states = {step.name: step.state for step in status.passes}
-    return next((s.name for s in stage.passes if states[s.name] is not PassState.SUCCEEDED), "")
+    return next((s.name for s in stage.passes if states[s.name] not in DONE), "")
 
 
 def _acting(step: PassStatus, stage: Stage | None, current: str) -> PassStatus:
     """Running from the moment its stage reaches it until its output is seen committed."""
-    if step.state is PassState.SUCCEEDED:
+    if step.state in DONE:
         return step
     names = [s.name for s in stage.passes] if stage else []
     reached = step.name in names and current in names and names.index(step.name) <= names.index(current)

@@ -2,9 +2,10 @@
 
 from decimal import Decimal, InvalidOperation
 
-from finetune_api.gates import Measurement, decides_on, measurements
+from finetune_api.gates import Measurement, measurements
 from finetune_api.plan import BASE, PlannedPass
 from finetune_api.resource.evaluators import Evaluator, LatencyMetric, SizeBytesMetric
+from finetune_api.turns import decides_on
 from finetune_runner.card.text import table as markdown_table
 from finetune_runner.made import Made
 
@@ -17,7 +18,7 @@ NOT_COMPARED = (
 def table(made: Made) -> str:
     """The figures of everything that was measured, a table for each evaluator and data config."""
     tables = dict[tuple[str, str], list[PlannedPass]]()
-    for step in made.plan.passes:
+    for step in made.steps:
         if step.spec.evaluate:
             tables.setdefault((step.spec.evaluate.evaluator, step.spec.evaluate.data), []).append(step)
     parts = [_table(made, evaluator, data, steps) for (evaluator, data), steps in tables.items()]
@@ -44,7 +45,7 @@ def lost(made: Made) -> str:
     tuned = made.tuned_by
     if tuned is None or tuned.name == made.step.name:
         return ""
-    lines = [line for step in made.plan.passes for line in _lines(made, step, tuned.name)]
+    lines = [line for step in made.steps for line in _lines(made, step, tuned.name)]
     return "\n".join(lines) or NOT_COMPARED
 
 

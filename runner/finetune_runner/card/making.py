@@ -82,4 +82,4 @@ def _form(made: Made) -> str:
 
 
 def _evaluated(made: Made) -> list[str]:
-    return [step.spec.evaluate.data for step in made.plan.passes if step.spec.evaluate]
+    return [step.spec.evaluate.data for step in made.steps if step.spec.evaluate]

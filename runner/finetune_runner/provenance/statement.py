@@ -45,7 +45,7 @@ def statement_of(made: Made, beside: Mapping[str, bytes], *, version: str, finis
                 "buildType": BUILD_TYPE,
                 "externalParameters": {"job": job_of(made)},
                 "internalParameters": {
-                    "passes": [_pass(made, step) for step in made.plan.passes],
+                    "passes": [_pass(made, step) for step in made.steps],
                     "reproduce": REPRODUCE.format(location=made.uri),
                 },
                 "resolvedDependencies": list(_dependencies(made)),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api_specs import wire_pass
 from finetune_api.failures import Reason
 from gated_specs import gated_spec
 from operator_world import World, failure, message
@@ -127,6 +128,65 @@ def test_a_missed_candidate_does_not_keep_the_next_from_completing_the_job() -> 
     condition = world.status.condition("GatesPassed")
     assert (condition.status, condition.reason) == ("True", "Passed")
     assert condition.message.startswith("1 of 2 gates have passed, all that decide on tune: accuracy after int4")
+
+
+def two_exports() -> World:
+    """After prepare: int4 on one system, and mixed, to be made where that misses its gate, on another."""
+    gates = [{**GATES[0], "after": "int4"}, {**GATES[0], "after": "mixed"}]
+    spec = gated_spec(*gates, candidates=["int4", "mixed"])
+    spec["systems"].append({"name": "other"})
+    spec["passes"].append(wire_pass("mixed", "other", "build", input="merge"))
+    spec["passes"].append(wire_pass("mixed-check", "other", "evaluate"))
+    world = World(spec=spec).prepared()
+    world.succeed()
+    world.round()
+    return world
+
+
+def test_a_candidate_that_passes_its_gates_keeps_the_next_from_being_made() -> None:
+    world = two_exports()
+    child = world.only
+    last_word = message("stage", ALL, len(ALL) + 2, published=True, gates=[True, None])
+    world.end_pod(world.start_pod(child), 0, last_word)
+    world.end_job(child)
+    world.round()
+
+    assert world.status.phase == "Complete"
+    assert [step.state for step in world.status.passes] == ["Succeeded"] * 5 + ["Skipped"] * 2
+    assert [gate.to_wire().get("passed") for gate in world.status.gates] == [True, None]
+    assert len(world.stage_jobs()) == 2
+    condition = world.status.condition("GatesPassed")
+    assert condition.message.startswith("1 of 1 gates have passed, all that decide on int4: accuracy after int4")
+    assert world.status.progress.pass_ == "check"
+
+
+def test_the_next_candidate_is_made_where_the_first_misses_its_gate() -> None:
+    world = two_exports()
+    child = world.only
+    world.end_pod(world.start_pod(child), 0, message("stage", ALL, len(ALL) + 2))
+    world.end_job(child)
+    world.round()
+
+    assert [step.state for step in world.status.passes[-2:]] == ["Running", "Pending"]
+    assert world.status.condition("GatesPassed") is None
+    assert len(world.stage_jobs()) == 3
+
+
+def test_passes_that_were_skipped_are_made_where_the_store_has_lost_what_made_them_needless() -> None:
+    """Prepare says so, and what was known of the gates no longer counts."""
+    world = two_exports()
+    child = world.only
+    last_word = message("stage", ALL, len(ALL) + 2, gates=[True, None])
+    world.end_pod(world.start_pod(child), 0, last_word)
+    world.end_job(child)
+    world.round()
+    assert (world.only.kind, world.status.passes[-1].state) == ("prepare", "Skipped")
+
+    world.committed = {0, 1, 2}
+    world.succeed()
+    world.round()
+
+    assert [step.state for step in world.status.passes[3:]] == ["Running", "Pending", "Pending", "Pending"]
 
 
 def test_a_job_without_gates_says_nothing_of_them() -> None:

@@ -155,6 +155,15 @@ def test_gates_that_were_not_judged_have_not_passed():
         choose(gated({"metric": "accuracy", "min": "0.5"}), ["int4"], [])
 
 
+def test_a_gate_on_what_has_not_been_measured_is_neither_passed_nor_missed():
+    spec = gated({"metric": "accuracy", "maxDrop": "0.02", **DROP}, {"metric": "accuracy", "min": "0.9"})
+    drop, least = judge(spec, {"check": {"accuracy": "0.8"}})
+    assert (drop.passed, drop.value) == (None, "")
+    assert least.passed is False
+    with pytest.raises(FineTuneError, match=r"^[^;]*accuracy after int4 is 0.8, 0.1 below the 0.9 that it must be"):
+        choose(spec, ["int4"], [drop, least])
+
+
 def test_without_gates_everything_passes():
     assert choose(gated(), ["int4"], []) == "int4"
 
