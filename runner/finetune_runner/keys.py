@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetune_api.cache_key import pass_key
+from finetune_api.merge_choice import meant_for, tuned_beside
 from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider
 from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.passes import AUTO, ORIGINAL, Pass
 from finetune_api.resource.training import WITHOUT_EFFECT
 from finetune_runner.data_roles import data_configs, data_names, evaluator_of
 from finetune_runner.library_versions import deciding
@@ -19,6 +21,8 @@ from finetune_runner.plugins.metrics import MetricCall, libraries_of
 
 REFERENCES = ("trainData", "evalData", "data", "evaluator", "comparedTo")
 """Fields of a pass that are names of something else."""
+ROUNDING = ("precision", "algorithm", "blockSize", "isSymmetric")
+"""Fields of an export that say how weights are rounded."""
 DEVICE_DECIDES = frozenset({*TUNING, "evaluate", "plugin"})
 """Kinds of pass whose floating-point type follows the device."""
 
@@ -67,9 +71,21 @@ def normalised(spec: FineTuneJobSpec, step: PlannedPass) -> dict[str, Any]:
         config["evaluator"] = {k: v for k, v in evaluator.to_wire().items() if k != "name"}
     if isinstance(step.spec.config, Export):
         config["executionProvider"] = execution_provider(spec, step.spec)
-    if kind in DEVICE_DECIDES:
+    if step.spec.merge_adapter_weights:
+        config |= _merge_choice(spec, step.spec)
+    if kind in DEVICE_DECIDES or tuned_beside(spec, step.spec):
         config["accelerator"] = any(s.accelerator for s in spec.systems if s.name == step.system)
     return config
+
+
+def _merge_choice(spec: FineTuneJobSpec, step: Pass) -> dict[str, Any]:
+    """What a merge that chooses its base chooses by; where it has no choice, auto is the original."""
+    if step.merge_adapter_weights is None or step.merge_adapter_weights.merge_base != AUTO:
+        return {}
+    if tuned_beside(spec, step) is None:
+        return {"mergeBase": ORIGINAL}
+    export = meant_for(spec, step).to_wire()
+    return {"rounding": {name: export.get(name) for name in ROUNDING}}
 
 
 def _key(
@@ -95,7 +111,7 @@ def _key(
         kind=kind,
         config=config,
         inputs=inputs,
-        data={role: data[name] for role, name in data_names(step.spec).items()},
+        data={role: data[name] for role, name in data_names(spec, step.spec).items()},
         libraries=call.plugin.libraries if call else deciding(kind) | libraries_of(metrics),
         only_job=only_job,
     )

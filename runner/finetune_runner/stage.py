@@ -9,6 +9,7 @@ from typing import Any
 
 from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.merge_choice import meant_for, tuned_beside
 from finetune_api.messages import GaveWay
 from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
 from finetune_api.resource.passes import Tuning
@@ -222,7 +223,7 @@ class _StageRun:
             source=places[INPUT_ROLE],
             product=source_product(self.job.plan, step),
             base=places.get(BASE_ROLE),
-            data={role: self.bench.data(name) for role, name in data_names(step.spec).items()},
+            data={role: self.bench.data(name) for role, name in data_names(spec, step.spec).items()},
             output=self.bench.fresh(step.name),
             execution_provider=execution_provider(spec, step.spec),
             accelerator=self.stage.system.accelerator is not None,
@@ -234,6 +235,8 @@ class _StageRun:
             run_name=f"{self.job.document.name}/{step.name}",
             event_files=self._event_files(step),
             grace_seconds=self.stage.system.termination_grace_period_seconds,
+            tuned=tuned_beside(spec, step.spec),
+            export=meant_for(spec, step.spec),
         )
 
     def _reference(self, step: PlannedPass, places: Mapping[str, Path]) -> ModelPlace | None:

@@ -14,7 +14,7 @@ LayerPattern = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 LayerIndex = Annotated[int, Field(ge=0, le=4095)]
 NewToken = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", min_length=1, max_length=128)]
 Rank = Annotated[int, Field(ge=1, le=1024)]
-DEQUANTISED = "dequantised"
+ORIGINAL, DEQUANTISED, AUTO = "original", "dequantised", "auto"
 """Of mergeBase."""
 Alpha = Annotated[int, Field(ge=1, le=8192)]
 
@@ -139,10 +139,10 @@ class LoKr(Lycoris):
 class MergeAdapterWeights(Model):
     """Adds the adapter's change to its base; the output is a model without adapter, in the base's own type."""
 
-    merge_base: Literal["original", "dequantised"] = Field(
+    merge_base: Literal["original", "dequantised", "auto"] = Field(
         default="original",
-        description="What a qlora adapter is added to: the input model as it is, or as the adapter saw it while it was trained,"
-        " rounded to 4 bits and back.",
+        description="What a qlora adapter is added to: the input model as it is; as the adapter saw it while it was trained,"
+        " rounded to 4 bits and back; or (auto) the one of the two that has the lower loss on its held-out rows after rounding.",
     )
 
 

@@ -59,7 +59,7 @@ def previewed(spec: FineTuneJobSpec, subject: Subject, mapped: Mapped, limit: in
     Raises:
         FineTuneError: what is wrong with rows, tokenizer or their sources.
     """
-    names = {"": subject.name} if isinstance(subject, DataConfig) else data_names(subject)
+    names = {"": subject.name} if isinstance(subject, DataConfig) else data_names(spec, subject)
     with _layout(_wanted(spec, set(names.values())), mapped) as layout:
         folder = layout.folder("base")
         base_model.fetch_tokenizer(spec.input_model, layout, folder)

@@ -8,6 +8,8 @@ from typing import Protocol
 from finetune_api.plan import Product
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
+from finetune_api.resource.exports import Export
+from finetune_api.resource.passes import QLora
 from finetune_runner.data.values import Row
 from finetune_runner.passes.telemetry import Telemetry
 from finetune_runner.sources.rows import RowFiles
@@ -64,7 +66,7 @@ class PassInputs:
     base: Path | None
     """For an adapter: the directory of the model it belongs to."""
     data: Mapping[str, DataSet]
-    """By role: TRAIN_DATA and EVAL_DATA of a tuning pass, DATA of an evaluation."""
+    """By role: TRAIN_DATA and EVAL_DATA of tuning, and of a merge that chooses its base; DATA of an evaluation."""
     output: Path
     """An empty directory, for what the pass makes."""
     execution_provider: str
@@ -88,6 +90,10 @@ class PassInputs:
     """Where TensorBoard's files go, which are kept with the job and not with the output."""
     grace_seconds: float = 60
     """Time from the request to stop to the end of the process."""
+    tuned: QLora | None = None
+    """Of a merge that is to choose its base: how the adapter was tuned; None where it has no choice to make."""
+    export: Export | None = None
+    """Of such a merge: how the merged model is going to be rounded."""
 
 
 class Report(Protocol):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from finetune_runner.passes.rounding import matrix
 from finetune_runner.passes.rounding.blocks import k_quant, nearest, nearest_symmetric
 from finetune_runner.passes.rounding.matrix import Form, rounded
 
@@ -164,3 +165,21 @@ def test_a_matrix_of_many_parts_is_rounded_as_its_rows_are():
 
     for name, values in alone.items():
         np.testing.assert_array_equal(whole[name][690:691], values)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_matrix_restored_is_what_its_packed_bytes_say(bits):
+    """Five blocks a row, the last of them not full."""
+    weights = np.random.default_rng(3).normal(size=(7, 70)).astype(np.float32)
+    form = Form(k_quant, bits, 16, np.float32, keeps_zero_points=True)
+    parts = rounded(lambda start, end: weights[start:end], weights.shape, form)
+    levels, zeros = parts["weights"], parts["zero_points"]
+    if bits == 4:
+        levels, zeros = (np.stack([packed & 15, packed >> 4], axis=-1) for packed in (levels, zeros))
+    levels, zeros = levels.reshape(7, 5, 16).astype(np.float32), zeros.reshape(7, -1)[:, :5, None]
+    expected = ((levels - zeros) * parts["scales"][:, :, None]).reshape(7, 80)[:, :70]
+
+    found = matrix.restored(lambda start, end: weights[start:end], weights.shape, form)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert 0 < np.abs(found - weights).max() < 0.5

@@ -141,3 +141,22 @@ def test_with_the_cache_off_keys_are_of_this_job_alone():
 
 def test_with_the_cache_on_the_job_does_not_matter():
     assert keys(spec_of(CHAIN), uid="one") == keys(spec_of(CHAIN, engine={"cache": True}), uid="two")
+
+
+def merged_auto(kind, algorithm="k_quant", base="auto", **held_out):
+    spec = wire_spec([("tune", "gpu", kind), *CHAIN[1:]])
+    spec["passes"][0][kind] |= held_out
+    spec["passes"][1]["mergeAdapterWeights"] = {"mergeBase": base}
+    spec["passes"][2]["modelBuilder"] = {"algorithm": algorithm}
+    return keys(FineTuneJobSpec.model_validate(spec))
+
+
+def test_a_merge_that_chooses_its_base_depends_on_how_its_model_is_rounded():
+    first = merged_auto("qlora", evalRows=9)
+    assert changed(first, merged_auto("qlora", "rtn", evalRows=9)) == {"merge", "int4", "check"}
+    assert changed(first, merged_auto("qlora", evalRows=8)) == {"tune", "merge", "int4", "check"}
+    assert changed(first, merged_auto("qlora", base="original", evalRows=9)) == {"merge", "int4", "check"}
+
+
+def test_a_merge_that_has_no_choice_is_that_into_the_original():
+    assert changed(merged_auto("lora"), merged_auto("lora", base="original")) == set()

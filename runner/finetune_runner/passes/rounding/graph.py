@@ -16,7 +16,7 @@ import onnx_ir as ir
 import torch
 from onnx_ir.tensor_adapters import TorchTensor
 
-from finetune_runner.passes.rounding.blocks import Array, k_quant, nearest, nearest_symmetric
+from finetune_runner.passes.rounding.blocks import Array, rounding_by
 from finetune_runner.passes.rounding.matrix import Form, rounded
 
 DOMAIN = "com.microsoft"
@@ -79,7 +79,7 @@ def _form(model: Any, product: str, scale_type: np.dtype[Any]) -> Form:
     settings = model.quant_attrs
     symmetric = model.quantization_algo == "rtn" and settings["is_symmetric"]
     return Form(
-        rounding=k_quant if model.quantization_algo == "k_quant" else nearest_symmetric if symmetric else nearest,
+        rounding=rounding_by(model.quantization_algo, symmetric=symmetric),
         bits=model.int4_customized_weight_config.get(product, {}).get("bits", settings["bits"]),
         block_size=settings["matmul_block_size"],
         scale_type=scale_type,

@@ -76,18 +76,43 @@ def rounded(read: ReadRows, shape: tuple[int, int], form: Form) -> dict[str, Arr
         for name, values in _packed(read(start, end), form).items():
             parts[name][start:end] = values
 
-    with ThreadPoolExecutor(min(MOST_THREADS, len(os.sched_getaffinity(0)))) as pool:
-        list(pool.map(fill, range(0, rows, at_a_time)))
+    _in_threads(fill, range(0, rows, at_a_time))
     return parts
+
+
+def restored(read: ReadRows, shape: tuple[int, int], form: Form) -> Array:
+    """A matrix as its rounded form says it, float32 [rows, columns]; arguments as of `rounded`."""
+    rows, columns = shape
+    values = np.empty(shape, np.float32)
+    at_a_time = max(1, BLOCKS_AT_A_TIME // form.blocks(columns))
+
+    def fill(start: int) -> None:
+        end = min(start + at_a_time, rows)
+        levels, scales, zero_points = form.rounding(_in_columns(read(start, end), form), form.bits, form.scale_type)
+        blocks = (levels.astype(np.float32) - zero_points) * scales.astype(np.float32)
+        values[start:end] = blocks.T.reshape(end - start, -1)[:, :columns]
+
+    _in_threads(fill, range(0, rows, at_a_time))
+    return values
+
+
+def _in_threads(fill: Callable[[int], None], starts: range) -> None:
+    with ThreadPoolExecutor(min(MOST_THREADS, len(os.sched_getaffinity(0)))) as pool:
+        list(pool.map(fill, starts))
+
+
+def _in_columns(rows: Array, form: Form) -> Array:
+    """Some rows' blocks, each a column."""
+    columns = rows.shape[1]
+    filled = np.pad(rows, ((0, 0), (0, form.blocks(columns) * form.block_size - columns)))
+    return np.ascontiguousarray(filled.reshape(-1, form.block_size).T)
 
 
 def _packed(rows: Array, form: Form) -> dict[str, Array]:
     """Some rows, rounded and packed."""
     count, columns = rows.shape
     blocks = form.blocks(columns)
-    filled = np.pad(rows, ((0, 0), (0, blocks * form.block_size - columns)))
-    columnwise = np.ascontiguousarray(filled.reshape(-1, form.block_size).T)
-    levels, scales, zero_points = form.rounding(columnwise, form.bits, form.scale_type)
+    levels, scales, zero_points = form.rounding(_in_columns(rows, form), form.bits, form.scale_type)
     parts = {
         "weights": _bytes(levels.T, form.bits).reshape(count, blocks, -1),
         "scales": scales.reshape(count, blocks),
