@@ -1,5 +1,7 @@
 """The API server accepts what it should: every example, and whatever finetune import makes."""
 
+from collections.abc import Iterator
+
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,7 @@ from olive_any import configs
 from olive_configs import imported
 
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+OVERLAYS = sorted((REPOSITORY / "examples" / "kustomize" / "overlays").iterdir())
 ONCE_FOR_ALL = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
@@ -20,6 +23,45 @@ def accepted(cluster: Cluster, manifest: str) -> str:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
 def test_an_example_is_accepted(cluster: Cluster, example) -> None:
     assert "(server dry run)" in accepted(cluster, example.read_text())
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda folder: folder.name)
+def test_a_kustomize_overlay_is_accepted(cluster: Cluster, overlay) -> None:
+    built = cluster.kubectl("kustomize", str(overlay))
+    assert yaml.safe_load(built)["metadata"]["name"].startswith("tone-")
+    assert "(server dry run)" in accepted(cluster, built)
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Cluster) -> Iterator[str]:
+    name = "gitops"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "--wait=false", "namespace", name)
+
+
+def suspended(**metadata: str) -> str:
+    """An example that asks for nothing while it is looked at."""
+    job = yaml.safe_load((REPOSITORY / "examples" / "tone.yaml").read_text())
+    return yaml.safe_dump({**job, "metadata": metadata, "spec": {**job["spec"], "suspend": True}})
+
+
+def test_what_was_applied_shows_no_difference_and_applying_again_changes_nothing(cluster: Cluster, namespace) -> None:
+    """Though the API server has filled in the defaults since."""
+    here = ("-n", namespace, "-f", "-")
+    cluster.kubectl("apply", *here, stdin=suspended(name="tone"))
+    assert "maxBadRows" in cluster.kubectl("-n", namespace, "get", "ftj", "tone", "-o", "yaml")
+    assert cluster.attempt("kubectl", "diff", *here, stdin=suspended(name="tone")).returncode == 0
+    assert "unchanged" in cluster.kubectl("apply", *here, stdin=suspended(name="tone"))
+    for _ in range(2):
+        cluster.kubectl("apply", "--server-side", "--field-manager=gitops", *here, stdin=suspended(name="other"))
+    assert cluster.kubectl("-n", namespace, "get", "ftj", "other", "-o", "jsonpath={.metadata.generation}") == "1"
+
+
+def test_a_generated_name_makes_a_new_job_each_time(cluster: Cluster, namespace) -> None:
+    create = ("create", "-n", namespace, "-o", "name", "-f", "-")
+    made = {cluster.kubectl(*create, stdin=suspended(generateName="tone-")).strip() for _ in range(2)}
+    assert len(made) == 2
 
 
 @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=ONCE_FOR_ALL)
