@@ -52,10 +52,11 @@ def test_what_was_applied_shows_no_difference_and_applying_again_changes_nothing
     cluster.kubectl("apply", *here, stdin=suspended(name="tone"))
     assert "maxBadRows" in cluster.kubectl("-n", namespace, "get", "ftj", "tone", "-o", "yaml")
     assert cluster.attempt("kubectl", "diff", *here, stdin=suspended(name="tone")).returncode == 0
-    assert "unchanged" in cluster.kubectl("apply", *here, stdin=suspended(name="tone"))
+    cluster.kubectl("apply", *here, stdin=suspended(name="tone"))
     for _ in range(2):
         cluster.kubectl("apply", "--server-side", "--field-manager=gitops", *here, stdin=suspended(name="other"))
-    assert cluster.kubectl("-n", namespace, "get", "ftj", "other", "-o", "jsonpath={.metadata.generation}") == "1"
+    generation = "jsonpath={.items[*].metadata.generation}"
+    assert set(cluster.kubectl("-n", namespace, "get", "ftj", "-o", generation).split()) == {"1"}
 
 
 def test_a_generated_name_makes_a_new_job_each_time(cluster: Cluster, namespace) -> None:
