@@ -4,6 +4,7 @@ from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage, GaveWay, TerminationMessage
 from finetune_operator.decide.preparation import MOST_ATTEMPTS
 from finetune_operator.observed import Reading
+from finetune_operator.worker import running_pod
 from operator_world import World, message
 
 
@@ -253,6 +254,7 @@ def test_what_a_prepare_pod_waits_for_is_told_as_long_as_it_waits() -> None:
     pod = world.start_pod(world.only)
     world.round()
     assert world.status.phase == "Preparing"
+    assert running_pod(world.observe()).name == pod
     said = TerminationMessage(kind="prepare", gave_way=GaveWay(index=0, job="other"))
     world.readings = (Reading(f"uid-of-{pod}", outcome=said),)
     world.round()
