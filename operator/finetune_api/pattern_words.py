@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from finetune_api.resource import base, gates, locations, passes, systems
+from finetune_api.resource import base, data, exports, gates, locations, passes, systems
 
 _WORDS: dict[Any, str] = {
     base.Name: "a name of lower-case letters, digits and '-' such as tone-v2",
@@ -10,6 +10,10 @@ _WORDS: dict[Any, str] = {
     passes.NewToken: "a token, on one line and without white space at its ends",
     systems.Quantity: "a quantity such as 500m, 2 or 16Gi",
     systems.QueueName: "the name of a queue or its priority class: at most 63 lower-case letters, digits, '-' and '.'",
+    systems.VariableName: "a variable's name such as HF_HOME",
+    systems.MountPath: "an absolute path without ':'",
+    data.SplitName: "the name of a split such as train",
+    exports.NodeName: "a node's name, which has no comma",
     systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
     gates.Bound: 'a decimal number as text such as "0.85"',
     locations.S3Uri: "an address such as s3://bucket/prefix",

@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune_api import export_options
-from finetune_api.pattern_words import described
 from finetune_api.plan import ACCEPTS, BASE, Product, execution_provider, input_name, product_of, system_name
 from finetune_api.problem import Problem, unknown_name
 from finetune_api.resource.exports import Export
@@ -17,6 +16,7 @@ from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Lora, Lycoris, Pass, Tuning
 from finetune_api.resource.systems import System, amount
 from finetune_api.resource.training import FLASH_ATTENTION, Training
+from finetune_api.schema_problem import schema_problem
 from finetune_api.training_arguments import refusals
 from finetune_api.validate_best import best_problems
 from finetune_api.validate_comparison import comparison_problems
@@ -30,7 +30,7 @@ from finetune_api.validate_plugin import plugin_problems
 from finetune_api.validate_signing import signing_problems
 from finetune_api.validate_trackers import credential_problems, tracker_problems
 
-__all__ = ["Problem", "has_answer", "parse", "problems", "schema_problem", "spec_path", "template_columns"]
+__all__ = ["Problem", "has_answer", "parse", "problems", "template_columns"]
 
 OWN_ENV_PREFIX = "FINETUNE_"
 """Environment variables that the operator gives the pods."""
@@ -49,28 +49,6 @@ def parse(spec: Any) -> tuple[FineTuneJobSpec | None, list[Problem]]:
     except ValidationError as error:
         return None, [schema_problem(item) for item in error.errors()]
     return parsed, list(problems(parsed))
-
-
-def schema_problem(item: Any) -> Problem:
-    """One of pydantic's findings, in the resource's own words."""
-    path = spec_path(item["loc"])
-    if item["type"] == "extra_forbidden" and item["loc"][-2:] == ("huggingFace", "files"):
-        return Problem(path, "is a field of the data config itself", "write it beside source")
-    if item["type"] == "extra_forbidden":
-        parent = ".".join(["spec", *(part for part in item["loc"][:-1] if isinstance(part, str))])
-        return Problem(path, "unknown field", f"check the spelling with kubectl explain finetunejob.{parent}")
-    if item["type"] == "missing":
-        return Problem(path, "required, but not given")
-    if item["type"] == "string_type" and isinstance(item["input"], (int, float)):
-        return Problem(path, "a text is asked for", f'write it in quotes: "{item["input"]}"')
-    if item["type"] == "string_pattern_mismatch":
-        return Problem(path, f"{item['input']!r} is not {described(item['ctx']['pattern'])}")
-    return Problem(path, item["msg"].removeprefix("Value error, "))
-
-
-def spec_path(loc: tuple[int | str, ...]) -> str:
-    """('passes', 0, 'lora', 'r') → spec.passes[0].lora.r"""
-    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
 
 
 def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:

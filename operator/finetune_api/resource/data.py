@@ -9,6 +9,7 @@ from finetune_api.resource.locations import ConfigMapKey, HuggingFaceRepository,
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*$", max_length=128)]
 TRAIN_SPLIT = "train"
 INLINE_BYTES = 262144
 """The longest inline text: a job with its rows must fit into one object of the cluster."""
@@ -170,7 +171,7 @@ class DataConfig(Model):
         " folders. Default: every file of the format (auto: of a known one), of a dataset repository those of split and"
         " subset.",
     )
-    split: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+([.][A-Za-z0-9_]+)*$", max_length=128)] = Field(
+    split: SplitName = Field(
         default=TRAIN_SPLIT,
         description="Split of a dataset repository on the hub, found by its README's configs, or by the names of files and"
         " folders, as the hub does. Other sources have no splits.",

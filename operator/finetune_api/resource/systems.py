@@ -36,6 +36,8 @@ QueueName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-
 """Of an object of Kueue's, which takes it from a label, hence at most 63 characters; empty: none."""
 _PRIORITY = Governed("priorityClasses", Bounded.NAMED_OR_EMPTY)
 PriorityClassName = Annotated[str, StringConstraints(max_length=253), _PRIORITY]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)]
+MountPath = Annotated[str, StringConstraints(pattern=r"^/[^:]*$", max_length=1024)]
 ShortImage = Annotated[str, StringConstraints(max_length=512), Governed("images", Bounded.NAMED_OR_EMPTY)]
 ServiceAccountName = Annotated[
     str, StringConstraints(max_length=253), Governed("serviceAccounts", Bounded.NAMED_OR_EMPTY)
@@ -116,9 +118,7 @@ class Volume(OneOf):
     variants: ClassVar[tuple[str, ...]] = ("persistent_volume_claim", "config_map", "secret")
 
     name: Name = Field(description="Name of the volume.")
-    mount_path: Annotated[str, StringConstraints(pattern=r"^/[^:]*$", max_length=1024)] = Field(
-        description="Where it is mounted."
-    )
+    mount_path: MountPath = Field(description="Where it is mounted.")
     read_only: bool = Field(default=True, description="Mount it read-only.")
     persistent_volume_claim: ClaimVolume | None = Field(default=None, description="A PersistentVolumeClaim.")
     config_map: ConfigMapVolume | None = Field(default=None, description="A ConfigMap.")

@@ -55,4 +55,4 @@ def test_pickles_are_not_allowed_where_there_are_none(gguf):
 
 
 def test_an_unknown_format_is_refused_with_those_there_are():
-    assert "'auto', 'transformers', 'gguf' or 'mlflow'" in findings(format="onnx")[0]
+    assert "use one of: auto, transformers, gguf, mlflow" in findings(format="onnx")[0]
