@@ -8,6 +8,7 @@ from finetune_api.problem import Problem
 from finetune_api.resource.data import INLINE_BYTES, TRAIN_SPLIT, DataConfig, DataSource, Preprocess
 
 BINARY = ("parquet", "arrow")
+BRACES = "write {column}, and {{ }} for braces"
 
 
 def template_columns(template: str) -> list[str]:
@@ -16,17 +17,23 @@ def template_columns(template: str) -> list[str]:
     Raises:
         ValueError: the template's braces do not match, or a placeholder has no name or more than a name.
     """
-    parsed = list(string.Formatter().parse(template))
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(_braces(str(error))) from error
     for _, field, spec, conversion in parsed:
         if field is not None and (not field or field.isdigit()):
-            msg = "a placeholder without a column's name; write {column}, and {{ }} for braces"
+            msg = "a placeholder without a column's name"
             raise ValueError(msg)
         if field is not None and (spec or conversion or set(".[") & set(field)):
-            msg = (
-                f"the placeholder at {field!r} is more than a column's name; write {{column}}, and {{{{ }}}} for braces"
-            )
+            msg = f"the placeholder at {field!r} is more than a column's name"
             raise ValueError(msg)
     return list(dict.fromkeys(field for _, field, _, _ in parsed if field is not None))
+
+
+def _braces(said: str) -> str:
+    """What Python says of braces that do not match, in words for people who do not write Python."""
+    return "a } without its {" if "'}'" in said and "expected" not in said else "a { without its }"
 
 
 def data_problems(data_configs: Sequence[DataConfig]) -> Iterator[Problem]:
@@ -109,23 +116,23 @@ def _template_problems(path: str, preprocess: Preprocess) -> Iterator[Problem]:
     try:
         columns = template_columns(preprocess.text_template)
     except ValueError as error:
-        yield Problem(f"{path}.textTemplate", f"not a valid template: {error}")
+        yield Problem(f"{path}.textTemplate", f"not a valid template: {error}", BRACES)
         return
     if not columns:
-        yield Problem(f"{path}.textTemplate", "names no column", "write columns in braces, such as {text}")
+        yield Problem(f"{path}.textTemplate", "names no column", "write columns in single braces, such as {text}")
     yield from _column_problems(path, preprocess, columns)
 
 
 def _column_problems(path: str, preprocess: Preprocess, columns: list[str]) -> Iterator[Problem]:
     for column in columns:
         if preprocess.text_columns and column not in preprocess.text_columns:
-            known = ", ".join(preprocess.text_columns)
-            yield Problem(f"{path}.textTemplate", f"names column {column!r}, which textColumns lacks (it has {known})")
+            message = f"names column {column!r}, which textColumns lacks: it has {', '.join(preprocess.text_columns)}"
+            yield Problem(f"{path}.textTemplate", message, "add it, or leave textColumns out")
     if preprocess.answer_column and preprocess.answer_column not in columns:
         yield Problem(
             f"{path}.answerColumn",
             f"{preprocess.answer_column!r} is not a placeholder of textTemplate",
-            f"use one of {', '.join(columns)}",
+            f"use one of: {', '.join(columns)}",
         )
 
 

@@ -12,6 +12,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Tuning
 from finetune_runner import datasets, prepared, report
 from finetune_runner.candidates import standing_of
+from finetune_runner.chat_templates import check_chat_templates
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.job import Job
 from finetune_runner.keys import pass_keys
@@ -70,6 +71,7 @@ def _resolve(job: Job) -> Prepared:
     base = base_model.resolve(job.spec.input_model, job.layout)
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
     check_new_tokens(job.spec, base, job.layout)
+    check_chat_templates(job.spec, base, job.layout)
     memory = _memory(job)
     data = [datasets.resolve(job, index) for index in data_used(job.spec)]
     for found in data:
@@ -122,7 +124,7 @@ def _check_held_out(job: Job, data: list[PreparedData]) -> None:
             field = "evalRows" if config.eval_rows else "evalFraction"
             raise FineTuneError(
                 Reason.DATASET_INVALID,
-                f"{config.train_data!r} has {there} distinct rows: holding out {least} leaves none to train on",
+                f"{config.train_data!r} has {there} distinct row{'' if there == 1 else 's'}: holding out {least} leaves none to train on",
                 remedy=f"Add rows, or lower {field}.",
                 path=f"spec.passes[{index}].{step.path_name}.{field}",
             )

@@ -35,6 +35,14 @@ class ChatTemplate:
         self.eos = eos
         self.path = path
 
+    def check(self) -> None:
+        """That it is a template.
+
+        Raises:
+            FineTuneError: InvalidSpec, it is no Jinja.
+        """
+        _ = self._compiled
+
     def texts(self, messages: Sequence[Message]) -> list[Text]:
         """The conversation's text in parts, each with whether it is the assistant's; the last one is.
 

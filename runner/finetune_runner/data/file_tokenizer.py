@@ -68,6 +68,15 @@ class FileTokenizer:
         return [bos, *rest] if wanted else rest
 
 
+def template_in(directory: Path) -> str:
+    """The chat template of a tokenizer's files; empty where they have none.
+
+    Raises:
+        FineTuneError: ModelUnsupported, tokenizer_config.json is not JSON.
+    """
+    return _template(directory / TEMPLATE, _config(directory / CONFIG))
+
+
 def _config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}

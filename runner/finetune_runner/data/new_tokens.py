@@ -54,16 +54,26 @@ def add_new_tokens(tokenizer: Any, tokens: Sequence[str], path: str) -> list[int
 
 
 def vocabulary_of(file: Path) -> dict[str, int]:
-    """All tokens that a tokenizer.json lists, to their ids; none where it is not there or no such file.
+    """All tokens that a tokenizer.json lists, to their ids; none where it is not there or lists none.
 
     A model of BPE, WordPiece or words has them as an object, one of unigrams as pairs of token and score:
     https://huggingface.co/docs/tokenizers/api/models
+
+    Raises:
+        FineTuneError: ModelUnsupported, it is not JSON.
     """
     try:
         document = json.loads(file.read_bytes())
+    except OSError:
+        return {}
+    except ValueError as error:
+        message = f"the model's {file.name} is not JSON: {error}"
+        path = "spec.inputModel.source"
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Upload it again.", path=path) from error
+    try:
         listed, added = document["model"]["vocab"], document.get("added_tokens", [])
         if isinstance(listed, list):
             listed = {token: number for number, (token, _) in enumerate(listed)}
         return {**listed, **{token["content"]: token["id"] for token in added}}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return {}

@@ -25,10 +25,15 @@ def chat_template(preprocess: Preprocess, tokenizer: Any, path: str) -> ChatTemp
     if isinstance(source, dict):  # several, by name
         source = source.get("default")
     if not source:
-        message = "the model's tokenizer has no chat template"
-        remedy = "Set chatTemplate, or use a model that was made for chats."
-        raise FineTuneError(Reason.INVALID_SPEC, message, remedy=remedy, path=f"{path}.chat")
+        raise no_template(f"{path}.chat")
     return ChatTemplate(source, bos=tokenizer.bos_token or "", eos=tokenizer.eos_token or "", path=f"{path}.chat")
+
+
+def no_template(path: str) -> FineTuneError:
+    """That conversations can't be rendered. path: of the chat in the spec."""
+    message = "the model's tokenizer has no chat template"
+    remedy = "Set chatTemplate, or use a model that was made for chats."
+    return FineTuneError(Reason.INVALID_SPEC, message, remedy=remedy, path=path)
 
 
 def render(rows: Iterable[Row], preprocess: Preprocess, tokenizer: Any, path: str) -> Iterator[Example]:

@@ -1,6 +1,7 @@
 """JSON: an array of objects, read an item at a time."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -30,9 +31,19 @@ def read(file: Path, columns: Collection[str]) -> Iterator[tuple[int, Row | BadR
             for item in ijson.items(content, "item", use_float=True):
                 number += 1
                 yield number, item if isinstance(item, dict) else _no_object(item)
+        except ijson.IncompleteJSONError as error:
+            why = f"not JSON after item {number}: the file ends in the middle"
+            raise UnreadableFileError(why, "Upload it again, or correct it there.") from error
         except (ijson.JSONError, UnicodeDecodeError, OverflowError) as error:
-            why = f"not JSON after item {number}: {' '.join(str(error).split())}"
-            raise UnreadableFileError(why, "Correct the file there.") from error
+            raise UnreadableFileError(
+                f"not JSON after item {number}: {_said(error)}", "Correct the file there."
+            ) from error
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, without the drawing that yajl, which does the parsing, puts below it."""
+    first = next(iter(str(error).splitlines()), "")
+    return re.sub(r"^(lexical error|parse error): ", "", first)
 
 
 def _begins_with_array(content: BinaryIO) -> bool:

@@ -21,13 +21,15 @@ def read(file: Path, columns: Collection[str]) -> Iterator[tuple[int, Row | BadR
 
 def _row(line: bytes) -> Row | BadRowError:
     try:
-        value = json.loads(line.decode())
+        value = json.loads(line.decode().rstrip())
     except UnicodeDecodeError as error:
         return BadRowError(f"not UTF-8: byte {error.start}", "Save the file as UTF-8.")
     except json.JSONDecodeError as error:
         return BadRowError(f"not JSON: {error.msg} (column {error.colno})", REMEDY)
     except (ValueError, RecursionError) as error:
         return BadRowError(f"not readable: {error}", REMEDY)
+    if isinstance(value, list):
+        return BadRowError("an array, not an object", "Write one JSON object a line, or set format: json.")
     if not isinstance(value, dict):
         return BadRowError(f"{kind_of(value)}, not an object", 'Write rows as objects, such as {"text": "…"}.')
     return value

@@ -48,7 +48,8 @@ class BadRows:
         """
         if self._first is None or self.count <= self.limit:
             return
-        remedy = self._first.remedy + (" Or leave such rows out: set maxBadRows." if others_usable else "")
+        leave_out = " Or raise maxBadRows." if self.limit else " Or leave such rows out: set maxBadRows."
+        remedy = self._first.remedy + (leave_out if others_usable else "")
         path = self._first.path or f"{self.path}.source"
         raise FineTuneError(Reason.DATASET_INVALID, self._message(), remedy=remedy, path=path)
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.input_model import InputModel
+from finetune_runner.formats.first_bytes import LFS
 from finetune_runner.layout import PodLayout
 from finetune_runner.library_versions import CONVERSION, deciding
 from finetune_runner.sources import gguf_check, mlflow_layout
@@ -15,6 +16,7 @@ from finetune_runner.sources.base_card import BaseCard, read_card
 from finetune_runner.sources.gguf_header import GgufError, Header, read_header
 from finetune_runner.sources.model_check import PREPARE_READS, ModelCheck
 from finetune_runner.sources.model_format import (
+    CONFIG,
     GGUF,
     MLMODEL,
     Conversion,
@@ -35,6 +37,8 @@ from finetune_runner.sources.source import ListedSource, Pinned
 PATH = "spec.inputModel.source"
 LOOKED_AT = ("prepare", "base")
 """Folder in the scratch space with what prepare reads of a transformers directory."""
+LFS_POINTER_BYTES = 1024
+"""Pointers are shorter (the specification's limit); weights are not."""
 CONVERSION_VERSION = 1
 """Raised when the conversion's code changes what it makes."""
 
@@ -113,13 +117,38 @@ def _directory(model: InputModel, source: ListedSource, names: Sequence[str], la
 
 def _resolve_directory(model: InputModel, source: ListedSource, there: Files, layout: PodLayout) -> PinnedModel:
     chosen = transformers_files(there, code=model.trust_remote_code, pickles=model.allow_pickle)
+    if not chosen:
+        raise _elsewhere(source)
     folder = layout.folder(*LOOKED_AT)
     looked_at = {path: name for path, name in chosen.items() if name in PREPARE_READS}
     pinned = source.resolve(chosen.__contains__)
     source.fetch(pinned, [file for file in pinned.files if file.path in looked_at], folder)
     _rename(looked_at, folder)
     ModelCheck(model, set(there.values()), folder, pinned.uri, source.path).check()
+    _refuse_pointers(source, pinned)
     return _pinned(pinned, chosen, "" if has_safetensors(chosen.values()) else "pickle")
+
+
+def _elsewhere(source: ListedSource) -> FineTuneError:
+    """That the model is not here, but may be in a folder below."""
+    below = next((name for name in sorted(source.names()) if name.endswith(f"/{CONFIG}")), "")
+    there_is = f", but {below}" if below else ""
+    remedy = f"Point to {below.rpartition('/')[0]}." if below else "Point to a directory with a model."
+    message = f"{source.uri} has no {CONFIG}{there_is}"
+    return FineTuneError(Reason.MODEL_NOT_FOUND, message, remedy=remedy, path=source.path)
+
+
+def _refuse_pointers(source: ListedSource, pinned: Pinned) -> None:
+    """That no file of weights is what Git LFS leaves where it was not asked to fetch."""
+    for file in pinned.files:
+        small = 0 < file.size < LFS_POINTER_BYTES and file.path.endswith((".safetensors", ".bin"))
+        if small and source.read(pinned, file, len(LFS)) == LFS:
+            raise FineTuneError(
+                Reason.MODEL_UNSUPPORTED,
+                f"{pinned.uri} has a {file.path} that is a pointer of Git LFS, not the file itself",
+                remedy="Fetch it with git lfs pull, and upload that.",
+                path=source.path,
+            )
 
 
 def _resolve_gguf(model: InputModel, source: ListedSource, names: Sequence[str]) -> PinnedModel:

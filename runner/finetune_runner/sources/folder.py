@@ -7,7 +7,7 @@ from pathlib import Path
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import ConfigMapKey, VolumeLocation
 from finetune_runner.layout import PodLayout
-from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found
+from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found, nothing_wanted
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.paths import below, linked_within
 
@@ -32,9 +32,10 @@ class FolderSource:
 
     def resolve(self, wanted: Wanted) -> Pinned:
         single = self.place.is_file()
+        names = self.names()
         files = [_pinned(name, file) for name, file in self._found() if single or wanted(name)]
         if not files:
-            raise self.missing
+            raise nothing_wanted(self.kind, self.uri, names, self.path)
         return Pinned(uri=self.uri, digest=identity(files), files=files, single=single)
 
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:  # noqa: ARG002

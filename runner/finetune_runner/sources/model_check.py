@@ -11,6 +11,22 @@ from finetune_runner.sources.model_format import CONFIG, TOKENIZERS, has_pickles
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+ADAPTER_CONFIG = "adapter_config.json"
+OTHER_TASKS = (
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+    "ForMultipleChoice",
+    "ForNextSentencePrediction",
+    "ForMaskedLM",
+    "ForImageClassification",
+    "ForObjectDetection",
+    "ForCTC",
+)
+"""How transformers ends the names of models that do something else:
+https://huggingface.co/docs/transformers/model_doc/auto
+"""
+CAUSAL = "Use a causal language model: one whose architecture ends in ForCausalLM."
 PREPARE_READS = (CONFIG, *INDEXES)
 
 
@@ -38,6 +54,9 @@ class ModelCheck:
         Raises:
             FineTuneError: ModelNotFound (no config.json) or ModelUnsupported.
         """
+        if CONFIG not in self.names and ADAPTER_CONFIG in self.names:
+            remedy = "Merge it into its base (peft's merge_and_unload), or point to the base."
+            raise self._unsupported("is an adapter, not a model", remedy)
         if CONFIG not in self.names:
             raise FineTuneError(
                 Reason.MODEL_NOT_FOUND,
@@ -57,6 +76,7 @@ class ModelCheck:
                 f"has a {CONFIG} that names neither model_type nor architectures",
                 "Point to a model in transformers' format.",
             )
+        self._check_kind(config)
         if config.get("auto_map") and not self.model.trust_remote_code:
             raise FineTuneError(
                 Reason.MODEL_UNSUPPORTED,
@@ -64,6 +84,16 @@ class ModelCheck:
                 remedy="Set inputModel.trustRemoteCode if you trust that code, or use a model that transformers knows.",
                 path="spec.inputModel.trustRemoteCode",
             )
+
+    def _check_kind(self, config: Mapping[str, Any]) -> None:
+        """That it generates text: transformers would give a classifier a new, untrained head."""
+        listed = config.get("architectures")
+        named = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+        other = named[0] if named and all(name.endswith(OTHER_TASKS) for name in named) else ""
+        if other:
+            raise self._unsupported(f"is a {other}, which does not generate text", CAUSAL)
+        if config.get("is_encoder_decoder") is True:
+            raise self._unsupported(f"is a {named[0] if named else 'model'}, an encoder with a decoder", CAUSAL)
 
     def _check_weights(self) -> None:
         if has_safetensors(self.names):

@@ -8,6 +8,7 @@ from finetune_api.resource.data import DataConfig, Filter
 from finetune_runner.data.examples import columns_of, example_maker
 from finetune_runner.data.values import BadRowError, Row, text_of, value_of
 from finetune_runner.formats.errors import UnreadableFileError
+from finetune_runner.formats.first_bytes import check_beginning
 from finetune_runner.formats.reading import FORMATS, Format, format_of
 from finetune_runner.sources.bad_rows import NAMED, BadRows
 
@@ -70,6 +71,7 @@ class RowFiles:
         for name in self.names:
             kind = self._format(name)
             try:
+                check_beginning(self.folder / name)
                 for number, found in kind.read(self.folder / name, columns):
                     yield f"{kind.unit} {number} of {name}", found
             except UnreadableFileError as error:
@@ -103,7 +105,8 @@ class RowFiles:
             message, remedy = f"the filters keep no row of {named}", "Check the filters' columns and values."
         else:
             message, remedy = f"the data set has no rows: {named}", "Put rows into it, or point to another file."
-        return FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{self.path}.source")
+        field = "filters" if self.config.filters and not bad.count else "source"
+        return FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{self.path}.{field}")
 
 
 def _keeps(one: Filter, row: Row, path: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from finetune_api.failures import FineTuneError
 from finetune_api.resource.locations import S3Location
 from finetune_runner.layout import PodLayout
-from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found
+from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found, nothing_wanted
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.paths import below
@@ -34,9 +34,12 @@ class S3Source:
     def resolve(self, wanted: Wanted) -> Pinned:
         self.store.check()
         single = self._single()
-        files = [single] if single else [file for file in self._below() if wanted(file.path)]
-        if not files:
+        there = [single] if single else list(self._below())
+        files = [file for file in there if single or wanted(file.path)]
+        if not there:
             raise self._missing()
+        if not files:
+            raise nothing_wanted(self.kind, self.uri, [file.path for file in there], self.path)
         return Pinned(uri=self.location.uri, digest=identity(files), files=files, single=bool(single))
 
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:

@@ -1,6 +1,6 @@
 """What the runner needs of a place that models and rows come from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -11,6 +11,8 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.base import Model
 
 Kind = Literal["model", "dataset"]
+SHOWN = 5
+"""Names of files in an error."""
 Wanted = Callable[[str], bool]
 """Whether a file, by its path in the source, is of interest."""
 
@@ -88,6 +90,17 @@ class ListedSource(Source, Protocol):
 def not_found(kind: Kind, message: str, *, remedy: str, path: str) -> FineTuneError:
     """A source that isn't there."""
     return FineTuneError(_reason(kind), message, remedy=remedy, path=path)
+
+
+def nothing_wanted(kind: Kind, uri: str, names: Sequence[str], path: str) -> FineTuneError:
+    """A place with files, none of which is asked for."""
+    shown = ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
+    return FineTuneError(
+        _reason(kind),
+        f"none of the files at {uri} is asked for: there is {shown}",
+        remedy="Choose by files and format, or correct the location.",
+        path=path,
+    )
 
 
 def changed(kind: Kind, uri: str, path: str) -> FineTuneError:

@@ -1,11 +1,13 @@
 """A boto3 client for an S3Location: credentials from its secret, path-style at an endpoint, retries configured."""
 
 import hashlib
+import ssl
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import S3Location
 from finetune_runner.store.s3_errors import CREDENTIAL_KEYS
 from finetune_runner.store.secrets import optional_secret_value, secret_value
@@ -41,11 +43,11 @@ def client_for(location: S3Location, *, secrets: Path, scratch: Path, path: str)
         path: the location's place in the spec.
 
     Raises:
-        FineTuneError: AuthDenied, when the credentials secret or a key of it is missing.
+        FineTuneError: AuthDenied, when the credentials secret or a key of it is missing; InvalidSpec, caBundle is none.
     """
     account = account_of(location)
     credentials = _credentials(account.secret, secrets, f"{path}.credentialsSecretRef")
-    return _client(account, tuple(credentials.items()), _ca_file(location.ca_bundle, scratch))
+    return _client(account, tuple(credentials.items()), _ca_file(location.ca_bundle, scratch, path))
 
 
 @cache
@@ -90,9 +92,18 @@ def _config(*, path_style: bool) -> Any:
     )
 
 
-def _ca_file(pem: str, scratch: Path) -> str | None:
+def _ca_file(pem: str, scratch: Path, path: str) -> str | None:
     if not pem:
         return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            "holds no certificate that can be read",
+            remedy="Write the PEM text, from -----BEGIN CERTIFICATE----- on.",
+            path=f"{path}.caBundle",
+        ) from error
     file = scratch / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(pem)

@@ -147,6 +147,9 @@ class VolumeStore:
             return FineTuneError(
                 Reason.OUT_OF_DISK, f"{where} is full", remedy="Free space on it, or enlarge the claim.", path=self.path
             )
+        if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+            message = f"{self.folder!r} in {where} is a file, or lies below one"
+            return FineTuneError(Reason.INVALID_SPEC, message, remedy="Name a folder.", path=f"{self.path}.path")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             remedy = "The pods run as user 10001 with that fsGroup; the volume must let it write."
             return FineTuneError(
