@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "cache": "List and prune what jobs keep in their store.",
     "chat": "Ask a published ONNX model.",
+    "describe": "Tell how a job stands, and why it failed.",
     "import": "Translate an Olive config into a manifest.",
     "passes": "List the passes with their fields.",
     "preview": "Show what a model would be trained on.",
@@ -39,4 +40,4 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="finetune-operator")
 def finetune() -> None:
-    """Work with FineTuneJobs without a cluster."""
+    """Work with FineTuneJobs; only describe needs a cluster."""

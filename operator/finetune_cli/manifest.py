@@ -93,7 +93,7 @@ def read_one(file: IO[bytes], name: str, wanted: str) -> Manifest:
 def checked(documents: list[Any]) -> Found:
     """The FineTuneJobs among documents, checked."""
     jobs, others = [], []
-    for document in _flattened(documents):
+    for document in flattened(documents):
         kind = document.get("kind") if isinstance(document, dict) else None
         if kind == KIND or kind is None or not isinstance(kind, str):
             jobs.append(check(document))
@@ -120,7 +120,7 @@ def check(document: Any) -> Manifest:
     )
 
 
-def _flattened(documents: list[Any]) -> Iterator[Any]:
+def flattened(documents: list[Any]) -> Iterator[Any]:
     """Lists, as kubectl get -o yaml writes them, replaced by their items."""
     for document in documents:
         if isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list):

@@ -122,9 +122,10 @@ def _check_held_out(job: Job, data: list[PreparedData]) -> None:
         least, there = config.eval_rows or 1, distinct[config.train_data]
         if there <= least:
             field = "evalRows" if config.eval_rows else "evalFraction"
+            rows = "1 distinct row" if there == 1 else f"{there} distinct rows"
             raise FineTuneError(
                 Reason.DATASET_INVALID,
-                f"{config.train_data!r} has {there} distinct row{'' if there == 1 else 's'}: holding out {least} leaves none to train on",
+                f"{config.train_data!r} has {rows}: holding out {least} leaves none to train on",
                 remedy=f"Add rows, or lower {field}.",
                 path=f"spec.passes[{index}].{step.path_name}.{field}",
             )

@@ -6,9 +6,12 @@ import sys
 
 import pytest
 
+from command_line import finetune
 from finetune_api.failures import Reason
 from finetune_api.messages import TerminationMessage
 from word_tokenizer import write_tokenizer
+
+__all__ = ["finetune"]
 
 
 def run(*arguments):
@@ -68,3 +71,9 @@ def test_a_misspelt_field_is_told_with_its_place(tmp_path):
     assert ended.returncode == 10
     assert last_word(tmp_path).failure.path.startswith("spec.")
     assert json.loads(ended.stderr.splitlines()[-1])["level"] == "error"
+
+
+def test_a_cluster_that_can_not_be_asked_is_told(finetune, tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    ended = finetune("describe", "tone")
+    assert (ended.code, "the cluster can't be asked" in ended.err) == (1, True), ended.err

@@ -1,4 +1,4 @@
-"""What prepare says of rows, models and places that are wrong, each in its own way: the reason, the place, what to do."""
+"""What prepare says of rows, models and places, each wrong in its own way: the reason, the place, what to do."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The mistakes of tests/wrong, each made in the manifest that has none. What a mistake says is told in good.yaml there."""
+"""The mistakes of tests/wrong, each made in the manifest that has none; its comment tells what a mistake says."""
 
 import re
 from copy import deepcopy
@@ -62,7 +62,7 @@ def _loaded(file: str) -> Any:
 
 
 def _set(manifest: dict[str, Any], path: str, value: Any) -> None:
-    """Sets one field, making what it lies in; takes it away where the value is null. path: such as spec.passes[0].name."""
+    """Sets the field at a path such as spec.passes[0].name, making what it lies in; null takes it away."""
     *parents, last = [int(part) if part.isdecimal() else part for part in PART.findall(path)]
     place: Any = manifest
     for part in parents:

@@ -16,10 +16,10 @@ def read(file: Path, columns: Collection[str]) -> Iterator[tuple[int, Row | BadR
         for number, line in enumerate(lines, start=1):
             content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
             if content.strip():
-                yield number, _row(content)
+                yield number, _row(content, first=number == 1)
 
 
-def _row(line: bytes) -> Row | BadRowError:
+def _row(line: bytes, *, first: bool) -> Row | BadRowError:
     try:
         value = json.loads(line.decode().rstrip())
     except UnicodeDecodeError as error:
@@ -28,7 +28,7 @@ def _row(line: bytes) -> Row | BadRowError:
         return BadRowError(f"not JSON: {error.msg} (column {error.colno})", REMEDY)
     except (ValueError, RecursionError) as error:
         return BadRowError(f"not readable: {error}", REMEDY)
-    if isinstance(value, list):
+    if isinstance(value, list) and first:
         return BadRowError("an array, not an object", "Write one JSON object a line, or set format: json.")
     if not isinstance(value, dict):
         return BadRowError(f"{kind_of(value)}, not an object", 'Write rows as objects, such as {"text": "…"}.')

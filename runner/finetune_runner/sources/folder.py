@@ -7,7 +7,16 @@ from pathlib import Path
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import ConfigMapKey, VolumeLocation
 from finetune_runner.layout import PodLayout
-from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found, nothing_wanted
+from finetune_runner.sources.source import (
+    Kind,
+    Pinned,
+    PinnedFile,
+    Wanted,
+    changed,
+    identity,
+    not_found,
+    nothing_wanted,
+)
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.paths import below, linked_within
 

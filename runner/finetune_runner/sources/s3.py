@@ -6,7 +6,16 @@ from pathlib import Path, PurePosixPath
 from finetune_api.failures import FineTuneError
 from finetune_api.resource.locations import S3Location
 from finetune_runner.layout import PodLayout
-from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, changed, identity, not_found, nothing_wanted
+from finetune_runner.sources.source import (
+    Kind,
+    Pinned,
+    PinnedFile,
+    Wanted,
+    changed,
+    identity,
+    not_found,
+    nothing_wanted,
+)
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.paths import below

@@ -182,7 +182,7 @@ def test_more_bad_rows_than_the_limit_fail_with_the_first_ones_named(tmp_path):
     assert error.message.startswith(
         "4 bad rows, and maxBadRows is 3: line 2 of a.jsonl: an array, not an object; line 3"
     )
-    assert error.remedy.endswith("Or leave such rows out: set maxBadRows.")
+    assert error.remedy.endswith("Or raise maxBadRows.")
 
 
 def test_without_a_limit_several_bad_rows_are_named_at_once(tmp_path):

@@ -1,0 +1,1 @@
+"""finetune describe: a job's status as a story for people."""

@@ -1,0 +1,122 @@
+"""What prepare checks of model, rows and tokens, beyond the mistakes of tests/wrong."""
+
+import json
+
+import pytest
+
+from fake_model import make_fake_model
+from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.outcome import Outcome
+from finetune_runner.prepare import prepare
+from finetune_runner.prepared import required
+from finished_passes import finish_passes
+from runner_place import TONES, data_config, jsonl
+
+PHI3_MINI = {
+    "model_type": "phi3",
+    "hidden_size": 3072,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "intermediate_size": 8192,
+    "vocab_size": 32064,
+}
+
+
+def prepared(place, spec=None):
+    """The last word of a prepare that succeeds."""
+    outcome = Outcome(kind="prepare")
+    prepare(place.job(spec), outcome)
+    return outcome.message(None, first=frozenset())
+
+
+def refused(place, spec=None) -> FineTuneError:
+    with pytest.raises(FineTuneError) as caught:
+        prepare(place.job(spec), Outcome(kind="prepare"))
+    return caught.value
+
+
+def test_the_memory_of_a_pass_is_told_where_config_json_gives_its_shapes(place):
+    assert prepared(place).headlines == []  # the model of these tests has a config.json without sizes
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+
+    [told] = prepared(place.another()).headlines
+
+    assert (told.index, told.name) == (0, "memoryAtMostGiB")
+    assert float(told.value) > 14.2  # the weights in float32
+
+
+def test_a_pass_that_can_not_fit_is_refused(place):
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+    error = refused(place, place.spec(systems=[{"name": "gpu", "accelerator": {"memory": "6Gi"}}]))
+    assert (error.reason, error.path) == (Reason.OUT_OF_ACCELERATOR_MEMORY, "spec.passes[0].lora")
+
+
+def test_a_pass_that_is_done_need_not_fit(place):
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+    spec = place.spec(systems=[{"name": "gpu", "accelerator": {}}])
+    prepared(place, spec)
+    finish_passes(place, ["tune"], spec=spec)
+    spec = place.spec(systems=[{"name": "gpu", "accelerator": {"memory": "6Gi"}}])
+    assert prepared(place.another(), spec).passes[0].digest
+
+
+def test_duplicate_rows_are_counted(place):
+    place.bucket.put("tones.jsonl", jsonl([*TONES, TONES[0]]))
+    prepared(place)
+    pinned = required(place.job())
+    assert (pinned.data[0].rows, pinned.data[0].distinct) == (5, 4)
+
+
+def test_a_model_with_code_of_its_own_needs_trust(place, tmp_path):
+    place.bucket.upload(make_fake_model(tmp_path / "code", auto_map={"AutoModel": "modeling.M"}), "base")
+    error = refused(place)
+    assert error.reason is Reason.MODEL_UNSUPPORTED
+    assert error.path == "spec.inputModel.trustRemoteCode"
+
+    trusting = place.spec()
+    trusting["inputModel"]["trustRemoteCode"] = True
+    assert prepared(place, trusting).failure is None
+
+
+def test_bad_rows_are_left_out_within_their_limit_and_the_report_names_them(place):
+    place.bucket.put("tones.jsonl", jsonl(TONES) + "broken\n")
+    assert "line 5 of tones.jsonl: not JSON" in refused(place).message
+
+    source = {"s3": place.bucket.location("tones.jsonl")}
+    prepared(place, place.spec(dataConfigs=[data_config(source, maxBadRows=1)]))
+
+    report = json.loads(place.bucket.get(f"store/team/jobs/{place.uid}/report.json"))
+    [data] = report["data"]
+    assert (data["rows"], data["badRows"]) == (4, 1)
+    assert data["badRowsNamed"][0].startswith("line 5 of tones.jsonl: not JSON")
+
+
+@pytest.mark.parametrize(("rows", "field", "value"), [(1, "evalFraction", 0.5), (3, "evalRows", 3)])
+def test_more_rows_than_leave_one_to_train_on_cannot_be_held_out(place, rows, field, value):
+    place.bucket.put("tones.jsonl", jsonl([*TONES[:rows], TONES[0]]))
+    passes = [{"name": "tune", "lora": {"trainData": "tones", field: value}}]
+    error = refused(place, place.spec(passes=passes))
+    assert error.path == f"spec.passes[0].lora.{field}"
+
+
+@pytest.mark.parametrize("vocabulary", [{"a": 0, "<joy>": 1}, [["a", -1.5], ["<joy>", -2.5]]], ids=["bpe", "unigram"])
+@pytest.mark.parametrize(("token", "found"), [("<joy>", 1), ("<end>", 7)])
+def test_a_new_token_that_the_tokenizer_has_is_named(place, vocabulary, token, found):
+    added = [{"content": "<end>", "id": 7}]
+    place.bucket.put("base/tokenizer.json", json.dumps({"model": {"vocab": vocabulary}, "added_tokens": added}))
+    spec = place.spec()
+    spec["passes"][0]["lora"]["newTokens"] = ["<new>", token]
+
+    error = refused(place, spec)
+
+    assert (error.reason, error.path) == (Reason.INVALID_SPEC, "spec.passes[0].lora.newTokens[1]")
+    assert error.message == f"the tokenizer has {token!r} already (id {found})"
+    spec["passes"][0]["lora"]["newTokens"] = ["<new>"]
+    prepared(place, spec)
+
+
+def test_a_spec_that_is_wrong_in_itself_is_refused_with_its_place(place):
+    with pytest.raises(FineTuneError, match="mergeAdapterWeights works on an adapter") as caught:
+        place.job(place.spec(passes=[{"name": "merge", "mergeAdapterWeights": {}}]))
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert caught.value.path == "spec.passes[0]"
