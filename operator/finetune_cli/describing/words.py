@@ -14,7 +14,7 @@ def moment(text: str | None) -> datetime | None:
 
 def duration(seconds: float) -> str:
     """In its two largest units: 3725 → 1 h 2 min."""
-    left, parts = max(0, round(seconds)), []
+    left, parts = max(0, round(seconds)), list[str]()
     for size, name in UNITS:
         count, left = divmod(left, size)
         if count or parts:
