@@ -67,6 +67,13 @@ def test_duplicate_rows_are_counted(place):
     assert (pinned.data[0].rows, pinned.data[0].distinct) == (5, 4)
 
 
+def test_a_model_of_pickled_weights_is_not_read(place):
+    place.bucket.delete("base/model.safetensors")
+    place.bucket.put("base/pytorch_model.bin", b"pickle")
+    error = refused(place)
+    assert (error.reason, error.path) == (Reason.MODEL_UNSUPPORTED, "spec.inputModel.allowPickle")
+
+
 def test_a_model_with_code_of_its_own_needs_trust(place, tmp_path):
     place.bucket.upload(make_fake_model(tmp_path / "code", auto_map={"AutoModel": "modeling.M"}), "base")
     error = refused(place)
