@@ -40,9 +40,12 @@ class FileTokenizer:
     def eos_token_id(self) -> int | None:
         return self.backend.token_to_id(self.eos_token) if self.eos_token else None
 
-    def __call__(self, text: str, *, add_special_tokens: bool = True) -> dict[str, list[int]]:
-        ids = list(self.backend.encode(text, add_special_tokens=add_special_tokens).ids)
-        return {"input_ids": self._begun(ids) if add_special_tokens else ids}
+    def __call__(self, text: str | list[str], *, add_special_tokens: bool = True) -> dict[str, Any]:
+        """input_ids of a text, or of each of several."""
+        texts = [text] if isinstance(text, str) else text
+        encodings = self.backend.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
+        made = [self._begun(found.ids) if add_special_tokens else found.ids for found in encodings]
+        return {"input_ids": made[0] if isinstance(text, str) else made}
 
     def get_vocab(self) -> dict[str, int]:
         return dict(self.backend.get_vocab(with_added_tokens=True))

@@ -59,7 +59,7 @@ def sequences(
     encoder, whole = encoder_of(preprocess, tokenizer), joins(preprocess)
 
     def encoded() -> Iterator[Encoded]:
-        return statistics.count_truncated(encoder.encode(example, whole=whole) for example in examples())
+        return statistics.count_truncated(encoder.encode_all(examples(), whole=whole))
 
     made = build_sequences(encoded, preprocess, encoder.joiner(preprocess.joiner) if whole else [])
     return statistics.count_sequences(made)

@@ -62,7 +62,7 @@ def _rows(inputs: PassInputs, evaluator: Evaluator, tokenizer: Any) -> list[Row]
         remedy = "Name a data config with rows, or mend its filters."
         raise FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{inputs.path}.data")
     encoder = replace(encoder_of(preprocess, tokenizer), loss="completion")
-    return [Row(example, encoder.encode(example)) for example in examples]
+    return [Row(example, tokens) for example, tokens in zip(examples, encoder.encode_all(examples), strict=True)]
 
 
 def _same(inputs: PassInputs, tokenizer: Any) -> Any:
