@@ -155,7 +155,7 @@ def measure(name: str, line: Line, given: argparse.Namespace) -> Measured:
     with tempfile.TemporaryDirectory() as scratch:
         folder, found = Path(scratch), drawn(given.rows, SHAPES[name]["vocab_size"])
         sequences = packed(found, LONGEST) if line.packing else (TokenSequence(r.ids, r.counts) for r in found)
-        store = TokenStore(folder / "rows", sequences, packed=line.packing)
+        store = TokenStore.write(folder / "rows", sequences, packed=line.packing)
         for steps in (WARM_UP, -1):
             fields = dict(line.training) | {"per_device_train_batch_size": given.batch, "max_steps": steps}
             training = Training.model_validate(fields | {"num_train_epochs": 1})

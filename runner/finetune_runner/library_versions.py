@@ -4,6 +4,7 @@ Prepare runs without these libraries, so it reads their versions here; requireme
 A test fails when the two drift.
 """
 
+from collections.abc import Sequence
 from importlib import metadata
 
 PINNED: dict[str, str] = {
@@ -35,6 +36,9 @@ DECIDING: dict[str, tuple[str, ...]] = {
 }
 """Per kind of pass: the libraries whose version changes what it makes."""
 
+TOKENISING = ("transformers", "tokenizers")
+"""Whose versions change a text's tokens."""
+
 
 def deciding(kind: str) -> dict[str, str]:
     """Name to version of the libraries that decide the output of a kind of pass."""
@@ -48,6 +52,11 @@ def differing(kind: str) -> dict[str, str]:
     """
     found = {name: _installed(name) for name in DECIDING[kind]}
     return {name: version for name, version in found.items() if version and version != PINNED[name]}
+
+
+def installed(names: Sequence[str]) -> dict[str, str]:
+    """Name to version of what is installed here, empty where it isn't."""
+    return {name: _installed(name) for name in names}
 
 
 def _installed(name: str) -> str:

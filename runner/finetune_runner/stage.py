@@ -19,7 +19,7 @@ from finetune_runner.candidates import standing_of
 from finetune_runner.committed import Committed, find_committed, input_digests
 from finetune_runner.data_roles import data_names, evaluator_of
 from finetune_runner.job import Job
-from finetune_runner.library_versions import differing
+from finetune_runner.library_versions import TOKENISING, differing, installed
 from finetune_runner.lineage import (
     BASE_ROLE,
     INPUT_ROLE,
@@ -41,6 +41,8 @@ from finetune_runner.progress.state import ProgressState
 from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.lease import TakenError
 from finetune_runner.store.manifest import Manifest
+from finetune_runner.store.token_cache import TokenCache
+from finetune_runner.tokens_key import tokens_key
 from finetune_runner.turns import leases_of
 from finetune_runner.workbench import Workbench
 
@@ -182,7 +184,7 @@ class _StageRun:
         inputs = self._inputs(step, committed)
         log.info("pass %s: %s begins", step.name, step.spec.path_name)
         checkpoints = self._checkpoints(step, inputs)
-        given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints)
+        given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints, tokens=self._tokens(step, inputs))
         try:
             result = run_pass(step.spec.variant, step.spec.config, given, self._report)
         finally:
@@ -208,6 +210,15 @@ class _StageRun:
             pass_version=PASS_VERSIONS[kind],
             inputs=inputs,
         )
+
+    def _tokens(self, step: PlannedPass, inputs: Mapping[str, str]) -> TokenCache | None:
+        if not isinstance(step.spec.config, Tuning):
+            return None
+        spec, document = self.job.spec, self.job.document
+        digests = {found.name: found.digest for found in self.pinned.data}
+        only_job = "" if spec.engine.cache else document.uid
+        key = tokens_key(spec, step, inputs, digests, libraries=installed(TOKENISING), only_job=only_job)
+        return TokenCache(self.job.cache, key, attempt=self.job.layout.pod_uid)
 
     def _inputs(self, step: PlannedPass, committed: Committed) -> dict[str, str]:
         inputs = input_digests(self.job, self.pinned, step, committed)

@@ -136,7 +136,7 @@ def test_rows_packed_on_the_device_have_the_gradient_they_have_by_themselves(sma
     generator = torch.Generator().manual_seed(1)
     drawn = [torch.randint(3, 300, (length,), generator=generator).tolist() for length in LENGTHS]
     rows = [Encoded(ids, 2, [False, False, *[True] * (len(ids) - 2)]) for ids in drawn]
-    store = TokenStore(tmp_path / "rows", packed(rows, 64), packed=True)
+    store = TokenStore.write(tmp_path / "rows", packed(rows, 64), packed=True)
     alone = [PadToLongest(0)([{"input_ids": row.ids, "labels": row.labels}]) for row in rows]
 
     for dtype in (torch.float32, torch.bfloat16):

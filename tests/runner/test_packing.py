@@ -33,7 +33,7 @@ def gradients(directory, batches):
 
 
 def test_losses_and_gradients_are_those_of_rows_by_themselves(tiny_family, tmp_path):
-    store = TokenStore(tmp_path / "rows", packed(rows(), 16), packed=True)
+    store = TokenStore.write(tmp_path / "rows", packed(rows(), 16), packed=True)
     assert len(store) < len(LENGTHS)
     alone = [PadToLongest(0)([{"input_ids": row.ids, "labels": row.labels}]) for row in rows()]
 
@@ -46,7 +46,7 @@ def test_losses_and_gradients_are_those_of_rows_by_themselves(tiny_family, tmp_p
 
 def test_packed_sequences_one_behind_the_other_have_the_losses_they_have_one_below_the_other(tiny_phi3, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(tiny_phi3)
-    store = TokenStore(tmp_path / "rows", packed(rows(), 16), packed=True)
+    store = TokenStore.write(tmp_path / "rows", packed(rows(), 16), packed=True)
     batch = PadToLongest(0)(store[:])
     assert len(store) > 1
 
@@ -81,7 +81,7 @@ def test_padding_on_either_side_leaves_the_losses_alone(tiny_phi3, left):
 
 
 def test_a_store_gives_back_what_was_put_in(tmp_path):
-    store = TokenStore(tmp_path / "rows", packed(rows(), 16), packed=True)
+    store = TokenStore.write(tmp_path / "rows", packed(rows(), 16), packed=True)
 
     sequences = list(packed(rows(), 16))
     assert [item["input_ids"] for item in store] == [list(one.ids) for one in sequences]

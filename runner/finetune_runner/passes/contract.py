@@ -46,6 +46,19 @@ class Checkpoints(Protocol):
         """Keeps a folder's files as the checkpoint of a step, of which the newest `keep` stay."""
 
 
+class Tokens(Protocol):
+    """Where a tuning pass keeps its tokenised rows, for the next one that trains on the same.
+
+    Both raise FineTuneError: StoreUnavailable, AuthDenied.
+    """
+
+    def restore(self, folder: Path) -> bool:
+        """Fetches them into an empty folder; False where there are none."""
+
+    def save(self, folder: Path) -> None:
+        """Keeps a folder's files."""
+
+
 @dataclass(frozen=True)
 class ModelPlace:
     """Where a model, an adapter or an ONNX model lies."""
@@ -82,6 +95,8 @@ class PassInputs:
     """Of an evaluate pass that compares with another model."""
     checkpoints: Checkpoints | None = None
     """Of this very pass; None where nothing is kept."""
+    tokens: Tokens | None = None
+    """Of a tuning pass; None where nothing is kept."""
     memory_at_most: int | None = None
     """Bytes that prepare has estimated for it, where it could."""
     run_name: str = ""

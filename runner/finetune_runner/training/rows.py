@@ -1,21 +1,27 @@
 """The rows of a tuning pass on disk, and how they are collated."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.data import Preprocess
 from finetune_api.resource.passes import Tuning
-from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.data.tuning_rows import tuning_rows
 from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs
 from finetune_runner.training.batches import PadToLongest
 from finetune_runner.training.token_store import TokenStore
 
+log = logging.getLogger(__name__)
+
 PACKING = "packing"
+TRAIN, HELD_OUT, STATISTICS = "train", "held-out", "statistics.json"
+WORTH_KEEPING_SECONDS = 5.0
+"""Tokens that took longer to make are kept: fetching is faster, and a sweep needs the same ones again and again."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +33,27 @@ class TrainingRows:
 
 
 def training_rows(config: Tuning, inputs: PassInputs, tokenizer: Any, scratch: Path) -> TrainingRows:
-    """Training and held-out rows as tokens on disk.
+    """Training and held-out rows as tokens on disk: those that an earlier pass kept, or made now.
 
     Args:
         config: of the pass.
-        inputs: with the data.
+        inputs: with the data, and where tokens are kept.
         tokenizer: of transformers.
         scratch: a directory for the tokens.
 
     Raises:
-        FineTuneError: DatasetInvalid.
+        FineTuneError: DatasetInvalid; StoreUnavailable and AuthDenied of where tokens are kept.
     """
-    made = tuning_rows(config, inputs.data, tokenizer, inputs.path)
-    data = inputs.data[TRAIN_DATA]
-    trained = _stored(scratch / "train", made.train, data)
-    _check(trained, data, inputs)
-    kept = _stored(scratch / "held-out", made.held_out, inputs.data.get(EVAL_DATA, data))
-    return TrainingRows(trained, kept, made.statistics)
+    folder = scratch / "tokens"
+    folder.mkdir()
+    if inputs.tokens and inputs.tokens.restore(folder):
+        log.info("the rows' tokens are those of an earlier pass")
+        return _opened(folder, inputs)
+    begin = time.monotonic()
+    rows = _made(config, inputs, tokenizer, folder)
+    if inputs.tokens and time.monotonic() - begin > WORTH_KEEPING_SECONDS:
+        inputs.tokens.save(folder)
+    return rows
 
 
 def collator(preprocess: Preprocess, pad: int) -> PadToLongest:
@@ -56,8 +66,30 @@ def collator(preprocess: Preprocess, pad: int) -> PadToLongest:
     )
 
 
-def _stored(file: Path, made: Iterable[TokenSequence], data: DataSet) -> TokenStore:
-    return TokenStore(file, made, packed=data.config.preprocess.strategy == PACKING)
+def _made(config: Tuning, inputs: PassInputs, tokenizer: Any, folder: Path) -> TrainingRows:
+    made = tuning_rows(config, inputs.data, tokenizer, inputs.path)
+    train_packed, kept_packed = _packed(inputs)
+    trained = TokenStore.write(folder / TRAIN, made.train, packed=train_packed)
+    _check(trained, inputs.data[TRAIN_DATA], inputs)
+    kept = TokenStore.write(folder / HELD_OUT, made.held_out, packed=kept_packed)
+    (folder / STATISTICS).write_text(json.dumps(asdict(made.statistics)))
+    return TrainingRows(trained, kept, made.statistics)
+
+
+def _opened(folder: Path, inputs: PassInputs) -> TrainingRows:
+    train_packed, kept_packed = _packed(inputs)
+    return TrainingRows(
+        train=TokenStore(folder / TRAIN, packed=train_packed),
+        held_out=TokenStore(folder / HELD_OUT, packed=kept_packed),
+        statistics=Statistics(**json.loads((folder / STATISTICS).read_bytes())),
+    )
+
+
+def _packed(inputs: PassInputs) -> tuple[bool, bool]:
+    """Whether training and held-out rows are packed."""
+    train = inputs.data[TRAIN_DATA]
+    held_out = inputs.data.get(EVAL_DATA, train)
+    return train.config.preprocess.strategy == PACKING, held_out.config.preprocess.strategy == PACKING
 
 
 def _check(trained: TokenStore, data: DataSet, inputs: PassInputs) -> None:

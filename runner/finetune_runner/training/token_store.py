@@ -11,6 +11,8 @@ from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.data.tokens import labels_of
 
 Item = dict[str, list[int]]
+IDS, FLAGS, ENDS, COUNTED = ".ids", ".flags", ".ends", ".counted"
+"""Suffixes of its files: int32 and uint8 a token, two int64 a sequence, as this machine has them."""
 COUNTS, STARTS = 1, 2
 """Flags of a token: it counts for the loss; a row begins with it that must not see the one before."""
 
@@ -18,27 +20,34 @@ COUNTS, STARTS = 1, 2
 class TokenStore(Sequence[Item]):
     """A sequence of items. In memory are only the sequences' offsets."""
 
-    def __init__(self, file: Path, sequences: Iterable[TokenSequence], *, packed: bool) -> None:
-        """Writes them.
+    def __init__(self, file: Path, *, packed: bool) -> None:
+        """Opens what `write` has written.
 
         Args:
             file: where, without suffix.
-            sequences: gone through once.
             packed: whether items get position_ids.
         """
         self.packed = packed
-        self._ends = array("q", [0])
-        self.counted = array("q")
+        self._ends = array("q", file.with_suffix(ENDS).read_bytes())
+        self.counted = array("q", file.with_suffix(COUNTED).read_bytes())
         """Tokens of each sequence that count for the loss."""
-        with file.with_suffix(".ids").open("wb") as ids, file.with_suffix(".flags").open("wb") as flags:
+        empty = self._ends[-1] == 0  # which can't be mapped
+        self._ids = np.empty(0, np.int32) if empty else np.memmap(file.with_suffix(IDS), np.int32, "r")
+        self._flags = np.empty(0, np.uint8) if empty else np.memmap(file.with_suffix(FLAGS), np.uint8, "r")
+
+    @classmethod
+    def write(cls, file: Path, sequences: Iterable[TokenSequence], *, packed: bool) -> "TokenStore":
+        """Writes sequences, which are gone through once; arguments as of the constructor."""
+        ends, counted = array("q", [0]), array("q")
+        with file.with_suffix(IDS).open("wb") as ids, file.with_suffix(FLAGS).open("wb") as flags:
             for sequence in sequences:
                 ids.write(np.asarray(sequence.ids, dtype=np.int32).tobytes())
                 flags.write(_flags(sequence))
-                self.counted.append(sum(sequence.counts))
-                self._ends.append(self._ends[-1] + len(sequence.ids))
-        empty = self._ends[-1] == 0  # which can't be mapped
-        self._ids = np.empty(0, np.int32) if empty else np.memmap(file.with_suffix(".ids"), np.int32, "r")
-        self._flags = np.empty(0, np.uint8) if empty else np.memmap(file.with_suffix(".flags"), np.uint8, "r")
+                counted.append(sum(sequence.counts))
+                ends.append(ends[-1] + len(sequence.ids))
+        file.with_suffix(ENDS).write_bytes(ends.tobytes())
+        file.with_suffix(COUNTED).write_bytes(counted.tobytes())
+        return cls(file, packed=packed)
 
     def __len__(self) -> int:
         return len(self._ends) - 1

@@ -107,7 +107,7 @@ def _held_out(inputs: PassInputs, tuned: QLora, scratch: Path) -> HeldOut:
             path=f"{inputs.path}.mergeBase",
         )
     pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    rows = TokenStore(scratch / "held-out", kept, packed=preprocess.strategy == PACKING)
+    rows = TokenStore.write(scratch / "held-out", kept, packed=preprocess.strategy == PACKING)
     return HeldOut(rows, collator(preprocess, int(pad)))
 
 
