@@ -14,7 +14,7 @@ from finetune_runner.artifact.prompts import Prompts, recorded
 from finetune_runner.artifact.runtime import Runtime
 from finetune_runner.data.file_tokenizer import TOKENIZER, FileTokenizer
 from finetune_runner.data.tokenizers import open_tokenizer
-from finetune_runner.passes.trial import RAN_ON
+from finetune_runner.passes.trial import RAN_ON, TRUSTING
 from finetune_runner.process import leave
 
 STEPS = 8
@@ -22,23 +22,23 @@ CUDA = "CUDAExecutionProvider"
 
 
 def main() -> None:
-    """Tries the model in a directory, made for an execution provider: the two arguments."""
-    directory, provider = sys.argv[1:]
+    """Tries the model in a directory, made for an execution provider: the first two arguments; TRUSTING may follow."""
+    directory, provider, *trusting = sys.argv[1:]
     if provider == CUDA and not onnxruntime_genai.is_cuda_available():
         said = "onnxruntime-genai is installed here without CUDA"
     else:
-        said = RAN_ON + tried(Path(directory))
+        said = RAN_ON + tried(Path(directory), trust_remote_code=trusting == [TRUSTING])
     print(said)  # noqa: T201  it is read by the parent
 
 
-def tried(directory: Path) -> str:
+def tried(directory: Path, *, trust_remote_code: bool) -> str:
     """The execution provider that a model ran on, for a few tokens after the prompt that it was trained with.
 
     Raises:
         FineTuneError: ModelUnsupported, it can't be loaded.
         ValueError: what it predicts is no number.
     """
-    tokenizer = _tokenizer(directory)
+    tokenizer = _tokenizer(directory, trust_remote_code=trust_remote_code)
     prompts = Prompts(recorded(directory, tokenizer), tokenizer)
     prompt = prompts.tokens({column: column for column in prompts.columns})
     runtime = Runtime(directory, tokenizer)
@@ -49,11 +49,11 @@ def tried(directory: Path) -> str:
     return runtime.provider
 
 
-def _tokenizer(directory: Path) -> Any:
+def _tokenizer(directory: Path, *, trust_remote_code: bool) -> Any:
     """Any that has the model's vocabulary will do; the one that is quick to load, where it can be had."""
     if (directory / TOKENIZER).is_file():
         return FileTokenizer(directory)
-    return open_tokenizer(directory, trust_remote_code=False)
+    return open_tokenizer(directory, trust_remote_code=trust_remote_code)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from finetune_runner.passes.child_process import KILLED, ChildFailedError, run_l
 from finetune_runner.passes.contract import PassInputs
 
 CHILD = "finetune_runner.passes.onnx_trial"
+TRUSTING = "--trust-remote-code"
 RAN_ON = "ran on "
 """Before the execution provider, in the child's last line when all went well."""
 SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
@@ -54,6 +55,7 @@ def _said(inputs: PassInputs, provider: str) -> str:
     lines: list[str] = []
     try:
         command = [sys.executable, "-m", CHILD, str(inputs.output), provider]
+        command += [TRUSTING] if inputs.trust_remote_code else []
         run_logged(command, SURROUNDINGS, lines.append, SILENT_SECONDS)
     except ChildFailedError as error:
         raise _failure(error, inputs.path) from error
