@@ -88,14 +88,15 @@ def observed(
     readings: tuple[Reading, ...],
     now: datetime,
 ) -> Observed:
-    """The API server's answers as plain data. Pure.
+    """The API server's answers as plain data, without the document of a finished job, which needs it no more. Pure.
 
     Raises:
         ValueError: a status or a document that is not ours to understand.
     """
     meta = wire["metadata"]
     children, strays = read_children(meta["uid"], jobs, pods)
-    document, image = _document(config_map, meta["uid"])
+    status = FineTuneJobStatus.from_wire(wire.get("status"))
+    document, image = (None, "") if status.terminal else _document(config_map, meta["uid"])
     return Observed(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -104,7 +105,7 @@ def observed(
         resource_version=meta["resourceVersion"],
         deleting="deletionTimestamp" in meta,
         spec=wire.get("spec") or {},
-        status=FineTuneJobStatus.from_wire(wire.get("status")),
+        status=status,
         document=document,
         document_image=image,
         children=children,

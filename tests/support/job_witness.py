@@ -54,7 +54,7 @@ class Witness:
         assert earlier <= told <= self.nodes.held()
 
     def job_created(self, manifest: Wire) -> None:
-        if not self.alone:
+        if not self.alone or self.api.deleting:
             return
         name = manifest["metadata"]["name"]
         assert not self.api.status.terminal, f"{name} is made for a job that has ended"

@@ -196,7 +196,7 @@ def test_a_newer_operator_with_other_defaults_leaves_a_finished_job_as_it_is() -
     before = world.status
     world.restart_with(replace(world.settings, runner_image="registry.test/runner:2"))
     world.spec = world.spec | {"engine": {"cache": False}}
-    world.config_map = None
+    world.config_map["data"]["job.json"] = '{"written": "by a version that this one cannot read"}'
     assert world.round().actions == ()
     assert world.status == before
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from api_specs import wire_spec
 from finetune_api.failures import EXIT_CODES, Reason
 from finetune_api.resource.status import ConditionType
+from finetune_operator.conditions import timestamp
 from finetune_operator.names import config_map_name, prepare_name, stage_name
 from job_life import JobLife
 from operator_world import UID
@@ -284,6 +285,11 @@ class Life(RuleBasedStateMachine):
     def a_user_suspends_or_resumes(self, suspended: bool) -> None:
         self.life.api.suspend(suspended)
 
+    @event(sure=st.sampled_from((False, False, True)))
+    def a_user_deletes_the_job(self, sure: bool) -> None:
+        if sure and not self.life.api.deleting:
+            self.life.api.change_metadata(deletionTimestamp=timestamp(self.life.api.now))
+
     @event()
     def a_user_changes_a_label(self) -> None:
         self.life.api.change_metadata(labels={"touched": str(self.life.api.version)})
@@ -307,6 +313,9 @@ class Life(RuleBasedStateMachine):
         if sys.exc_info()[0] is None and hasattr(self, "life"):
             self.others_tidy_up()
             self.life.live_on()
+            if self.life.api.deleting:
+                self.nothing_is_left()
+                return
             if self.life.api.suspended and not self.life.api.status.terminal:
                 assert self.life.api.status.holds(ConditionType.SUSPENDED)
                 assert not self.life.nodes.live_pods
@@ -328,6 +337,11 @@ class Life(RuleBasedStateMachine):
         for kind, wire in self.foreign:
             assert kind.get(wire["metadata"]["name"]) == wire, "what belongs to somebody else was touched"
             self.life.api.remove(kind, wire["metadata"]["name"])
+
+    def nothing_is_left(self) -> None:
+        assert self.life.api.fine_tune_job is None
+        assert not self.life.api.own_jobs()
+        assert not self.life.nodes.live_pods
 
     def has_come_to_its_end(self) -> None:
         api = self.life.api
