@@ -6,15 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from finetune_api.messages import JobDocument
 from finetune_api.resource.status import FineTuneJobStatus
-from finetune_operator.build_config_map import JOB_KEY
 from finetune_operator.kube import Kube, KubeError
-from finetune_operator.labels import RUNNER_IMAGE
 from finetune_operator.names import config_map_name
 from finetune_operator.observe_queue import observe_queue
 from finetune_operator.observed import Observed, Queueing, Reading
-from finetune_operator.read_children import controller_uid, read_children
+from finetune_operator.read_children import read_children
+from finetune_operator.read_document import ReadDocument, read_document
 from finetune_operator.read_events import newest_warning
 
 logger = logging.getLogger(__name__)
@@ -42,7 +40,7 @@ async def observe(
 
     Raises:
         KubeError: the API server could not be asked.
-        ValueError: a status or a document that is not ours to understand.
+        ValueError: a status that is not ours to understand.
     """
     namespace, name = key
     wire = await kube.get_fine_tune_job(namespace, name)
@@ -91,12 +89,12 @@ def observed(
     """The API server's answers as plain data, without the document of a finished job, which needs it no more. Pure.
 
     Raises:
-        ValueError: a status or a document that is not ours to understand.
+        ValueError: a status that is not ours to understand.
     """
     meta = wire["metadata"]
     children, strays = read_children(meta["uid"], jobs, pods)
     status = FineTuneJobStatus.from_wire(wire.get("status"))
-    document, image = (None, "") if status.terminal else _document(config_map, meta["uid"])
+    read = ReadDocument() if status.terminal else read_document(config_map, meta["uid"])
     return Observed(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -106,18 +104,11 @@ def observed(
         deleting="deletionTimestamp" in meta,
         spec=wire.get("spec") or {},
         status=status,
-        document=document,
-        document_image=image,
+        document=read.document,
+        document_image=read.image,
+        unreadable=read.unreadable,
         children=children,
         strays=strays,
         readings=readings,
         now=now,
     )
-
-
-def _document(config_map: Mapping[str, Any] | None, uid: str) -> tuple[JobDocument | None, str]:
-    """Only from a ConfigMap that is ours: one that somebody else made in its place says nothing."""
-    if config_map is None or controller_uid(config_map) != uid:
-        return None, ""
-    annotations = config_map["metadata"].get("annotations") or {}
-    return JobDocument.model_validate_json(config_map["data"][JOB_KEY]), annotations.get(RUNNER_IMAGE, "")

@@ -155,6 +155,8 @@ class Observed:
     deleting: bool = False
     document: JobDocument | None = None
     """From the job's ConfigMap; None before acceptance."""
+    unreadable: str = ""
+    """What this version of the operator can't make out of the document; empty where it can."""
     document_image: str = ""
     """The default runner image when the job was accepted."""
     children: tuple[Child, ...] = ()

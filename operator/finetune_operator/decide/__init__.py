@@ -21,6 +21,7 @@ from finetune_operator.decide.settling import settle
 from finetune_operator.decide.staging import run_stages
 from finetune_operator.decide.summary import summarised
 from finetune_operator.decide.suspension import suspend
+from finetune_operator.decide.unreadable import leave_alone
 from finetune_operator.decision import Action, Decision, DeleteJob
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
@@ -46,6 +47,8 @@ def decide(observed: Observed, settings: Settings) -> Decision:
         return Decision(observed.status)
     if observed.status.terminal:
         return retain(observed)
+    if observed.unreadable:
+        return leave_alone(observed)
     acceptance = accept(observed, settings)
     if isinstance(acceptance, Refused):
         return Decision(refused(observed, acceptance.failure))

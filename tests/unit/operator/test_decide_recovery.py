@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from finetune_api.failures import Reason
@@ -131,6 +133,17 @@ def test_recovery_that_never_ends_is_a_failure() -> None:
         world.lose_pods(world.succeed())
     assert world.status.failure.reason == "Internal"
     assert len(world.created) == 10
+
+
+def test_a_job_that_another_version_of_the_operator_accepted_is_told_and_left_alone(running: World) -> None:
+    before = running.status
+    document = json.loads(running.config_map["data"]["job.json"])
+    document["spec"]["newfangled"] = True
+    running.config_map["data"]["job.json"] = json.dumps(document)
+    assert running.round().actions == ()
+    told = running.status.condition("Reconciling")
+    assert (told.status, told.reason, "spec.newfangled" in told.message) == ("True", "Unreadable", True)
+    assert (running.status.phase, running.status.passes) == (before.phase, before.passes)
 
 
 def damaged(world: World, path: str = "spec.store.s3") -> None:

@@ -1,0 +1,35 @@
+"""From a job's ConfigMap to the document that it was accepted as. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from finetune_api.messages import JobDocument
+from finetune_api.schema_problem import spec_path
+from finetune_operator.build_config_map import JOB_KEY
+from finetune_operator.labels import RUNNER_IMAGE
+from finetune_operator.read_children import controller_uid
+
+
+@dataclass(frozen=True)
+class ReadDocument:
+    document: JobDocument | None = None
+    image: str = ""
+    """The default runner image when the job was accepted."""
+    unreadable: str = ""
+    """What this version of the operator can't make out of it."""
+
+
+def read_document(config_map: Mapping[str, Any] | None, uid: str) -> ReadDocument:
+    """Only from a ConfigMap that is ours: one that somebody else made in its place says nothing."""
+    if config_map is None or controller_uid(config_map) != uid:
+        return ReadDocument()
+    annotations = config_map["metadata"].get("annotations") or {}
+    try:
+        document = JobDocument.model_validate_json(config_map["data"][JOB_KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        return ReadDocument(unreadable=f"{spec_path(first['loc'][1:])}: {first['msg']}")
+    return ReadDocument(document, annotations.get(RUNNER_IMAGE, ""))
