@@ -5,6 +5,7 @@ from finetune_api.resource.status import ConditionType, FailureStatus, FineTuneJ
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.acceptance import Accepted, Refused, accept
 from finetune_operator.decide.accounting import account
+from finetune_operator.decide.at_work import at_work
 from finetune_operator.decide.budget import enforce_budget, seconds_until_spent
 from finetune_operator.decide.case import Case, Policy, Verdict
 from finetune_operator.decide.completion import complete
@@ -35,6 +36,7 @@ POLICIES: tuple[Policy, ...] = (
     remake,
     lose_patience,
     settle,
+    at_work,
     prepare,
     run_stages,
 )

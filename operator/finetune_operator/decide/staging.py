@@ -2,9 +2,9 @@
 
 from finetune_api.plan import Stage
 from finetune_operator.build_job import build_stage_job
+from finetune_operator.decide.at_work import described
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.outcome import gave_way_to
-from finetune_operator.decide.pod_trouble import trouble
 from finetune_operator.decide.preparation import prepare_again, prepare_to_wait
 from finetune_operator.decide.queueing import QUEUED, queued
 from finetune_operator.decision import CreateJob
@@ -13,13 +13,9 @@ from finetune_operator.decision import CreateJob
 def run_stages(case: Case) -> Verdict:
     """The next stage that has something left to do."""
     for stage in case.plan.stages:
-        child = case.observed.child("stage", case.attempt, stage.index)
-        if child and child.live:
-            found = trouble(child)
-            reason, message = (found.kind, found.message) if found else ("Running", _describe(case, stage))
-            return Verdict(case.status, reason, message, stage=stage, child=child)
         if case.done(stage):
             continue
+        child = case.observed.child("stage", case.attempt, stage.index)
         if child and (gave_way := gave_way_to(child)):
             return prepare_to_wait(case, gave_way)
         if child:
@@ -38,10 +34,5 @@ def _started(case: Case, stage: Stage) -> Verdict:
     ]
     status = case.status.model_copy(update={"passes": passes})
     queue = stage.system.queue_name
-    reason, message = (QUEUED, queued(create.name, queue)) if queue else ("Running", _describe(case, stage))
+    reason, message = (QUEUED, queued(create.name, queue)) if queue else ("Running", described(case, stage))
     return Verdict(status, reason, message, actions=(create,), stage=stage)
-
-
-def _describe(case: Case, stage: Stage) -> str:
-    names = ", ".join(step.name for step in stage.passes)
-    return f"stage {stage.index + 1} of {len(case.plan.stages)} on system {stage.system.name}: {names}"

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -102,6 +103,26 @@ def test_an_operator_killed_before_it_wrote_the_status_repeats_nothing() -> None
     world.round()
     assert len(world.created) == 1
     assert world.status.phase == "Preparing"
+
+
+@pytest.mark.parametrize("gone", [World.lose_pods, World.lose_job])
+def test_prepare_is_not_asked_again_beside_a_stage_that_was_started_on_its_word(gone: Callable) -> None:
+    world = World()
+    world.round()
+    prepare, before = world.succeed(), world.status
+    world.round()
+    stage = world.only
+    world.status = before
+    gone(world, prepare)
+    world.rounds(2)
+    assert world.live == [stage]
+    world.succeed()
+    world.round()
+    assert world.pass_named("tune").state == "Succeeded"
+    while not world.status.terminal:
+        world.succeed()
+        world.round()
+    assert world.status.phase == "Complete"
 
 
 def test_an_operator_killed_after_creating_a_stage_job_finds_it(running: World) -> None:
