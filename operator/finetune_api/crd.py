@@ -16,6 +16,13 @@ from finetune_api import GROUP, KIND, PLURAL, VERSION
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.status import FineTuneJobStatus
 
+FINISHED_RULE = {
+    "rule": "self.spec.suspend == false || oldSelf.spec.suspend == true || !has(oldSelf.status) ||"
+    " !has(oldSelf.status.conditions) || !oldSelf.status.conditions.exists(c, c.status == 'True' &&"
+    " (c.type == 'Complete' || c.type == 'Failed'))",
+    "message": "a finished job can't be suspended: create a new FineTuneJob instead (committed passes are reused)",
+}
+"""Taking suspend back stays allowed: a GitOps tool applies its manifest again, whatever became of the job."""
 DROPPED = {"title", "additionalProperties", "const", "discriminator", "$defs", "examples"}
 HEADER = "# Generated from operator/finetune_api/resource by `make generate`. Do not edit.\n"
 COLUMNS = (
@@ -84,6 +91,7 @@ def _root_schema() -> dict[str, Any]:
             "spec": structural(FineTuneJobSpec.model_json_schema(mode="validation")),
             "status": without_defaults(structural(FineTuneJobStatus.model_json_schema(mode="validation"))),
         },
+        "x-kubernetes-validations": [FINISHED_RULE],
     }
 
 

@@ -24,6 +24,8 @@ def test_suspend_frees_the_pod_and_resume_completes(workspace: Workspace) -> Non
     workspace.apply("pausing", with_change(spec, "suspend", False))
     done = workspace.completed("pausing")
     assert attempts(workspace, done)["short"] == first_pod, "the committed pass was done again"
+    assert "create a new FineTuneJob instead" in workspace.try_apply("pausing", with_change(spec, "suspend", True))
+    workspace.apply("pausing", with_change(spec, "suspend", False))
 
 
 def test_a_running_jobs_spec_can_not_be_changed(workspace: Workspace) -> None:
