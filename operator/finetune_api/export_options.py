@@ -6,7 +6,7 @@ Kept here since validation runs without the builder; a test compares it with the
 import difflib
 from collections.abc import Iterator
 
-from finetune_api.resource.exports import Export, ModelBuilder
+from finetune_api.resource.exports import GPTQ, Export, ModelBuilder
 from finetune_api.resource.systems import Accelerator
 from finetune_api.training_arguments import Refusal
 
@@ -116,6 +116,7 @@ def refusals(config: Export, provider: str) -> Iterator[Refusal]:
     """What is wrong with an export; each with the field's name."""
     yield from _precision(config, provider)
     yield from _rounding(config)
+    yield from _calibration(config)
     if isinstance(config, ModelBuilder) and config.enable_cuda_graph and provider != "CUDAExecutionProvider":
         remedy = "leave it out, or set executionProvider: CUDAExecutionProvider"
         yield Refusal("enableCudaGraph", f"has no effect on {provider}", remedy)
@@ -142,9 +143,9 @@ def _precision(config: Export, provider: str) -> Iterator[Refusal]:
 
 
 def _rounding(config: Export) -> Iterator[Refusal]:
-    if config.algorithm.startswith("k_quant") and config.is_symmetric:
+    if config.algorithm.startswith(("k_quant", GPTQ)) and config.is_symmetric:
         remedy = "leave it out, or use algorithm: rtn"
-        yield Refusal("isSymmetric", "k_quant always rounds with zero points", remedy)
+        yield Refusal("isSymmetric", f"{config.algorithm} always rounds with zero points", remedy)
     if config.precision == "int8" and config.use_qdq:
         yield Refusal("useQdq", "int8 has no QDQ form", "leave it out, or use precision: int4")
     if config.algorithm != "default":
@@ -159,6 +160,27 @@ def _rounding(config: Export) -> Iterator[Refusal]:
     for field, value in given.items():
         if value:
             yield Refusal(field, f"has no effect with {config.precision}", "leave it out, or use precision: int4")
+
+
+def _calibration(config: Export) -> Iterator[Refusal]:
+    rows = config.calibration_data if isinstance(config, ModelBuilder) else ""
+    if config.algorithm != GPTQ:
+        if rows:
+            yield Refusal("calibrationData", f"has no effect with algorithm: {config.algorithm}", "use algorithm: gptq")
+        return
+    if not isinstance(config, ModelBuilder):
+        remedy = "use k_quant, or merge the adapter and export the model"
+        yield Refusal("algorithm", "gptq would calibrate the base without its adapter", remedy)
+    elif not rows:
+        yield Refusal(
+            "calibrationData", "gptq needs rows to calibrate by", "name a data config, such as the training rows'"
+        )
+    if config.precision != "int4":
+        yield Refusal("algorithm", f"gptq rounds to 4 bits, and precision is {config.precision}", "use k_quant")
+    if config.nodes_to_exclude:
+        yield Refusal(
+            "nodesToExclude", "gptq rounds all products of the decoder layers", "leave it out, or use k_quant"
+        )
 
 
 def _default_only(config: Export) -> Iterator[Refusal]:

@@ -218,6 +218,8 @@ def _has_accelerator(spec: FineTuneJobSpec, step: Pass) -> bool:
 def _export_problems(spec: FineTuneJobSpec, step: Pass, config: Export, path: str) -> Iterator[Problem]:
     for refusal in export_options.refusals(config, execution_provider(spec, step)):
         yield Problem(f"{path}.{refusal.name}", refusal.message, refusal.remedy)
+    if step.model_builder and step.model_builder.calibration_data:
+        yield from _data_reference(f"{path}.calibrationData", step.model_builder.calibration_data, spec)
 
 
 def _data_reference(path: str, name: str, spec: FineTuneJobSpec) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from finetune_api.merge_choice import tuned_beside
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.evaluators import Evaluator
+from finetune_api.resource.exports import ModelBuilder
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Evaluate, Pass, Tuning
 from finetune_runner.passes.contract import DATA, EVAL_DATA, TRAIN_DATA
@@ -14,6 +15,8 @@ def data_names(spec: FineTuneJobSpec, step: Pass) -> dict[str, str]:
     if isinstance(config, Tuning):
         named = {TRAIN_DATA: config.train_data, EVAL_DATA: config.eval_data}
         return {role: name for role, name in named.items() if name}
+    if isinstance(config, ModelBuilder) and config.calibration_data:
+        return {DATA: config.calibration_data}
     return {DATA: config.data} if isinstance(config, Evaluate) else {}
 
 

@@ -19,7 +19,7 @@ from finetune_runner.lineage import origins, resolved
 from finetune_runner.plugins.checking import PluginCall
 from finetune_runner.plugins.metrics import MetricCall, libraries_of
 
-REFERENCES = ("trainData", "evalData", "data", "evaluator", "comparedTo")
+REFERENCES = ("trainData", "evalData", "data", "calibrationData", "evaluator", "comparedTo")
 """Fields of a pass that are names of something else."""
 ROUNDING = ("precision", "algorithm", "blockSize", "isSymmetric")
 """Fields of an export that say how weights are rounded."""

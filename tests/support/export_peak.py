@@ -57,7 +57,7 @@ def main(model: str, output: str, *, rounding_here: bool, fields: dict[str, obje
     from passes import child_request, inputs
 
     if not rounding_here:
-        onnx_export.rounding = lambda _: nullcontext()
+        onnx_export.rounding = lambda *_, **__: nullcontext()
     with tempfile.TemporaryDirectory() as scratch:
         given = inputs(Path(model), Path(output))
         request = child_request(ModelBuilder.model_validate(fields), given, Path(model), scratch, None)

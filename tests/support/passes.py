@@ -126,7 +126,7 @@ def merge(adapter: Path, base: Path, output: Path, **fields: Any) -> PassResult:
 
 
 def export(model: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
-    given = inputs(model, output, path="spec.passes[2].modelBuilder")
+    given = inputs(model, output, path="spec.passes[2].modelBuilder", data=fields.pop("data", {}))
     return run_pass("model_builder", ModelBuilder.model_validate(fields), given, report or Reported())
 
 

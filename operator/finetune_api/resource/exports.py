@@ -18,6 +18,9 @@ ExecutionProvider = Literal[
 ]
 """As onnxruntime names them."""
 
+GPTQ = "gptq"
+"""Of algorithm."""
+
 
 class Export(Model):
     """What all exports say: for which runtime, and how weights are rounded."""
@@ -29,12 +32,13 @@ class Export(Model):
         default="",
         description="Runtime the graph is made for; empty: engine.target.executionProvider.",
     )
-    algorithm: Literal["default", "rtn", "k_quant", "rtn_last", "k_quant_last", "k_quant_mixed", "k_quant_linear"] = (
-        Field(
-            default="k_quant",
-            description="Rounding of int4 and int8: rtn (round to nearest, fast; default: another implementation of it) or k_quant"
-            " (searches each block's scale, loses less); …_last keeps the output head in int8, …_mixed and …_linear further layers too.",
-        )
+    algorithm: Literal[
+        "default", "rtn", "k_quant", "rtn_last", "k_quant_last", "k_quant_mixed", "k_quant_linear", "gptq"
+    ] = Field(
+        default="k_quant",
+        description="Rounding of int4 and int8: rtn (round to nearest, fast; default: another implementation of it) or k_quant"
+        " (searches each block's scale, loses less); …_last keeps the output head in int8, …_mixed and …_linear further layers"
+        " too. gptq (int4 of modelBuilder) rounds the decoder layers by what they say of calibrationData.",
     )
     block_size: Literal[16, 32, 64, 128, 256] = Field(
         default=32, description="Weights that share a scale in int4 and int8."
@@ -74,6 +78,10 @@ class Export(Model):
 class ModelBuilder(Export):
     """Export to ONNX by onnxruntime-genai's model builder."""
 
+    calibration_data: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="Data config with the rows that gptq calibrates by, such as the training rows; the first 128 count.",
+    )
     exclude_embeds: bool = Field(default=False, description="Leave the embedding out: the graph's input is vectors.")
     exclude_lm_head: bool = Field(default=False, description="Leave the head out: the graph's output is hidden states.")
     enable_cuda_graph: bool = Field(default=False, description="Have CUDA record and replay the graph (CUDA only).")

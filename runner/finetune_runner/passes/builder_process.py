@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finetune_api.export_options import ROUNDED
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.exports import Export, ModelBuilder
+from finetune_api.resource.exports import GPTQ, Export, ModelBuilder
 from finetune_runner.data.prompt_file import carry_prompt
 from finetune_runner.passes.child_process import KILLED, ChildFailedError, run_logged
 from finetune_runner.passes.contract import PassInputs, Report
@@ -86,7 +86,7 @@ def _graph_options(config: ModelBuilder) -> dict[str, object]:
 
 def _rounding_options(config: Export) -> dict[str, object]:
     given = {
-        "algo_config": config.algorithm,
+        "algo_config": "k_quant" if config.algorithm == GPTQ else config.algorithm,
         "block_size": config.block_size,
         "is_symmetric": config.is_symmetric is not False,
         "use_qdq": config.use_qdq,
@@ -113,6 +113,7 @@ def child_request(
         "provider": BUILDER_PROVIDERS[config.execution_provider or inputs.execution_provider],
         "options": builder_options(config, trust_remote_code=inputs.trust_remote_code),
         "adapter": str(adapter) if adapter else None,
+        "keeps_grid": config.algorithm == GPTQ,
     }
 
 

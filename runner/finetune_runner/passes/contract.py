@@ -79,7 +79,7 @@ class PassInputs:
     base: Path | None
     """For an adapter: the directory of the model it belongs to."""
     data: Mapping[str, DataSet]
-    """By role: TRAIN_DATA and EVAL_DATA of tuning, and of a merge that chooses its base; DATA of an evaluation."""
+    """By role: TRAIN_DATA and EVAL_DATA of tuning, and of a merge that chooses its base; DATA of all others."""
     output: Path
     """An empty directory, for what the pass makes."""
     execution_provider: str

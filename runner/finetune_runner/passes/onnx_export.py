@@ -20,13 +20,21 @@ GEMMA3_ARCHITECTURES = ("Gemma3ForCausalLM", "Gemma3ForConditionalGeneration")
 
 
 def main() -> None:
-    """Exports as the only argument says: JSON with model, output, cache, precision, provider and options."""
+    """Exports as the only argument says: JSON with the arguments of `export`."""
     request = json.loads(sys.argv[1])
     export(**request)
 
 
 def export(
-    *, model: str, output: str, cache: str, precision: str, provider: str, options: list[str], adapter: str | None
+    *,
+    model: str,
+    output: str,
+    cache: str,
+    precision: str,
+    provider: str,
+    options: list[str],
+    adapter: str | None,
+    keeps_grid: bool,
 ) -> None:
     """One export.
 
@@ -38,6 +46,7 @@ def export(
         provider: the builder's name of an execution provider: cpu, cuda, dml, webgpu or NvTensorRtRtx.
         options: the builder's extra options, as key=value.
         adapter: directory of a LoRA adapter of the model, which is written beside it as ONNX_ADAPTER.
+        keeps_grid: weights that lie on a grid of four bits stay as they are.
     """
     # Importing it takes seconds and changes sys.path.
     with imports():
@@ -52,7 +61,7 @@ def export(
         options = [*options, f"adapter_path={adapter}"]
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
-    with rounding(model_class):
+    with rounding(model_class, keeps_grid=keeps_grid):
         builder.create_model("", model, output, precision, provider, cache, **parsed)
     if adapter:
         products.check()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from finetune_runner.passes.rounding import matrix
-from finetune_runner.passes.rounding.blocks import k_quant, nearest, nearest_symmetric
+from finetune_runner.passes.rounding.blocks import k_quant, nearest, nearest_symmetric, on_grid
 from finetune_runner.passes.rounding.matrix import Form, rounded
 
 
@@ -183,3 +183,20 @@ def test_a_matrix_restored_is_what_its_packed_bytes_say(bits):
 
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert 0 < np.abs(found - weights).max() < 0.5
+
+
+def test_a_grid_that_weights_lie_on_is_kept_though_they_use_few_of_its_levels():
+    """As GPTQ leaves them: k-quant would find another one for these."""
+    steps = np.random.default_rng(5).integers([[-9], [0], [-1]], [[4], [16], [2]], size=(3, 32))
+    weights = (steps * [[0.0123], [0.7], [3e-5]]).astype(np.float32).T
+
+    found = on_grid(weights, 4, np.float32)
+
+    np.testing.assert_allclose(restored(found), weights, rtol=1e-5)
+    assert found.levels.max() <= 15
+
+
+def test_weights_on_no_grid_are_rounded_by_k_quant():
+    weights = random_blocks(count=20)
+    for found, expected in zip(on_grid(weights, 4, np.float32), k_quant(weights, 4, np.float32), strict=True):
+        np.testing.assert_array_equal(found, expected)

@@ -160,3 +160,18 @@ def test_a_merge_that_chooses_its_base_depends_on_how_its_model_is_rounded():
 
 def test_a_merge_that_has_no_choice_is_that_into_the_original():
     assert changed(merged_auto("lora"), merged_auto("lora", base="original")) == set()
+
+
+def calibrated(by, rows):
+    """The chain's keys, its export calibrated by one of two data configs, whose rows have these digests."""
+    spec = wire_spec(CHAIN)
+    spec["dataConfigs"].append({**spec["dataConfigs"][0], "name": "others"})
+    spec["passes"][2]["modelBuilder"] = {"algorithm": "gptq", "calibrationData": by}
+    spec = FineTuneJobSpec.model_validate(spec)
+    return pass_keys(spec, plan(spec), "base-digest", rows, plugins={}, uid="uid")
+
+
+def test_an_export_that_is_calibrated_depends_on_the_rows_and_not_on_their_name():
+    same, unlike = {"tones": "a", "others": "a"}, {"tones": "a", "others": "b"}
+    assert changed(calibrated("tones", same), calibrated("others", same)) == set()
+    assert changed(calibrated("tones", unlike), calibrated("others", unlike)) == {"int4", "check"}

@@ -14,6 +14,8 @@ Array = npt.NDArray[Any]
 STRETCHES = np.arange(-2.5, 1.5, 0.5, dtype=np.float32)
 """How many steps more than there are levels a block's range is divided into, one try each: 0 uses its range exactly,
 less leaves levels unused, more cuts the ends off. A finer grid hardly lowers the error any further."""
+OFF_GRID = 1e-3
+"""Steps that a weight on a grid may lie beside it; float32 has it to 1e-6."""
 SMALLEST = np.float32(1e-38)
 
 
@@ -65,6 +67,28 @@ def k_quant(weights: Array, bits: int, scale_type: npt.DTypeLike) -> Blocks:
     kept = scales.astype(scale_type)
     levels = _steps(weights / _no_zeros(kept.astype(np.float32)), zero_points, top) + zero_points
     return Blocks(levels.astype(np.uint8), kept, zero_points.astype(np.uint8))
+
+
+def on_grid(weights: Array, bits: int, scale_type: npt.DTypeLike) -> Blocks:
+    """Of blocks whose weights lie on a grid already, as GPTQ leaves them, that grid; of others k_quant's.
+
+    The step is the least weight's size divided by one of the numbers of steps that it may be.
+    """
+    levels, scales, zero_points = k_quant(weights, bits, scale_type)
+    sizes = np.abs(weights)
+    least = np.min(sizes, axis=0, where=sizes > 0, initial=np.inf)
+    open_, top = np.isfinite(least), 2**bits - 1
+    for steps in range(1, top + 1):
+        scale = np.where(open_, least / steps, 1)
+        along = weights / scale
+        whole = np.rint(along)
+        low = np.minimum(np.min(whole, axis=0), 0)
+        fits = open_ & (np.max(np.abs(along - whole), axis=0) < OFF_GRID) & (np.max(whole - low, axis=0) <= top)
+        np.copyto(levels, whole - low, where=fits, casting="unsafe")
+        np.copyto(scales, scale, where=fits, casting="unsafe")
+        np.copyto(zero_points, -low, where=fits, casting="unsafe")
+        open_ &= ~fits
+    return Blocks(levels, scales, zero_points)
 
 
 def nearest(weights: Array, bits: int, scale_type: npt.DTypeLike) -> Blocks:

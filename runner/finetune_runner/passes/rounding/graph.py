@@ -16,8 +16,8 @@ import onnx_ir as ir
 import torch
 from onnx_ir.tensor_adapters import TorchTensor
 
-from finetune_runner.passes.rounding.blocks import Array, rounding_by
-from finetune_runner.passes.rounding.matrix import Form, rounded
+from finetune_runner.passes.rounding.blocks import Array, on_grid, rounding_by
+from finetune_runner.passes.rounding.matrix import NIBBLE, Form, rounded
 
 DOMAIN = "com.microsoft"
 RANK = 2
@@ -25,11 +25,12 @@ ROUNDED_HERE = ("rtn", "k_quant")
 
 
 @contextmanager
-def rounding(builder: Any) -> Iterator[None]:
+def rounding(builder: Any, *, keeps_grid: bool = False) -> Iterator[None]:
     """Within it, models that are built round their matrices here, where they are rounded by rtn or k_quant.
 
     Args:
         builder: onnxruntime_genai.models.builders.base.Model.
+        keeps_grid: weights that lie on a grid of four bits stay as they are.
     """
     make_initializer, to_nbits = builder.make_initializer, builder.to_nbits
     weights: dict[str, torch.Tensor] = {}
@@ -42,7 +43,7 @@ def rounding(builder: Any) -> Iterator[None]:
     def replaced(model: Any) -> ir.Model:
         if not _is_rounded_here(model):
             return to_nbits(model)
-        _round_products(model, weights)
+        _round_products(model, weights, keeps_grid=keeps_grid)
         return model.model
 
     builder.make_initializer, builder.to_nbits = noted, replaced
@@ -58,7 +59,7 @@ def _is_rounded_here(model: Any) -> bool:
     return model.quantization_algo in ROUNDED_HERE and not others
 
 
-def _round_products(model: Any, weights: dict[str, torch.Tensor]) -> None:
+def _round_products(model: Any, weights: dict[str, torch.Tensor], *, keeps_grid: bool) -> None:
     """Replaces the products of a builder's graph whose weights are to be rounded."""
     excluded = set(model.quant_attrs["nodes_to_exclude"])
     products = [
@@ -68,19 +69,21 @@ def _round_products(model: Any, weights: dict[str, torch.Tensor]) -> None:
     ]
     for number, product in enumerate(products, start=1):
         weight = product.inputs[1]
-        form = _form(model, product.name, weight.dtype.numpy())
+        form = _form(model, product.name, weight.dtype.numpy(), keeps_grid=keeps_grid)
         matrix = _Matrix(weights[weight.name].T, form, 100 * number / len(products))
         _replace(model, product, matrix)
     model.model.opset_imports.setdefault(DOMAIN, 1)
 
 
-def _form(model: Any, product: str, scale_type: np.dtype[Any]) -> Form:
+def _form(model: Any, product: str, scale_type: np.dtype[Any], *, keeps_grid: bool) -> Form:
     """How a product's weights are rounded: some algorithms have eight bits for some products."""
     settings = model.quant_attrs
     symmetric = model.quantization_algo == "rtn" and settings["is_symmetric"]
+    bits = model.int4_customized_weight_config.get(product, {}).get("bits", settings["bits"])
+    is_on_grid = keeps_grid and bits == NIBBLE
     return Form(
-        rounding=rounding_by(model.quantization_algo, symmetric=symmetric),
-        bits=model.int4_customized_weight_config.get(product, {}).get("bits", settings["bits"]),
+        rounding=on_grid if is_on_grid else rounding_by(model.quantization_algo, symmetric=symmetric),
+        bits=bits,
         block_size=settings["matmul_block_size"],
         scale_type=scale_type,
         keeps_zero_points=not symmetric,

@@ -40,7 +40,7 @@ def round_linear_layers(model: Any, export: Export) -> None:
 
 def form_of(export: Export, bits: int) -> Form:
     """How an export rounds a matrix."""
-    method = "k_quant" if export.algorithm.startswith("k_quant") else "rtn"
+    method = "rtn" if export.algorithm.startswith(("rtn", "default")) else "k_quant"
     symmetric = method == "rtn" and export.is_symmetric is not False
     return Form(
         rounding=rounding_by(method, symmetric=symmetric),
