@@ -2,13 +2,19 @@
 
 import json
 import sys
+from random import Random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from fake_model import make_fake_model
+from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.exceptions import as_failure
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
+from row_files import row_files
 from runner_place import TONES, Place, jsonl
 from s3_server import ACCESS_KEY, SECRET_KEY
 from wrong_inputs import Mistake, by_name, good_manifest, mistakes
@@ -69,6 +75,37 @@ def test_a_mistake_in_places_and_credentials_is_told(here, bucket, mistake):
     write_files(here, mistake)
     failure = failure_of(here, json.loads(placed(json.dumps(mistake.manifest()["spec"]))))
     assert (failure.reason, placed(mistake.says) in str(failure)) == (mistake.reason, True), str(failure)
+
+
+def damaged(content: bytes, random: Random) -> bytes:
+    """Cut off, with a byte changed, or with some put in."""
+    at = random.randrange(len(content))
+    put_in = {
+        "cut": b"",
+        "changed": random.randbytes(1) + content[at + 1 :],
+        "more": random.randbytes(9) + content[at:],
+    }
+    return content[:at] + put_in[random.choice(list(put_in))]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.parquet", "a.arrow"])
+def test_a_damaged_file_is_read_or_told_of(tmp_path, name):
+    """Generated: what is damaged may still hold rows, but nothing else comes of it than a sentence on the data."""
+    table, whole, random = pa.Table.from_pylist(TONES), tmp_path / name, Random(7)
+    texts = {"a.jsonl": jsonl(TONES), "a.json": json.dumps(TONES), "a.csv": "phrase,tone\nthe sun is out,joy\na,fear\n"}
+    if name in texts:
+        whole.write_text(texts[name])
+    elif name == "a.parquet":
+        pq.write_table(table, whole)
+    else:
+        feather.write_feather(table, whole)
+    content = whole.read_bytes()
+    for _ in range(40):
+        whole.write_bytes(damaged(content, random))
+        try:
+            list(row_files(tmp_path, name, columns=["phrase", "tone"]))
+        except FineTuneError as error:
+            assert (error.reason, bool(error.path)) == (Reason.DATASET_INVALID, True), str(error)  # noqa: PT017
 
 
 def test_none_of_it_needs_torch():

@@ -40,7 +40,9 @@ def _numbered(batches: Iterator[Any], kind: str) -> Iterator[tuple[int, Row | Ba
     try:
         for batch in batches:
             for at in range(0, batch.num_rows, BATCH):
-                for row in readable(batch.slice(at, BATCH)).to_pylist():
+                part = batch.slice(at, BATCH)
+                part.validate(full=True)  # a damaged file's lengths may lead anywhere
+                for row in readable(part).to_pylist():
                     number += 1
                     yield number, {column: plain(value) for column, value in row.items()}
     except (pa.ArrowException, OSError, ValueError) as error:
