@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from finetune_api import GROUP, KIND, PLURAL, VERSION
+from finetune_api.pattern_words import told_by_server
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.status import FineTuneJobStatus
 
@@ -24,6 +25,7 @@ FINISHED_RULE = {
 }
 """Taking suspend back stays allowed: a GitOps tool applies its manifest again, whatever became of the job."""
 DROPPED = {"title", "additionalProperties", "const", "discriminator", "$defs", "examples"}
+RULES = "x-kubernetes-validations"
 HEADER = "# Generated from operator/finetune_api/resource by `make generate`. Do not edit.\n"
 COLUMNS = (
     ("Phase", "string", ".status.phase", 0),
@@ -126,7 +128,17 @@ def _convert(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         converted["enum"] = [schema["const"]]
     if "default" in converted and converted["default"] is None:
         del converted["default"]
-    return _typed(_openapi_bounds(converted))
+    return _typed(_openapi_bounds(_told(converted)))
+
+
+def _told(schema: dict[str, Any]) -> dict[str, Any]:
+    """A pattern as a rule that says in words what it asks for: the API server would show the expression alone."""
+    pattern = schema.get("pattern")
+    if pattern is None or not (words := told_by_server(pattern)):
+        return schema
+    rule = {"rule": f"self.matches(r'{pattern}')", "message": f"must be {words}"}
+    kept = {key: value for key, value in schema.items() if key != "pattern"}
+    return kept | {RULES: [rule, *schema.get(RULES, [])]}
 
 
 def _properties(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

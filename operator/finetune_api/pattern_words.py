@@ -29,6 +29,15 @@ def _pattern(text: Any) -> str:
 
 
 _BY_PATTERN = {_pattern(text): words for text, words in _WORDS.items()}
+_BARE = frozenset(
+    _pattern(text) for text in (base.Name, base.ObjectName, locations.SecretKey, passes.NewToken, exports.NodeName)
+)
+"""Those of which the API server shows the expression alone: words would take room, and most are names."""
+
+
+def told_by_server(pattern: str) -> str:
+    """The words for a pattern that the CRD has, too; empty where it leaves them out."""
+    return "" if pattern in _BARE else _BY_PATTERN.get(pattern, "")
 
 
 def described(pattern: str) -> str:

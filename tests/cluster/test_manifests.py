@@ -1,5 +1,6 @@
-"""The API server accepts what it should: every example, and whatever finetune import makes."""
+"""The API server accepts what it should: every example, and whatever finetune import makes; and refuses mistakes."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from cluster_access import Cluster
 from command_line import REPOSITORY
 from olive_any import configs
 from olive_configs import imported
+from wrong_inputs import Mistake, by_name, mistakes
 
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
 OVERLAYS = sorted((REPOSITORY / "examples" / "kustomize" / "overlays").iterdir())
@@ -63,6 +65,14 @@ def test_a_generated_name_makes_a_new_job_each_time(cluster: Cluster, namespace)
     create = ("create", "-n", namespace, "-o", "name", "-f", "-")
     made = {cluster.kubectl(*create, stdin=suspended(generateName="tone-")).strip() for _ in range(2)}
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("mistake", mistakes("schema"), ids=by_name)
+def test_a_mistake_is_refused_with_its_place(cluster: Cluster, mistake: Mistake) -> None:
+    text = json.dumps(mistake.manifest())  # PyYAML writes the text 1e-4 as kubectl writes a number
+    done = cluster.attempt("kubectl", "create", "--dry-run=server", "-f", "-", stdin=text)
+    assert done.returncode != 0
+    assert mistake.told_by_server in done.stderr
 
 
 @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=ONCE_FOR_ALL)

@@ -1,5 +1,6 @@
 """Wrong input, each tried as a user would: a clear message, and no stage's pod was started."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +125,15 @@ def test_a_failure_is_told_in_the_events(applied: Workspace) -> None:
     events = applied.kubectl("describe", "ftj", "unknown-system").partition("\nEvents:")[2]
     assert "Warning" in events
     assert "tpu" in events
+
+
+def test_a_failure_is_described(applied: Workspace) -> None:
+    applied.failed("unknown-system", PREPARE_SECONDS)
+    finetune = (sys.executable, "-m", "finetune_cli")
+    said = applied.cluster.run(*finetune, "describe", "unknown-system", "--namespace", applied.namespace)
+    assert "Failed after" in said
+    assert "place   spec.passes[0].system" in said
+    assert "remedy  use one of: cpu" in said
 
 
 def test_a_misspelt_field_is_refused_by_name(workspace: Workspace, base_spec: Json) -> None:

@@ -46,7 +46,7 @@ def _standing(status: FineTuneJobStatus, now: datetime) -> list[str]:
     """Phase, how long, what it waits for, and what accelerators it held."""
     took = between(moment(status.start_time), moment(status.completion_time) or now)
     word = status.phase or "not seen by the operator yet"
-    since = (" after " if status.terminal else ", for ") + took if took else ""
+    since = (" after " if status.completion_time else ", for ") + took if took else ""
     told = [("phase", word + since)]
     if status.failure:
         told.append(("reason", status.failure.reason))
