@@ -9,6 +9,8 @@ import cluster_manifests as manifests
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
+LONG_STEPS = 1000
+"""That take longer than another job's prepare."""
 SECONDS = 45
 """A pod's start, the imports of prepare, and copying a tiny model; a stage's imports alone take as long."""
 
@@ -65,6 +67,30 @@ def test_a_cached_output_that_was_altered_is_made_anew_by_its_own_stage(workspac
     assert status["prepare"]["attempt"] == 2
     assert [step["state"] for step in status["passes"]] == ["Succeeded"] * 2
     assert not status["passes"][0].get("cacheHit", False)
+
+
+def test_while_a_job_makes_a_pass_another_that_needs_it_waits_without_a_stage(workspace: Workspace) -> None:
+    passes = [manifests.lora(max_steps=LONG_STEPS)]
+    workspace.apply("first", workspace.spec("first", passes))
+    workspace.status_when("first", moved, CHAIN_SECONDS, "its pass moved")
+    workspace.apply("second", workspace.spec("second", passes))
+
+    waiting = workspace.status_when("second", waits, PREPARE_SECONDS, "it waited")
+    reason = next(told for told in waiting["conditions"] if told["type"] == "Reconciling")
+    assert reason["message"] == "job first makes pass tune, which this job needs too"
+
+    made, found = workspace.completed("first"), workspace.completed("second")
+    assert found["passes"][0]["artifact"] == made["passes"][0]["artifact"]
+    assert found["passes"][0]["cacheHit"]
+    assert workspace.stage_jobs("second") == []
+
+
+def moved(status: Json) -> bool:
+    return status.get("progress", {}).get("step", 0) > 0
+
+
+def waits(status: Json) -> bool:
+    return status.get("phase") == "Waiting" and status["waiting"]["reason"] == "WaitingForJob"
 
 
 def alter(workspace: Workspace, file: str) -> None:
