@@ -48,8 +48,14 @@ test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
 test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kstatus
-	$(BIN)/pytest tests/cluster -m "not disruptive" -n 2 --dist loadfile
+	$(BIN)/pytest tests/cluster -m "not disruptive and not kueue" -n 2 --dist loadfile
 	$(BIN)/pytest tests/cluster -m disruptive
+
+.PHONY: test-kueue
+test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (a minute, and once some to build Kueue).
+	$(CLUSTER) build
+	$(CLUSTER) build --component kueue
+	$(BIN)/pytest tests/cluster -m kueue
 
 .PHONY: test-gpu
 test-gpu: venv ## What only a CUDA device can show; not part of `make test` (minutes).

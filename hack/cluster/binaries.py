@@ -103,7 +103,15 @@ KSTATUS = Source(
     module=GOMOD / "kstatus",
     optional=True,
 )
-SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS)
+KUEUE_MODULE = "sigs.k8s.io/kueue"
+KUEUE = Source(
+    name="kueue",
+    version=settings.KUEUE_VERSION,
+    packages={"kueue": f"{KUEUE_MODULE}/cmd/kueue"},
+    minutes=6,
+    optional=True,
+)
+SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUEUE)
 
 
 def path(name: str) -> Path:

@@ -14,6 +14,7 @@ from cluster import (
     binaries,
     environment,
     images,
+    kueue,
     lifecycle,
     network,
     nodes,
@@ -122,6 +123,17 @@ def _gpus(chosen: argparse.Namespace) -> None:
     print(f"{cluster.node_name}: {nodes.GPU} {chosen.count}")
 
 
+def _kueue(chosen: argparse.Namespace) -> None:
+    cluster = settings.cluster(chosen.name)
+    if chosen.remove:
+        kueue.remove(cluster)
+        print(f"{cluster.name}: Kueue is gone")
+        return
+    binaries.build(["kueue"])
+    kueue.install(cluster)
+    print(f"{cluster.name}: Kueue {settings.KUEUE_VERSION} is ready")
+
+
 def _smoke(_chosen: argparse.Namespace) -> None:
     smoke.run()
 
@@ -151,6 +163,8 @@ def _parser() -> argparse.ArgumentParser:
         _cluster_command(commands, name, action, text).add_argument("component")
     gpus = _cluster_command(commands, "gpus", _gpus, "claim that the node has accelerators")
     gpus.add_argument("count", type=int)
+    queues = _cluster_command(commands, "kueue", _kueue, "install Kueue, built once")
+    queues.add_argument("--remove", action="store_true", help="take it away again")
     _command(commands, "smoke", _smoke, "try everything with two clusters of its own")
     return parser
 

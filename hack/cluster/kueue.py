@@ -1,0 +1,98 @@
+"""Kueue in a cluster: the manifests of its own module, with the program that was built from it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster import binaries, environment, settings, shell
+from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cluster.settings import Cluster
+
+NAMESPACE = "kueue-system"
+DEPLOYMENT = "kueue-controller-manager"
+CERTIFICATE = "kueue-webhook-server-cert"
+READY_SECONDS = 120
+PROGRAM_FOLDER = "/opt/kueue"
+
+
+def install(cluster: Cluster) -> None:
+    """Apply it and wait until it is ready; may be repeated."""
+    with _overlay() as folder:
+        _kubectl(cluster, "apply", "--server-side", "--force-conflicts", "-k", str(folder))
+    within = f"--timeout={READY_SECONDS}s"
+    _in_namespace(cluster, "wait", f"secret/{CERTIFICATE}", "--for=jsonpath={.data.tls\\.crt}", within)
+    # It waits to see what it wrote in its volume: at the pod's next sync, in a minute where nothing changes.
+    _in_namespace(cluster, "annotate", "pods", "-l", "control-plane=controller-manager", "--overwrite", "synced=now")
+    _in_namespace(cluster, "rollout", "status", f"deployment/{DEPLOYMENT}", within)
+
+
+def remove(cluster: Cluster) -> None:
+    """Take all of it away, its webhooks with it, without which no Job could be made any more."""
+    with _overlay() as folder:
+        _kubectl(cluster, "delete", "--ignore-not-found", "--timeout=120s", "-k", str(folder))
+
+
+@contextmanager
+def _overlay() -> Iterator[Path]:
+    """A kustomization over the module's config/default."""
+    with tempfile.TemporaryDirectory(prefix="kueue-") as scratch:
+        folder = Path(scratch)
+        # By a link: kustomize takes a path with an @ in it for a repository's address.
+        (folder / "module").symlink_to(_module())
+        target = {"kind": "Deployment", "name": DEPLOYMENT}
+        patches = [{"target": target, "patch": json.dumps(_changes())}]
+        content = {"resources": ["module/config/default"], "patches": patches}
+        (folder / "kustomization.yaml").write_text(json.dumps(content))
+        yield folder
+
+
+def _changes() -> list[dict[str, Any]]:
+    """Of the Deployment: nothing can be pulled, so its pod runs the program from a folder of this machine's."""
+    program = binaries.path("kueue").parent
+    pod, container = "/spec/template/spec", "/spec/template/spec/containers/0"
+    return [
+        {"op": "replace", "path": f"{container}/image", "value": settings.BUSYBOX_IMAGE},
+        {"op": "replace", "path": f"{container}/imagePullPolicy", "value": "IfNotPresent"},
+        {"op": "replace", "path": f"{container}/command", "value": [f"{PROGRAM_FOLDER}/kueue"]},
+        {"op": "add", "path": f"{container}/securityContext/runAsUser", "value": 65532},
+        {"op": "replace", "path": f"{container}/resources", "value": {}},
+        {"op": "replace", "path": f"{container}/readinessProbe/initialDelaySeconds", "value": 1},
+        {"op": "replace", "path": f"{container}/readinessProbe/periodSeconds", "value": 1},
+        {
+            "op": "add",
+            "path": f"{container}/volumeMounts/-",
+            "value": {"name": "program", "mountPath": PROGRAM_FOLDER, "readOnly": True},
+        },
+        {
+            "op": "add",
+            "path": f"{pod}/volumes/-",
+            "value": {"name": "program", "hostPath": {"path": str(program), "type": "Directory"}},
+        },
+    ]
+
+
+def _module() -> Path:
+    """The module's folder in Go's cache; downloaded if need be, as for the build."""
+    found = json.loads(shell.run("go", "mod", "download", "-json", f"{binaries.KUEUE_MODULE}@{settings.KUEUE_VERSION}"))
+    return Path(found["Dir"])
+
+
+def _in_namespace(cluster: Cluster, *arguments: str) -> None:
+    _kubectl(cluster, "-n", NAMESPACE, *arguments)
+
+
+def _kubectl(cluster: Cluster, *arguments: str) -> None:
+    command = [str(binaries.path("kubectl")), *arguments]
+    variables = environment.variables(cluster)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

@@ -1,0 +1,127 @@
+"""Stages in a queue of a real Kueue, installed from its own manifests with its webhooks.
+
+Two jobs, room for one: both wait and say for what; with quota the first runs, the second waits behind it; evicted in
+the middle of a pass, the first makes room for the second, and goes on from its checkpoint once it is admitted again.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import cluster_kueue as kueue
+import cluster_manifests as manifests
+from cluster_access import Cluster
+from cluster_manifests import with_change
+from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
+
+Json = dict[str, Any]
+LONG_STEPS = 2000
+CPU = "100m"
+"""What a stage asks for."""
+
+pytestmark = pytest.mark.kueue
+
+
+@dataclass(frozen=True)
+class Course:
+    """What became of the two jobs."""
+
+    cluster_queue: str
+    waiting: dict[str, Json]
+    """Status of each before there was any quota."""
+    behind: Json
+    """Status of the second while the first ran."""
+    evicted: Json
+    """Status of the first after its eviction, and of its Job."""
+    pods_after_eviction: list[Json]
+    job_before: Json
+    job_at_end: Json
+    resumed: Json
+    done: dict[str, Json]
+
+
+@pytest.fixture(scope="module")
+def queue(cluster: Cluster, workspace: Workspace) -> Iterator[str]:
+    with kueue.installed(cluster):
+        yield kueue.make_queue(workspace, "0")
+        kueue.remove_queue(workspace)
+
+
+@pytest.fixture(scope="module")
+def course(workspace: Workspace, queue: str) -> Course:
+    waiting = {name: wait_in_queue(workspace, name, steps) for name, steps in (("first", LONG_STEPS), ("second", 2))}
+    kueue.set_quota(workspace, CPU)
+    workspace.status_when("first", moved, CHAIN_SECONDS, "it trained")
+    behind = workspace.status("second")
+    (job_before,) = workspace.stage_jobs("first")
+    workload = kueue.workload_of(workspace, job_before)
+    kueue.activate(workspace, workload, active=False)
+    evicted = workspace.status_when("first", queued("deactivated"), PREPARE_SECONDS, "it was evicted")
+    second = workspace.completed("second")
+    pods = workspace.stage_pods("first")
+    kueue.activate(workspace, workload, active=True)
+    resumed = workspace.status_when("first", went_on, CHAIN_SECONDS, "it went on from its checkpoint")
+    first = workspace.completed("first")
+    (job_at_end,) = workspace.stage_jobs("first")
+    done = {"first": first, "second": second}
+    return Course(queue, waiting, behind, evicted, pods, job_before, job_at_end, resumed, done)
+
+
+def wait_in_queue(workspace: Workspace, name: str, steps: int) -> Json:
+    """The status of a new job once Kueue has said what it waits for."""
+    system = manifests.system("queueing", queueName=kueue.LOCAL_QUEUE)
+    passes = [with_change(manifests.lora("tune", steps), "lora.training.seed", steps)]
+    spec = workspace.spec(name, passes, [system]) | {"backoffLimit": 0}
+    workspace.apply(name, spec)
+    return workspace.status_when(name, queued("position", "quota"), PREPARE_SECONDS, "it waited for quota")
+
+
+def queued(*words: str) -> Callable[[Json], bool]:
+    return lambda status: reason(status) == "Queued" and all(word in message(status) for word in words)
+
+
+def reconciling(status: Json) -> Json:
+    return next((c for c in status.get("conditions", []) if c["type"] == "Reconciling"), {})
+
+
+def reason(status: Json) -> str:
+    return reconciling(status).get("reason", "")
+
+
+def message(status: Json) -> str:
+    return reconciling(status).get("message", "")
+
+
+def moved(status: Json) -> bool:
+    return status.get("progress", {}).get("step", 0) > 0
+
+
+def went_on(status: Json) -> bool:
+    return status.get("progress", {}).get("resumedFromStep", 0) > 0
+
+
+def test_a_stage_without_quota_says_what_it_waits_for_and_where_it_stands(course: Course) -> None:
+    for name, position in (("first", 1), ("second", 2)):
+        said = message(course.waiting[name])
+        assert said.startswith(f"waiting for quota in cluster queue {course.cluster_queue}, position {position} ")
+    assert "insufficient" in message(course.waiting["first"])
+    assert course.waiting["first"]["phase"] == "Waiting"
+
+
+def test_a_second_job_waits_while_the_first_has_the_quota(course: Course) -> None:
+    assert reason(course.behind) == "Queued"
+
+
+def test_an_evicted_stage_frees_its_pod_and_says_why(course: Course) -> None:
+    assert "evicted (Deactivated" in message(course.evicted)
+    assert course.pods_after_eviction == []
+    assert course.done["second"]["phase"] == "Complete"
+
+
+def test_admitted_again_the_same_job_goes_on_from_its_checkpoint_though_none_may_be_retried(course: Course) -> None:
+    assert course.resumed["progress"]["resumedFromStep"] > 0
+    assert course.job_at_end["metadata"]["uid"] == course.job_before["metadata"]["uid"]
+    assert course.job_at_end["status"].get("failed", 0) == 0
+    assert course.done["first"]["phase"] == "Complete"
