@@ -13,7 +13,9 @@ import pytest
 import cluster_kueue as kueue
 import cluster_manifests as manifests
 from cluster_access import Cluster
+from cluster_audit import Permission, asked_for, audited
 from cluster_manifests import with_change
+from cluster_setup import RELEASE
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
@@ -40,6 +42,8 @@ class Course:
     job_at_end: Json
     resumed: Json
     done: dict[str, Json]
+    asked: set[Permission | None]
+    """What the operator has asked for meanwhile."""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,7 @@ def queue(cluster: Cluster, workspace: Workspace) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def course(workspace: Workspace, queue: str) -> Course:
+    begun = len(list(audited(workspace.cluster)))
     waiting = {name: wait_in_queue(workspace, name, steps) for name, steps in (("first", LONG_STEPS), ("second", 2))}
     kueue.set_quota(workspace, CPU)
     workspace.status_when("first", moved, CHAIN_SECONDS, "it trained")
@@ -66,7 +71,8 @@ def course(workspace: Workspace, queue: str) -> Course:
     first = workspace.completed("first")
     (job_at_end,) = workspace.stage_jobs("first")
     done = {"first": first, "second": second}
-    return Course(queue, waiting, behind, evicted, pods, job_before, job_at_end, resumed, done)
+    asked = {asked_for(request) for request in list(audited(workspace.cluster))[begun:]}
+    return Course(queue, waiting, behind, evicted, pods, job_before, job_at_end, resumed, done, asked)
 
 
 def wait_in_queue(workspace: Workspace, name: str, steps: int) -> Json:
@@ -125,3 +131,17 @@ def test_admitted_again_the_same_job_goes_on_from_its_checkpoint_though_none_may
     assert course.job_at_end["metadata"]["uid"] == course.job_before["metadata"]["uid"]
     assert course.job_at_end["status"].get("failed", 0) == 0
     assert course.done["first"]["phase"] == "Complete"
+
+
+def test_all_that_the_operator_may_read_of_kueue_it_reads(cluster: Cluster, course: Course) -> None:
+    rules = cluster.get("clusterrole", RELEASE)["rules"]
+    granted = {
+        Permission(verb, group, resource)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if group.endswith("kueue.x-k8s.io")
+    }
+    assert granted
+    assert granted - course.asked == set()

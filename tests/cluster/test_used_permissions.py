@@ -1,9 +1,5 @@
 """What the operator may do is what it does: its roles beside the API server's audit log."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,21 +7,14 @@ import pytest
 import cluster_manifests as manifests
 import cluster_operator as operator
 from cluster_access import Cluster
+from cluster_audit import Permission, asked_for, audited
 from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
-USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{RELEASE}"
 ABSENT = {"volumes": [{"name": "keys", "mountPath": "/keys", "secret": {"secretName": "absent"}}]}
 
 pytestmark = pytest.mark.disruptive
-
-
-@dataclass(frozen=True, order=True)
-class Permission:
-    verb: str
-    group: str
-    resource: str
 
 
 @pytest.fixture(scope="module")
@@ -43,24 +32,6 @@ def requests(cluster: Cluster, workspace: Workspace) -> list[Json]:
     workspace.status_when("stuck", lambda s: s.get("phase") == "Suspended", PREPARE_SECONDS, "it is suspended")
     workspace.completed("done", CHAIN_SECONDS)
     return list(audited(cluster))[begun:]
-
-
-def audited(cluster: Cluster) -> Iterator[Json]:
-    """The operator's requests, oldest first."""
-    logs = sorted(Path(cluster.environment["LOGS"]).glob("audit*.log"), key=lambda log: log.stat().st_mtime)
-    for log in logs:
-        for line in log.read_text(encoding="utf-8").splitlines():
-            if f'"{USER}"' in line:
-                yield json.loads(line)
-
-
-def asked_for(request: Json) -> Permission | None:
-    """What a request needs; None for one that is about no resource, such as the list of what is served."""
-    about = request.get("objectRef")
-    if about is None or "resource" not in about:
-        return None
-    resource = "/".join(filter(None, (about["resource"], about.get("subresource", ""))))
-    return Permission(request["verb"], about.get("apiGroup", ""), resource)
 
 
 def granted(cluster: Cluster) -> set[Permission]:

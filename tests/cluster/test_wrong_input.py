@@ -32,6 +32,10 @@ FOUND_IN_THE_SPEC = {
     "unknown-system": Mistake(
         *("passes.0.system", "tpu"), *("InvalidSpec", "spec.passes[0].system", ("tpu", "use one of: cpu"))
     ),
+    "queue-without-kueue": Mistake(
+        *("systems.0.queueName", "team-a"),
+        *("InvalidSpec", "spec.systems[0].queueName", ("without Kueue", "kueue.enabled")),
+    ),
     "unknown-column": Mistake(
         *("dataConfigs.0.preprocess.textColumns", ["text", "tone"]),
         *("InvalidSpec", "spec.dataConfigs[0].preprocess.textTemplate", ("phrase", "text, tone")),
@@ -146,6 +150,11 @@ def test_two_sources_at_once_are_refused(workspace: Workspace, base_spec: Json) 
     said = workspace.try_apply("two-sources", both)
     assert "spec.inputModel.source" in said
     assert "set exactly one of huggingFace, s3, volume" in said
+
+
+def test_a_place_in_a_queue_is_refused_without_the_queue(workspace: Workspace, base_spec: Json) -> None:
+    said = workspace.try_apply("no-queue", with_change(base_spec, "systems.0.workloadPriorityClassName", "urgent"))
+    assert "workloadPriorityClassName orders a queue, and there is none" in said
 
 
 def test_two_variants_of_a_pass_are_refused(workspace: Workspace, base_spec: Json) -> None:

@@ -53,7 +53,7 @@ def set_quota(workspace: Workspace, cpu: str) -> None:
 
 def remove_queue(workspace: Workspace) -> None:
     """Kueue keeps a ClusterQueue while Workloads of it run, and a flavour while a ClusterQueue has it."""
-    workspace.kubectl("delete", "ftj", "--all")
+    workspace.kubectl("delete", "ftj", "--all", "--cascade=foreground")
     workspace.kubectl("delete", "localqueue", LOCAL_QUEUE)
     workspace.cluster.kubectl("delete", "clusterqueue", workspace.namespace)
     workspace.cluster.kubectl("delete", "resourceflavor", workspace.namespace)
