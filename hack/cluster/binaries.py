@@ -108,7 +108,7 @@ KUEUE = Source(
     name="kueue",
     version=settings.KUEUE_VERSION,
     packages={"kueue": f"{KUEUE_MODULE}/cmd/kueue"},
-    minutes=6,
+    minutes=8,
     optional=True,
 )
 SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUEUE)

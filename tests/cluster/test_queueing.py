@@ -81,7 +81,7 @@ def wait_in_queue(workspace: Workspace, name: str, steps: int) -> Json:
     passes = [with_change(manifests.lora("tune", steps), "lora.training.seed", steps)]
     spec = workspace.spec(name, passes, [system]) | {"backoffLimit": 0}
     workspace.apply(name, spec)
-    return workspace.status_when(name, queued("position", "quota"), PREPARE_SECONDS, "it waited for quota")
+    return workspace.status_when(name, queued("position", "insufficient"), PREPARE_SECONDS, "it waited for quota")
 
 
 def queued(*words: str) -> Callable[[Json], bool]:
