@@ -1,7 +1,7 @@
 """Olive configs for tests of the importer."""
 
+import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ MODERN: dict[str, Any] = {
 
 def changed(config: Mapping[str, Any], *changes: tuple[Sequence[str | int], Any]) -> dict[str, Any]:
     """The config with values at some places; objects on the way are made where there are none."""
-    result = deepcopy(dict(config))
+    result: dict[str, Any] = json.loads(json.dumps(config))
     for steps, value in changes:
         place: Any = result
         for step in steps[:-1]:

@@ -4,6 +4,7 @@ Jobs, Pods and the ConfigMap are kept as the API server's JSON, so that reading 
 carried out on them at once.
 """
 
+import json
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -141,7 +142,7 @@ class World:
     def _create(self, action: CreateJob) -> None:
         if action.name in self.jobs:
             return
-        job = deepcopy(action.manifest)
+        job = json.loads(json.dumps(action.manifest))
         job["metadata"]["uid"] = f"uid-of-{action.name}-{len(self.created)}"
         job["status"] = {"startTime": timestamp(self.now)}
         self.jobs[action.name] = job

@@ -11,7 +11,7 @@ import without_pandas  # noqa: F401 (before any array is made)
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 COMMON = settings(deadline=None, suppress_health_check=SLOW)
-settings.register_profile("few", COMMON, max_examples=7, stateful_step_count=40, derandomize=True)
+settings.register_profile("few", COMMON, max_examples=5, stateful_step_count=40, derandomize=True)
 settings.register_profile("soak", COMMON, max_examples=5000)
 settings.load_profile("few")
 
