@@ -72,6 +72,7 @@ def test_status_names_the_artifact_by_place_digest_and_size(main_job: Json, arti
     lines = sorted(f"{entry['sha256']}  {entry['path']}\n" for entry in manifest["files"])
     assert named["uri"].endswith(PUBLISHED)
     assert named["format"] == "onnx"
+    assert named["verifiedOn"] == "CPUExecutionProvider"
     assert named["digest"] == "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
     assert named["sizeBytes"] == sum(entry["size"] for entry in manifest["files"])
 

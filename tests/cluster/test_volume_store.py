@@ -9,9 +9,12 @@ import pytest
 
 import cluster_manifests as manifests
 from cluster_workspace import Workspace
+from command_line import run_process
+from signing_keys import new_key, private_pem, public_pem
 
 Json = dict[str, Any]
 CLAIM = "shelf"
+SIGNER = "signer"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,17 @@ def shelf(workspace: Workspace, tiny_model: Path, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def status(workspace: Workspace, shelf: Path) -> Json:
+def public_key(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that checks what the key in Secret signer has signed."""
+    folder, key = tmp_path_factory.mktemp("keys"), new_key()
+    (folder / "key.pem").write_bytes(private_pem(key))
+    (folder / "signer.pub").write_bytes(public_pem(key))
+    workspace.kubectl("create", "secret", "generic", SIGNER, f"--from-file={folder / 'key.pem'}")
+    return folder / "signer.pub"
+
+
+@pytest.fixture(scope="module")
+def status(workspace: Workspace, shelf: Path, public_key: Path) -> Json:
     """The status of the job, Complete."""
     passes = [manifests.lora(max_steps=2), manifests.merge()]
     spec = workspace.spec("shelved", passes) | {
@@ -36,7 +49,10 @@ def status(workspace: Workspace, shelf: Path) -> Json:
         "dataConfigs": [manifests.data_config("tones", {"volume": {"claimName": CLAIM, "path": "train.jsonl"}})],
         "evaluators": [],
         "store": {"volume": {"claimName": CLAIM, "path": "store"}},
-        "output": {"volume": {"claimName": CLAIM, "path": "published"}},
+        "output": {
+            "volume": {"claimName": CLAIM, "path": "published"},
+            "signing": {"keySecretRef": {"name": SIGNER, "key": "key.pem"}},
+        },
     }
     workspace.apply("shelved", spec)
     return workspace.completed("shelved")
@@ -58,3 +74,23 @@ def test_every_pass_is_committed_on_the_volume(status: Json, shelf: Path, worksp
 def test_status_says_where_it_lies(status: Json) -> None:
     assert status["artifacts"][0]["uri"] == f"volume://{CLAIM}/published"
     assert status["artifacts"][0]["format"] == "safetensors"
+
+
+def test_it_is_signed_with_the_key_that_no_pod_with_a_pass_has_mounted(
+    status: Json, shelf: Path, public_key: Path, workspace: Workspace
+) -> None:
+    verified = run_process("verify", shelf / "published", "--public-key", public_key)
+    assert (verified.code, verified.err) == (0, "")
+    assert f"provenance: job {workspace.namespace}/shelved, " in verified.out
+    assert "; signed by this key" in verified.out
+    jobs = workspace.jobs("shelved")
+    stages = [job["metadata"]["name"] for job in workspace.stage_jobs("shelved")]
+    assert len(jobs) > len(stages) > 0
+    assert [
+        job["metadata"]["name"] for job in jobs if (SIGNER in _secrets(job)) == (job["metadata"]["name"] in stages)
+    ] == []
+
+
+def _secrets(job: Json) -> list[str]:
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    return [volume["secret"]["secretName"] for volume in volumes if "secret" in volume]
