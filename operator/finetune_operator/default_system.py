@@ -18,6 +18,9 @@ from finetune_api.resource.systems import (
 )
 from finetune_api.validate import Problem
 
+MOST_PLACING = 16
+"""Node labels, and tolerations, of a system."""
+
 Named = TypeVar("Named", bound=EnvVar | ImagePullSecret | Volume)
 
 
@@ -28,10 +31,12 @@ class DefaultSystem(Model):
     volumes: list[Volume] = named_list("Volumes, of claims, ConfigMaps and Secrets in the job's own namespace.")
     image_pull_secrets: list[ImagePullSecret] = named_list("Secrets for pulling the image, in the job's own namespace.")
     service_account_name: ServiceAccountName = Field(default="", description="Service account.")
-    node_selector: Annotated[dict[LabelText, LabelValue], Field(max_length=16)] = Field(
+    node_selector: Annotated[dict[LabelText, LabelValue], Field(max_length=MOST_PLACING)] = Field(
         default_factory=dict, description="Labels a node must have."
     )
-    tolerations: list[Toleration] = Field(default_factory=empty_list, max_length=16, description="Taints tolerated.")
+    tolerations: list[Toleration] = Field(
+        default_factory=empty_list, max_length=MOST_PLACING, description="Taints tolerated."
+    )
 
 
 def with_defaults(system: System, default: DefaultSystem) -> System:
@@ -53,12 +58,18 @@ def with_defaults(system: System, default: DefaultSystem) -> System:
 
 
 def overfull(systems: Sequence[System], default: DefaultSystem) -> Iterator[Problem]:
-    """Where a list becomes longer with the defaults than a pod may have it."""
+    """Where there is more with the defaults than a system may have."""
     for index, system in enumerate(systems):
         filled = with_defaults(system, default)
-        for name, items in (("env", filled.env), ("volumes", filled.volumes)):
-            if len(items) > MAX_NAMED:
-                message = f"{len(items)} with those that the operator adds, of which there may be {MAX_NAMED}"
+        for name, items, most in (
+            ("env", filled.env, MAX_NAMED),
+            ("volumes", filled.volumes, MAX_NAMED),
+            ("imagePullSecrets", filled.image_pull_secrets, MAX_NAMED),
+            ("nodeSelector", filled.node_selector, MOST_PLACING),
+            ("tolerations", filled.tolerations, MOST_PLACING),
+        ):
+            if len(items) > most:
+                message = f"{len(items)} with those that the operator adds, of which there may be {most}"
                 yield Problem(f"spec.systems[{index}].{name}", message, "name fewer")
 
 

@@ -1,5 +1,6 @@
 """Reads what Kueue says of a Job that waits in a queue. It only explains: what can't be read stops nothing."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -9,15 +10,25 @@ from finetune_operator.read_queueing import read_queueing
 
 logger = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 5
+"""It only explains, so a worker does not wait for it."""
+
 
 async def observe_queue(kube: Kube, namespace: str, job_uid: str, queue: str) -> Queueing:
     """What Kueue says of one Job, and if it can't be read, why not."""
     try:
-        workloads = await kube.list_workloads_of(namespace, job_uid)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await _read(kube, namespace, job_uid, queue)
+    except TimeoutError:
+        return Queueing(unreadable=f"no answer in {PATIENCE_SECONDS} seconds")
     except NotFound:
         return Queueing(unreadable="the API server knows no Kueue")
     except KubeError as error:
         return Queueing(unreadable=error.message or str(error))
+
+
+async def _read(kube: Kube, namespace: str, job_uid: str, queue: str) -> Queueing:
+    workloads = await kube.list_workloads_of(namespace, job_uid)
     return read_queueing(workloads, await _local_queue(kube, namespace, queue), await _pending(kube, namespace, queue))
 
 

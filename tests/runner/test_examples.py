@@ -49,7 +49,11 @@ RUNS = {
     "tone.yaml": Run(),
     "volume.yaml": Run(),
 }
-ELSEWHERE = {"adapter-hot-swap.yaml": "test_adapter_hot_swap.py", "plugin/job.yaml": "test_plugin.py"}
+ELSEWHERE = {
+    "adapter-hot-swap.yaml": "test_adapter_hot_swap.py",
+    "plugin/job.yaml": "test_plugin.py",
+    "kustomize/base/job.yaml": "tests/cluster/test_manifests.py, with each overlay",
+}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What prepare says of rows, models and places, each wrong in its own way: the reason, the place, what to do."""
 
 import json
-import sys
 from random import Random
 
 import pyarrow as pa
@@ -106,7 +105,3 @@ def test_a_damaged_file_is_read_or_told_of(tmp_path, name):
             list(row_files(tmp_path, name, columns=["phrase", "tone"]))
         except FineTuneError as error:
             assert (error.reason, bool(error.path)) == (Reason.DATASET_INVALID, True), str(error)  # noqa: PT017
-
-
-def test_none_of_it_needs_torch():
-    assert "torch" not in sys.modules

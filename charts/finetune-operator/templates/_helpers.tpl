@@ -50,7 +50,8 @@ matchLabels:
   app.kubernetes.io/managed-by: finetune-operator
 {{- end -}}
 
-{{- /* What the operator may do in the namespaces it serves. Nothing on secrets: pods mount them by name. */ -}}
+{{- /* What the operator may do in the namespaces it serves. Nothing on secrets: pods mount them by name.
+The finalizers are asked for by the admission plugin OwnerReferencesPermissionEnforcement, which some distributions have on. */ -}}
 {{- define "finetune-operator.rules" -}}
 - apiGroups: [finetune-operator.dev]
   resources: [finetunejobs]
@@ -58,6 +59,9 @@ matchLabels:
 - apiGroups: [finetune-operator.dev]
   resources: [finetunejobs/status]
   verbs: [patch]
+- apiGroups: [finetune-operator.dev]
+  resources: [finetunejobs/finalizers]
+  verbs: [update]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [create, list, watch, delete]

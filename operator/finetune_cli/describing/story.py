@@ -99,7 +99,8 @@ def _pass_row(step: PassStatus, status: FineTuneJobStatus, now: datetime) -> tup
 
 def _gate(gate: GateStatus) -> tuple[str, str]:
     value = f": {gate.value}" if gate.value else ""
-    return "passed" if gate.passed else "missed", f"{gate.metric} after {gate.after}{value} ({gate.requirement})"
+    judged = {True: "passed", False: "missed", None: "not judged"}[gate.passed]
+    return judged, f"{gate.metric} after {gate.after}{value} ({gate.requirement})"
 
 
 def _artifact(artifact: NamedArtifact) -> list[str]:

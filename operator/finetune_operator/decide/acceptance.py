@@ -37,15 +37,20 @@ def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
     if observed.document is not None:
         return Accepted(observed.document, observed.document_image or observed.status.runner_image)
     spec, problems = validate.parse(observed.spec)
-    if spec is not None and not problems:
-        problems = [*_without_store(spec, settings), *_without_kueue(spec, settings), *_overfull(spec, settings)]
-    if spec is None or problems:
+    if spec is None:
         return Refused(_invalid(problems))
     image = observed.status.runner_image or settings.runner_image
-    document = JobDocument(
-        namespace=observed.namespace, name=observed.name, uid=observed.uid, spec=_filled(spec, settings, image)
-    )
+    filled = _filled(spec, settings, image)
+    if problems := _problems(spec, filled, settings):
+        return Refused(_invalid(problems))
+    document = JobDocument(namespace=observed.namespace, name=observed.name, uid=observed.uid, spec=filled)
     return Accepted(document, image, (CreateConfigMap(build_config_map(document, image)),))
+
+
+def _problems(spec: FineTuneJobSpec, filled: FineTuneJobSpec, settings: Settings) -> list[Problem]:
+    """What is wrong with a spec as its pods will have it: what the operator adds may complete it, or be too much."""
+    found = [*_overfull(spec, settings)] or validate.parse(filled.to_wire())[1]
+    return [*found, *_without_store(spec, settings), *_without_kueue(spec, settings)]
 
 
 def _without_store(spec: FineTuneJobSpec, settings: Settings) -> list[Problem]:

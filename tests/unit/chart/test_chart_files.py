@@ -74,7 +74,8 @@ def helper(name: str) -> Any:
 
 def test_the_operator_is_given_nothing_on_secrets() -> None:
     resources = {resource for rule in helper("rules") for resource in rule["resources"]}
-    assert resources == {"finetunejobs", "finetunejobs/status", "jobs", "pods", "configmaps", "events"}
+    own = {"finetunejobs", "finetunejobs/status", "finetunejobs/finalizers"}
+    assert resources == own | {"jobs", "pods", "configmaps", "events"}
 
 
 def test_network_policies_bind_the_pods_that_the_operator_makes() -> None:

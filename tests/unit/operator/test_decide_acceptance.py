@@ -59,6 +59,31 @@ def test_systems_get_what_the_operator_gives_every_job_and_it_is_kept_with_the_j
     assert {s.service_account_name for s in world.observe().document.spec.systems} == {"tuner"}
 
 
+def test_what_the_operator_gives_every_job_may_be_what_a_pass_needs() -> None:
+    spec = wire_spec([("tune", "gpu", "lora")])
+    spec["passes"][0]["lora"]["training"] = {"reportTo": ["mlflow"]}
+    lacking = World(spec=spec)
+    lacking.round()
+    assert lacking.status.failure.path == "spec.passes[0].lora.training.reportTo[0]"
+
+    env = [{"name": "MLFLOW_TRACKING_URI", "value": "https://mlflow.example.com"}]
+    world = World(spec=spec, settings=replace(SETTINGS, default_system=DefaultSystem.model_validate({"env": env})))
+    world.round()
+    assert world.observe().document is not None
+
+
+@pytest.mark.parametrize("field", ["nodeSelector", "tolerations"])
+def test_more_than_a_system_may_have_with_what_the_operator_adds_is_refused(field: str) -> None:
+    taints = [{"key": f"taint-{n}", "operator": "Exists"} for n in range(17)]
+    labels = {f"label-{n}": "x" for n in range(17)}
+    own = {"nodeSelector": {k: labels[k] for k in list(labels)[:16]}, "tolerations": taints[:16]}[field]
+    added = {"nodeSelector": {"label-16": "x"}, "tolerations": taints[16:]}[field]
+    given = replace(SETTINGS, default_system=DefaultSystem.model_validate({field: added}))
+    world = World(spec=wire_spec(systems=[{"name": "gpu"}, {"name": "cpu", field: own}]), settings=given)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.path) == ("InvalidSpec", f"spec.systems[1].{field}")
+
+
 def test_a_job_without_a_store_fails_where_the_operator_has_no_default() -> None:
     world = World(spec=without_store())
     world.round()
