@@ -8,6 +8,7 @@ from finetune_api.plan import Product
 from finetune_api.resource.exports import ModelBuilder
 from finetune_api.resource.passes import MergeAdapterWeights
 from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA
+from finetune_runner.passes.merging.choice import least
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.passes.rounding.in_place import bits_of
 from passes import Reported, data_set, evaluate, export_here, inputs, merge, qlora, tune
@@ -71,6 +72,14 @@ def test_it_tells_how_far_it_is_over_both_ways(merged):
     steps = [said["step"] for said in merged[2].steps]
     assert steps == sorted(steps)
     assert steps[-1] == merged[2].steps[-1]["total_steps"] == 100
+
+
+def test_a_loss_that_is_no_number_is_never_the_least():
+    nan = float("nan")
+    assert least({"original": nan, "dequantised": 2.0}, "") == "dequantised"
+    with pytest.raises(FineTuneError) as caught:
+        least({"original": nan, "dequantised": nan}, "spec.passes[1].mergeAdapterWeights")
+    assert caught.value.reason is Reason.NAN_LOSS
 
 
 def test_without_a_row_to_compare_by_it_fails_before_it_merges(merged, tiny_phi3, tmp_path):

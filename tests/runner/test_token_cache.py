@@ -2,6 +2,7 @@
 
 import pytest
 
+from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.passes import Lora
 from finetune_runner.outcome import Outcome
@@ -72,6 +73,15 @@ def test_damaged_tokens_are_made_anew(made, store):
 
     assert list(made(ROWS, "second").train) == list(first.train)
     assert list(made(Unreadable(), "third").train) == list(first.train)
+
+
+def test_a_store_that_takes_no_tokens_is_a_warning(made, store, monkeypatch, caplog):
+    def full(*_):
+        raise FineTuneError(Reason.OUT_OF_DISK, "no room")
+
+    monkeypatch.setattr(store, "upload", full)
+    assert len(made(ROWS, "first").train) > 0
+    assert "the rows' tokens are not kept" in caplog.text
 
 
 def test_tokens_that_are_quickly_made_are_not_kept(made, store, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.data import tokens
 from finetune_runner.data.examples import Example
 from finetune_runner.data.tokens import IGNORED, Encoder
 from finetune_runner.training.batches import PadToLongest, by_length, items
@@ -49,6 +50,17 @@ def test_generation_sees_the_tokens_that_training_saw(adds_bos):
 
     assert encoded.prompt == made.tokenizer(PROMPT)["input_ids"]
     assert encoded.ids[: len(encoded.prompt)] == encoded.prompt
+
+
+@pytest.mark.parametrize("characters", [1, 150, 10_000])
+def test_examples_have_the_same_tokens_together_as_alone(characters, monkeypatch):
+    monkeypatch.setattr(tokens, "CHARACTERS_AT_ONCE", characters)
+    made = encoder(adds_bos=True)
+    turns = ((PROMPT, False), ("fear", True), ("\n" + PROMPT, False))
+    examples = [Example("", f"tone {n}") for n in range(300)] + [Example("".join(t for t, _ in turns), "joy", turns)]
+
+    assert list(made.encode_all(examples)) == [made.encode(example) for example in examples]
+    assert list(made.encode_all([])) == []
 
 
 def test_no_token_spans_prompt_and_completion():

@@ -18,7 +18,8 @@ IGNORED = -100
 PROBE = "a"
 
 AT_ONCE = 256
-"""Examples a tokenizer is given at a time: enough for all cores, and few enough to hold."""
+CHARACTERS_AT_ONCE = 1_000_000
+"""Examples a tokenizer is given at a time, and their characters: enough for all cores, and little enough to hold."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,16 @@ class Encoder:
 
 
 def _batches(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    going = iter(examples)
-    while batch := list(islice(going, AT_ONCE)):
+    """A long conversation is tokenised up to each of its turns, so that not only the number of examples counts."""
+    batch: list[Example] = []
+    characters = 0
+    for example in examples:
+        batch.append(example)
+        characters += sum(accumulate(len(text) for text, _ in _parts_of(example)))
+        if len(batch) == AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+            yield batch
+            batch, characters = [], 0
+    if batch:
         yield batch
 
 

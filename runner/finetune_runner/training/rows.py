@@ -12,7 +12,7 @@ from finetune_api.resource.data import Preprocess
 from finetune_api.resource.passes import Tuning
 from finetune_runner.data.statistics import Statistics
 from finetune_runner.data.tuning_rows import tuning_rows
-from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs
+from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, Tokens
 from finetune_runner.training.batches import PadToLongest
 from finetune_runner.training.token_store import TokenStore
 
@@ -52,7 +52,7 @@ def training_rows(config: Tuning, inputs: PassInputs, tokenizer: Any, scratch: P
     begin = time.monotonic()
     rows = _made(config, inputs, tokenizer, folder)
     if inputs.tokens and time.monotonic() - begin > WORTH_KEEPING_SECONDS:
-        inputs.tokens.save(folder)
+        _keep(inputs.tokens, folder)
     return rows
 
 
@@ -64,6 +64,14 @@ def collator(preprocess: Preprocess, pad: int) -> PadToLongest:
         left=preprocess.padding_side == "left",
         masked=preprocess.use_attention_mask,
     )
+
+
+def _keep(tokens: Tokens, folder: Path) -> None:
+    """A failure is a warning: the next pass makes them anew."""
+    try:
+        tokens.save(folder)
+    except FineTuneError as error:
+        log.warning("the rows' tokens are not kept: %s", error)
 
 
 def _made(config: Tuning, inputs: PassInputs, tokenizer: Any, folder: Path) -> TrainingRows:

@@ -1,9 +1,10 @@
 """mergeBase: auto: an adapter is merged both ways, and the way is kept that loses less once its weights are rounded."""
 
 import logging
+import math
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -65,7 +66,7 @@ def merge_the_better_way(
         Mean loss in nats a token of the rounded models, and the choice.
 
     Raises:
-        FineTuneError: DatasetInvalid, ModelUnsupported, AcceleratorUnavailable, or what the merge raises.
+        FineTuneError: DatasetInvalid, ModelUnsupported, AcceleratorUnavailable, NaNLoss, or what the merge raises.
     """
     with tempfile.TemporaryDirectory(dir=inputs.output.parent) as scratch:
         held_out = _held_out(inputs, tuned, Path(scratch))
@@ -78,10 +79,27 @@ def merge_the_better_way(
             losses[name] = _loss(model, held_out, _share(report, 2 * number + 1))
             del model  # before the next one is loaded
             log.info("merged into the %s base and rounded: loss %.4f", name, losses[name])
-        chosen = min(losses, key=losses.__getitem__)
+        chosen = least(losses, inputs.path)
         for file in (Path(scratch) / chosen).iterdir():
             shutil.move(file, inputs.output / file.name)
     return {FIGURES[name]: f"{loss:.4f}" for name, loss in losses.items()} | {CHOSEN: chosen}
+
+
+def least(losses: Mapping[str, float], path: str) -> str:
+    """The name of the smallest loss; one that is no number is none.
+
+    Raises:
+        FineTuneError: NaNLoss, none is a number.
+    """
+    finite = {name: loss for name, loss in losses.items() if math.isfinite(loss)}
+    if not finite:
+        raise FineTuneError(
+            Reason.NAN_LOSS,
+            "merged into either base and rounded, the model's loss is no number",
+            remedy="Evaluate the adapter: it was trained too far, or the base does not fit it.",
+            path=f"{path}.mergeBase",
+        )
+    return min(finite, key=finite.__getitem__)
 
 
 def _share(report: Report, quarter: int) -> Report:
