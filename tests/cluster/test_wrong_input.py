@@ -135,7 +135,7 @@ def test_a_failure_is_described(applied: Workspace) -> None:
     applied.failed("unknown-system", PREPARE_SECONDS)
     finetune = (sys.executable, "-m", "finetune_cli")
     said = applied.cluster.run(*finetune, "describe", "unknown-system", "--namespace", applied.namespace)
-    assert "Failed after" in said
+    assert "phase   Failed" in said
     assert "place   spec.passes[0].system" in said
     assert "remedy  use one of: cpu" in said
 
