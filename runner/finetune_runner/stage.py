@@ -206,6 +206,7 @@ class _StageRun:
             self.job.cache,
             self.pinned.key_of(step.name),
             attempt=self.job.layout.pod_uid,
+            job=self.job.document.name,
             kind=kind,
             pass_version=PASS_VERSIONS[kind],
             inputs=inputs,

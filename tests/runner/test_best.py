@@ -77,7 +77,7 @@ def test_a_pass_that_was_stopped_after_its_best_evaluation_still_knows_it(best, 
     adapter, _ = best
     late = min(losses(adapter), key=losses(adapter).get) + 3
     cache = Cache(open_store(place, "volume"), "team")
-    checkpoints = CheckpointStore(cache, "k" * 32, attempt="pod", kind="lora", pass_version=1, inputs={})
+    checkpoints = CheckpointStore(cache, "k" * 32, attempt="pod", job="tone", kind="lora", pass_version=1, inputs={})
     given = {"held_out": data_set(OTHERS), "checkpoints": checkpoints}
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
     raise_on_sigterm()

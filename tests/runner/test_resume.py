@@ -71,7 +71,7 @@ def checkpoints(store):
 
 
 def checkpoints_in(store, **parts):
-    given = {"attempt": "pod", "kind": "lora", "pass_version": 1, "inputs": {"input": "base"}} | parts
+    given = {"attempt": "pod", "job": "tone", "kind": "lora", "pass_version": 1, "inputs": {"input": "base"}} | parts
     return CheckpointStore(Cache(store, "team"), "k" * 32, **given)
 
 

@@ -10,6 +10,7 @@ from finetune_runner.committed import find_committed
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
+from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.turns import leases_of
 from finished_passes import finish_passes
 from s3_server import ACCESS_KEY, SECRET_KEY
@@ -126,22 +127,37 @@ def test_what_a_job_at_work_needs_stays(kept):
     job = kept.place.job(kept.spec)
     with leases_of(job).held(kept.key("int4")):
         assert "in use" in kept.listed("tune")
-        assert "freed 0 B" in kept.cache("prune", "--older-than", "30d", "--unfinished", "--yes")
+        assert "freed 0 B" in kept.cache("prune", "--older-than", "30d", "--unfinished", "7d", "--yes")
     assert kept.job_finds("tune")
 
 
-def test_what_was_never_committed_goes_after_a_day(kept):
+def test_what_was_never_committed_goes_once_it_is_as_old_as_asked(kept):
     old, attempt = kept.put_checkpoint("int4"), kept.put_checkpoint("tune", "attempts")
-    kept.age(old, 2)
-    kept.age(attempt, 2)
+    kept.age(old, 9)
+    kept.age(attempt, 9)
     new = kept.put_checkpoint("merge")
+    kept.age(new, 6)
 
-    told = kept.cache("prune", "--unfinished", "--yes")
+    told = kept.cache("prune", "--unfinished", "7d", "--yes")
 
     assert told.count("removed ") == 2
     assert kept.objects(old) == kept.objects(attempt) == []
     assert len(kept.objects(new)) == 2
     assert kept.job_finds("tune")
+
+
+def test_a_checkpoint_that_would_go_is_told_with_the_job_that_made_it(kept, tmp_path):
+    """It may be suspended, or wait in a queue."""
+    job, key = kept.place.job(kept.spec), kept.key("int4")
+    (tmp_path / "adapter.bin").write_bytes(b"content")
+    made = {"attempt": "pod", "job": "tone", "kind": "lora", "pass_version": 1, "inputs": {}}
+    CheckpointStore(job.cache, key, **made).save(7, tmp_path, keep=1)
+    kept.age("", 9)
+
+    told = kept.cache("prune", "--unfinished", "7d")
+
+    assert f"would remove team/cache/{key}/checkpoints/00000007-pod: checkpoint of job tone, " in told
+    assert " 9d old" in told
 
 
 def test_the_manifest_goes_first(kept, monkeypatch):
@@ -162,7 +178,7 @@ def test_the_manifest_goes_first(kept, monkeypatch):
 def test_a_manifest_that_cannot_be_read_protects_what_may_be_its_files(kept):
     kept.put(f"team/cache/{kept.key('tune')}/manifest.json", b'{"version": 2}')
     kept.age("", 40)
-    assert kept.cache("prune", "--older-than", "30d", "--unfinished", "--yes").count("removed ") == 1
+    assert kept.cache("prune", "--older-than", "30d", "--unfinished", "7d", "--yes").count("removed ") == 1
 
 
 def test_a_namespace_is_pruned_by_itself(kept):
@@ -172,7 +188,7 @@ def test_a_namespace_is_pruned_by_itself(kept):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [([], "say what is to go"), (["--older-than", "30"], "such as 30d"), (["--older-than", "1y"], "such as 30d")],
+    [([], "say what is to go"), (["--older-than", "30"], "such as 30d"), (["--older-than", "1y"], "such as 30d"), (["--unfinished", "1"], "such as 30d")],
 )
 def test_misuse_is_told(finetune, tmp_path, options, words):
     ended = finetune("cache", "prune", "--store", tmp_path, *options)

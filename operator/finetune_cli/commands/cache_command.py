@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from finetune_runner.retention.pruning import Removal
     from finetune_runner.store.object_store import ObjectStore
 
-UNFINISHED_SECONDS = 86400.0
 COLUMNS = "{:<44}  {:<22}  {:<20}  {:>10}  {:>5}  {:>5}  {}"
 
 
@@ -55,28 +54,29 @@ def list_command(*, store: str, endpoint: str, namespace: str) -> None:
 @command.command("prune")
 @store_options
 @click.option("--older-than", type=Age(), help="Outputs that no job has made or found for so long, such as 30d.")
-@click.option("--unfinished", is_flag=True, help="What was never committed, and checkpoints, untouched for a day.")
+@click.option("--unfinished", type=Age(), help="Attempts never committed, and checkpoints, untouched for so long.")
 @click.option("--yes", is_flag=True, help="Do it. Without this it is only told.")
 def prune_command(
-    *, store: str, endpoint: str, namespace: str, older_than: float | None, unfinished: bool, yes: bool
+    *, store: str, endpoint: str, namespace: str, older_than: float | None, unfinished: float | None, yes: bool
 ) -> None:
     """Remove outputs that are no longer used, and what was left unfinished.
 
-    Nothing is removed that a job at work needs. What a later job would have found it makes anew; published artifacts
-    and what is known of jobs stay.
+    Nothing is removed that a job needs whose pod makes a pass now. One that is suspended, or waits in a queue, protects
+    nothing: it would make its passes anew, and train from step 0. So choose ages longer than any job stands still.
+    Published artifacts, and what is known of jobs, stay.
     """
     from finetune_runner.retention.inventory import inventory  # noqa: PLC0415
     from finetune_runner.retention.pruning import unfinished as unfinished_of  # noqa: PLC0415
     from finetune_runner.retention.pruning import unused  # noqa: PLC0415
 
-    if older_than is None and not unfinished:
-        raise click.UsageError("say what is to go: --older-than AGE, --unfinished, or both")
+    if older_than is None and unfinished is None:
+        raise click.UsageError("say what is to go: --older-than AGE, --unfinished AGE, or both")
     now = time.time()
     with _opened(store, endpoint) as opened:
         entries = inventory(opened, now=now, namespace=namespace)
         removals = list(unused(entries, now - older_than)) if older_than is not None else []
-        if unfinished:
-            removals += unfinished_of(entries, now - UNFINISHED_SECONDS)
+        if unfinished is not None:
+            removals += unfinished_of(entries, now - unfinished)
         _prune(opened, removals, now, yes=yes)
 
 
@@ -97,11 +97,14 @@ def _described(removal: "Removal", now: float) -> str:
     folder, manifest = removal.folder, removal.entry.manifest
     size = size_in_words(folder.size_bytes)
     if removal.manifest and manifest:
-        of_job = f" of job {manifest.job}" if manifest.job else ""
-        return (
-            f"{removal.entry.place}: {manifest.kind}{of_job}, {size}, used {age_in_words(now - removal.entry.used)} ago"
-        )
-    return f"{folder.place}: unfinished, {size}, {age_in_words(now - folder.modified)} old"
+        used = age_in_words(now - removal.entry.used)
+        return f"{removal.entry.place}: {manifest.kind}{_of_job(manifest.job)}, {size}, used {used} ago"
+    what = "checkpoint" if folder in removal.entry.checkpoints else "uncommitted attempt"
+    return f"{folder.place}: {what}{_of_job(folder.job)}, {size}, {age_in_words(now - folder.modified)} old"
+
+
+def _of_job(name: str) -> str:
+    return f" of job {name}" if name else ""
 
 
 def _line(entry: "Entry", now: float) -> str:

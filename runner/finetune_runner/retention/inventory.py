@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -25,6 +25,8 @@ class Folder:
     place: str
     """Its key in the store."""
     objects: tuple[ObjectInfo, ...]
+    job: str = ""
+    """Name of the job that made it, which a checkpoint tells; empty: not known."""
 
     @property
     def size_bytes(self) -> int:
@@ -103,7 +105,7 @@ def is_live(lease: ObjectInfo | None, now: float) -> bool:
 
 
 def manifest_at(store: ObjectStore, place: str) -> Manifest | None:
-    """The manifest of a cache key; None where there is none that can be read."""
+    """The manifest of a cache key, or of a checkpoint; None where there is none that can be read."""
     content = store.get(f"{place}/{MANIFEST}")
     try:
         return Manifest.model_validate_json(content.data) if content else None
@@ -158,10 +160,17 @@ def _entry(store: ObjectStore, place: str, files: Listed, last_use: float, *, bu
         manifest_info=info,
         output=output,
         attempts=() if info and not manifest else tuple(attempts.values()),
-        checkpoints=tuple(_folders(place, "checkpoints", files)),
+        checkpoints=tuple(
+            replace(folder, job=_maker(store, folder)) for folder in _folders(place, "checkpoints", files)
+        ),
         used=max(info.modified, last_use) if info else 0.0,
         busy=busy,
     )
+
+
+def _maker(store: ObjectStore, checkpoint: Folder) -> str:
+    manifest = manifest_at(store, checkpoint.place)
+    return manifest.job if manifest else ""
 
 
 def _folders(place: str, kind: str, files: Listed) -> Iterable[Folder]:

@@ -31,7 +31,7 @@ class CheckpointStore:
     """
 
     def __init__(
-        self, cache: Cache, key: str, *, attempt: str, kind: str, pass_version: int, inputs: Mapping[str, str]
+        self, cache: Cache, key: str, *, attempt: str, job: str, kind: str, pass_version: int, inputs: Mapping[str, str]
     ) -> None:
         """The checkpoints of a pass.
 
@@ -39,6 +39,7 @@ class CheckpointStore:
             cache: the namespace's.
             key: the pass's cache key.
             attempt: names this pod.
+            job: name of its job, for people.
             kind: the pass's variant.
             pass_version: of the code that makes it.
             inputs: role to digest of what it is made from; a checkpoint made from something else does not count.
@@ -46,6 +47,7 @@ class CheckpointStore:
         self.store = cache.store
         self.folder = f"{cache.folder(key)}/checkpoints"
         self.attempt = attempt
+        self.job = job
         self.kind = kind
         self.pass_version = pass_version
         self.inputs = dict(inputs)
@@ -74,6 +76,7 @@ class CheckpointStore:
             inputs=self.inputs,
             metrics={},
             libraries={},
+            job=self.job,
         )
         self.store.put(f"{place}/{MANIFEST}", manifest.encode())
         self._prune(keep)
