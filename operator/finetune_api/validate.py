@@ -21,6 +21,7 @@ from finetune_api.training_arguments import refusals
 from finetune_api.validate_best import best_problems
 from finetune_api.validate_comparison import comparison_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
+from finetune_api.validate_env import env_problems
 from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_gates import candidate_problems, gate_problems
 from finetune_api.validate_merge import merge_problems
@@ -28,12 +29,10 @@ from finetune_api.validate_model import input_model_problems
 from finetune_api.validate_new_tokens import new_token_problems
 from finetune_api.validate_plugin import plugin_problems
 from finetune_api.validate_signing import signing_problems
-from finetune_api.validate_trackers import credential_problems, tracker_problems
+from finetune_api.validate_trackers import tracker_problems
 
 __all__ = ["Problem", "has_answer", "parse", "problems", "template_columns"]
 
-OWN_ENV_PREFIX = "FINETUNE_"
-"""Environment variables that the operator gives the pods."""
 NOUNS = {
     Product.MODEL: "a model",
     Product.ADAPTER: "an adapter",
@@ -57,8 +56,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     yield from input_model_problems(spec.input_model)
     yield from data_problems(spec.data_configs)
     for index, system in enumerate(spec.systems):
-        yield from _env_problems(f"spec.systems[{index}].env", system)
-        yield from credential_problems(system, f"spec.systems[{index}].env")
+        yield from env_problems(system.env, f"spec.systems[{index}].env")
         yield from _resource_problems(f"spec.systems[{index}].resources", system)
         yield from _queue_problems(f"spec.systems[{index}]", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)
@@ -83,15 +81,6 @@ def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield Problem(f"spec.{field}[{index}].name", f"{name!r} is used twice", "give each a name of its own")
-
-
-def _env_problems(path: str, system: System) -> Iterator[Problem]:
-    for index, variable in enumerate(system.env):
-        if variable.name.startswith(OWN_ENV_PREFIX):
-            remedy = "choose another name"
-            yield Problem(f"{path}[{index}].name", f"{OWN_ENV_PREFIX}… is the operator's own", remedy)
-        if variable.value is not None and variable.value_from is not None:
-            yield Problem(f"{path}[{index}]", "value and valueFrom are both set", "keep one of the two")
 
 
 def _resource_problems(path: str, system: System) -> Iterator[Problem]:

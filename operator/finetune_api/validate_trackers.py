@@ -1,18 +1,13 @@
 """What is wrong with how training is tracked. Pure."""
 
-import re
 from collections.abc import Iterator
 
 from finetune_api.plan import system_name
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass
-from finetune_api.resource.systems import System
 from finetune_api.resource.training import Training
-from finetune_api.trackers import CREDENTIALS, TRACKERS
-
-WITH_PASSWORD = re.compile(r"://[^/@]+@")
-ELSEWHERE = "keep it in a Secret, and set valueFrom.secretKeyRef"
+from finetune_api.trackers import TRACKERS
 
 
 def tracker_problems(spec: FineTuneJobSpec, step: Pass, training: Training, path: str) -> Iterator[Problem]:
@@ -33,14 +28,3 @@ def tracker_problems(spec: FineTuneJobSpec, step: Pass, training: Training, path
         elif system and wanted and not known.intersection(wanted):
             message = f"system {system.name!r} does not say where {name} is: its env has no {' or '.join(wanted)}"
             yield Problem(place, message, f"set {wanted[0]} in env of the system, from a Secret or a ConfigMap")
-
-
-def credential_problems(system: System, path: str) -> Iterator[Problem]:
-    """That no tracker's credential stands in the manifest, which more people can read than a Secret."""
-    for index, variable in enumerate(system.env):
-        if not variable.value:
-            continue
-        if variable.name in CREDENTIALS:
-            yield Problem(f"{path}[{index}].value", f"{variable.name} is a credential", ELSEWHERE)
-        elif variable.name == "MLFLOW_TRACKING_URI" and WITH_PASSWORD.search(variable.value):
-            yield Problem(f"{path}[{index}].value", f"{variable.name} has a password in it", ELSEWHERE)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from finetune_api.resource.base import Model
 from finetune_api.resource.job import Store
+from finetune_api.validate_env import env_problems
 from finetune_operator.default_system import DefaultSystem
 
 M = TypeVar("M", bound=Model)
@@ -73,9 +74,7 @@ class Settings:
             image_pull_policy=_choice(environ, "FINETUNE_IMAGE_PULL_POLICY", PULL_POLICIES, "IfNotPresent"),
             watch_namespaces=_words(environ.get("FINETUNE_WATCH_NAMESPACES", "")),
             default_store=_model(environ, "FINETUNE_DEFAULT_STORE", Store, "a store as in spec.store"),
-            default_system=_model(
-                environ, "FINETUNE_DEFAULT_SYSTEM", DefaultSystem, "fields of a system as in spec.systems"
-            ),
+            default_system=_default_system(environ, "FINETUNE_DEFAULT_SYSTEM"),
             pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
             unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
             kueue=_choice(environ, "FINETUNE_KUEUE", ("true", "false"), "false") == "true",
@@ -139,3 +138,12 @@ def _model(environ: Mapping[str, str], name: str, kind: type[M], what: str) -> M
     except ValidationError as error:
         msg = f"{name} is not {what}: {error}"
         raise SettingsError(msg) from error
+
+
+def _default_system(environ: Mapping[str, str], name: str) -> DefaultSystem | None:
+    """Held to what a system may say itself: what it adds to a job's is not validated again."""
+    default = _model(environ, name, DefaultSystem, "fields of a system as in spec.systems")
+    if default and (problems := list(env_problems(default.env, "defaultSystem.env"))):
+        msg = f"{name}: {'; '.join(str(problem) for problem in problems)}"
+        raise SettingsError(msg)
+    return default

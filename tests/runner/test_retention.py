@@ -188,7 +188,12 @@ def test_a_namespace_is_pruned_by_itself(kept):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [([], "say what is to go"), (["--older-than", "30"], "such as 30d"), (["--older-than", "1y"], "such as 30d"), (["--unfinished", "1"], "such as 30d")],
+    [
+        ([], "say what is to go"),
+        (["--older-than", "30"], "such as 30d"),
+        (["--older-than", "1y"], "such as 30d"),
+        (["--unfinished", "1"], "such as 30d"),
+    ],
 )
 def test_misuse_is_told(finetune, tmp_path, options, words):
     ended = finetune("cache", "prune", "--store", tmp_path, *options)

@@ -4,7 +4,7 @@ from typing import Any
 
 from finetune_api.plan import TUNING
 from finetune_api.trackers import CREDENTIALS, TRACKERS
-from finetune_api.validate_trackers import WITH_PASSWORD
+from finetune_api.validate_env import WITH_PASSWORD
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.notes import Steps

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -16,6 +17,7 @@ from finetune_operator.labels import of_job
 CHART = Path(__file__).parents[3] / "charts" / "finetune-operator"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+DEFAULT_ENV = jsonschema.Draft7Validator(SCHEMA["properties"]["defaultSystem"]["properties"]["env"])
 
 
 def objects(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
@@ -64,6 +66,37 @@ def test_a_default_store_says_what_a_jobs_store_says() -> None:
 def test_a_default_system_says_what_the_operator_takes() -> None:
     taken = {field.alias for field in DefaultSystem.model_fields.values()}
     assert set(SCHEMA["properties"]["defaultSystem"]["properties"]) == taken
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        {"name": "HTTPS_PROXY", "value": "http://proxy.example.com:3128"},
+        {"name": "EMPTY"},
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "password"}}},
+        {"name": "PROXY", "valueFrom": {"configMapKeyRef": {"name": "proxy", "key": "url"}}},
+    ],
+)
+def test_what_the_operator_takes_as_a_variable_of_every_job_the_schema_takes(variable: dict[str, Any]) -> None:
+    DefaultSystem.model_validate({"env": [variable]})
+    DEFAULT_ENV.validate([variable])
+
+
+@pytest.mark.parametrize(
+    ("variable", "place"),
+    [
+        ({"name": "PORT", "value": 3128}, "value"),
+        ({"name": "A", "value": "x", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}, 0),
+        ({"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}, "valueFrom"),
+        ({"name": "A", "valueFrom": {}}, "valueFrom"),
+        ({"name": "A", "valeu": "x"}, 0),
+        ({"name": "1A", "value": "x"}, "name"),
+    ],
+)
+def test_a_variable_of_every_job_that_no_pod_could_have_is_refused(variable: dict[str, Any], place: str | int) -> None:
+    with pytest.raises(jsonschema.ValidationError) as refused:
+        DEFAULT_ENV.validate([variable])
+    assert refused.value.absolute_path[-1] == place
 
 
 def helper(name: str) -> Any:

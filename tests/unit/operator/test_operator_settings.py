@@ -48,6 +48,24 @@ def test_a_variable_that_makes_no_sense_is_named(name: str, value: str) -> None:
         Settings.from_environment(LEAST | {name: value})
 
 
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        (
+            '{"name": "FINETUNE_POD_NAME", "value": "x"}',
+            r"env\[0\].name: FINETUNE_… is the operator's own",
+        ),
+        ('{"name": "A", "value": "x", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}', "are both set"),
+        ('{"name": "WANDB_API_KEY", "value": "x"}', "WANDB_API_KEY is a credential .keep it in a Secret"),
+        ('{"name": "MLFLOW_TRACKING_URI", "value": "http://me:word@mlflow"}', "has a password in it"),
+        ('{"name": "PORT", "value": 3128}', "valid string"),
+    ],
+)
+def test_what_every_job_gets_is_held_to_what_a_job_may_say_itself(variable: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        Settings.from_environment(LEAST | {"FINETUNE_DEFAULT_SYSTEM": f'{{"env": [{variable}]}}'})
+
+
 def test_with_a_lease_it_must_know_who_it_is() -> None:
     lease = {"FINETUNE_LEASE_NAME": "operator", "FINETUNE_POD_NAMESPACE": "system", "FINETUNE_POD_NAME": "operator-1"}
     settings = Settings.from_environment(LEAST | lease)
