@@ -102,11 +102,21 @@ def test_a_value_that_makes_no_sense_is_refused(cluster: Cluster, change: str) -
 def test_network_policies_are_as_the_api_server_takes_them(cluster: Cluster) -> None:
     """What they let through is the network's part, and that of the tests' cluster enforces none."""
     egress = ("networkPolicy.egress[0].to[0].ipBlock.cidr=10.1.0.0/16", "networkPolicy.egress[0].ports[0].port=443")
-    documents = render(cluster, "networkPolicy.enabled=true", "networkPolicy.namespaces={default}", *egress)
+    lists = {
+        "networkPolicy.dnsPorts": "[53,5353]",
+        "networkPolicy.ingress": '[{"from":[{"namespaceSelector":{}}],"ports":[{"port":8080}]}]',
+    }
+    changes = ("networkPolicy.enabled=true", "networkPolicy.namespaces={default}", *egress)
+    documents = render(cluster, *changes, json_values=lists)
     operator, jobs = policies = of_kind(documents, "NetworkPolicy")
     assert (operator["metadata"]["namespace"], jobs["metadata"]["namespace"]) == (OPERATOR_NAMESPACE, "default")
     assert operator["spec"]["ingress"] == []
-    assert [rule["ports"][0]["port"] for rule in jobs["spec"]["ingress"]] == [8080]
+    assert [rule["ports"][0]["port"] for rule in jobs["spec"]["ingress"]] == [8080, 8080]
+    assert jobs["spec"]["ingress"][1]["from"] == [{"namespaceSelector": {}}]
+    asked = [(port["port"], port["protocol"]) for port in jobs["spec"]["egress"][0]["ports"]]
+    assert asked == [(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")]
+    anywhere = [peer["ipBlock"]["cidr"] for peer in operator["spec"]["egress"][1]["to"]]
+    assert anywhere == ["0.0.0.0/0", "::/0"]
     assert jobs["spec"]["egress"][1:] == [
         {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"port": 443}]},
     ]
