@@ -23,14 +23,19 @@ def public_spec(spec: FineTuneJobSpec) -> dict[str, Any]:
     return wire
 
 
-def _without_credentials(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _endpoint(item) if key == ENDPOINT else _without_credentials(item) for key, item in value.items()}
-    return [_without_credentials(item) for item in value] if isinstance(value, list) else value
-
-
-def _endpoint(url: Any) -> Any:
-    if not isinstance(url, str) or "@" not in url:
+def public_endpoint(url: str) -> str:
+    """An endpoint without user and password."""
+    if "@" not in url:
         return url
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _without_credentials(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _public(key, item) for key, item in value.items()}
+    return [_without_credentials(item) for item in value] if isinstance(value, list) else value
+
+
+def _public(key: str, value: Any) -> Any:
+    return public_endpoint(value) if key == ENDPOINT and isinstance(value, str) else _without_credentials(value)
