@@ -22,6 +22,8 @@ from finetune_runner.store.lease import Lease, Leases
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5
+LOOKS = 12
+"""In the time of a lease, at least: time without looks does not count for its expiry."""
 MOST_SECONDS = 24 * 3600
 """How long another job is waited for, though it says that it works; then both do."""
 
@@ -78,14 +80,18 @@ def _next(job: Job, pinned: Prepared, committed: Committed, leases: Leases) -> _
 def _outwaited(job: Job, pinned: Prepared, wait: _Wait, leases: Leases, deadline: float) -> Committed:
     """What is committed once a pass is, or no other job makes it any more."""
     while True:
-        time.sleep(min(POLL_SECONDS, wait.lease.seconds / 2))
+        time.sleep(min(POLL_SECONDS, wait.lease.seconds / LOOKS))
         committed = find_committed(job, pinned)
         if wait.step.name in committed:
             return committed
-        if time.monotonic() >= deadline or not leases.other(wait.key):
+        if time.monotonic() >= deadline:
             leases.end(wait.key, wait.lease)
-            log.info("job %s does not make pass %s any more", wait.lease.name, wait.step.name)
-            return find_committed(job, pinned)  # it may have been committed just before
+        elif leases.other(wait.key):
+            continue
+        else:
+            leases.end_expired(wait.key)
+        log.info("job %s does not make pass %s any more", wait.lease.name, wait.step.name)
+        return find_committed(job, pinned)  # it may have been committed just before
 
 
 @contextmanager

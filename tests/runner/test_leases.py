@@ -106,24 +106,56 @@ def test_a_lease_is_given_back_at_the_end_of_the_work_however_it_ends(cache):
     assert leases(cache, "second").other(KEY) is None
 
 
+def watched(waiting, clock, seconds):
+    """What one sees who looks every five seconds for a time."""
+    for _ in range(seconds // 5):
+        waiting.other(KEY)
+        clock.now += 5
+    return waiting.other(KEY)
+
+
 def test_a_lease_has_expired_once_it_was_seen_unchanged_for_its_time(cache):
     clock = Clock()
     waiting = leases(cache, "second", clock=clock)
     lease = lease_of("first")
     cache.store.put(f"{cache.folder(KEY)}/lease.json", lease.encode())
     clock.now = 1000.0
-    assert waiting.other(KEY) == lease
-    clock.now += 59
-    assert waiting.other(KEY) == lease
+    assert watched(waiting, clock, 55) == lease
     renewed = lease.model_copy(update={"renewals": 1})
     cache.store.put(f"{cache.folder(KEY)}/lease.json", renewed.encode())
-    clock.now += 2
-    assert waiting.other(KEY) == renewed
-    clock.now += 60
-    assert waiting.other(KEY) is None
+    clock.now += 5
+    assert watched(waiting, clock, 55) == renewed
+    assert watched(waiting, clock, 5) is None
 
     with waiting.held(KEY):
         assert stored(cache)[0].name == "second"
+
+
+def test_while_nobody_could_look_no_lease_expires(cache):
+    """As when the store is away, for its owner too, who can't renew it then."""
+    clock = Clock()
+    waiting = leases(cache, "second", clock=clock)
+    lease = lease_of("first")
+    cache.store.put(f"{cache.folder(KEY)}/lease.json", lease.encode())
+    assert watched(waiting, clock, 15) == lease
+    clock.now += 600
+    assert watched(waiting, clock, 55) == lease
+    assert watched(waiting, clock, 5) is None
+
+
+def test_one_that_expired_is_ended_and_one_that_was_renewed_just_then_stays(cache):
+    clock = Clock()
+    waiting = leases(cache, "second", clock=clock)
+    renewed = lease_of("first").model_copy(update={"renewals": 1})
+    cache.store.put(f"{cache.folder(KEY)}/lease.json", lease_of("first").encode())
+    assert watched(waiting, clock, 60) is None
+    cache.store.put(f"{cache.folder(KEY)}/lease.json", renewed.encode())
+    waiting.end_expired(KEY)
+    assert stored(cache)[0] == renewed
+
+    assert watched(waiting, clock, 60) is None
+    waiting.end_expired(KEY)
+    assert stored(cache) == (None, "")
 
 
 def test_another_pod_of_the_same_job_takes_the_lease_over_at_once_and_keeps_it(cache):

@@ -4,7 +4,8 @@
 
 It saves work and decides nothing: which output counts, the commit decides. As in client-go's leader election
 (https://pkg.go.dev/k8s.io/client-go/tools/leaderelection) a lease has expired once whoever looks at it has seen it
-unchanged for the time that it names, by a clock of its own; so no two clocks are compared.
+unchanged for the time that it names, by a clock of its own; so no two clocks are compared. Only a time with looks in it
+counts: while the store is away its owner can't renew it either.
 """
 
 import logging
@@ -66,6 +67,7 @@ class TakenError(Exception):
 class _Seen:
     etag: str
     since: float
+    last: float
 
 
 class Leases:
@@ -123,12 +125,19 @@ class Leases:
             keeping.join(JOIN_SECONDS)
 
     def end(self, key: str, lease: Lease) -> None:
-        """Ends a pod's lease, since it has expired or has been respected for long enough; another's stays."""
+        """Ends a pod's lease, since it has been respected for long enough, renewed or not; another's stays."""
         content = self._cache.store.get(self._place(key))
         there = lease_in(content) if content else None
         if content is None or there is None or (there.job, there.pod) != (lease.job, lease.pod):
             return
         if self._cache.store.put_if_match(self._place(key), self._own.encode(), content.etag):
+            self._release(key)
+
+    def end_expired(self, key: str) -> None:
+        """Ends the lease that this object has seen expire; one that was renewed or taken since stays."""
+        seen = self._seen.get(key)
+        if seen:
+            self._cache.store.put_if_match(self._place(key), self._own.encode(), seen.etag)
             self._release(key)
 
     def _place(self, key: str) -> str:
@@ -156,10 +165,11 @@ class Leases:
         lease = lease_in(content)
         if lease is None or lease.job == self._own.job:
             return None
-        seen = self._seen.get(key)
-        if seen is None or seen.etag != content.etag:
-            seen = self._seen[key] = _Seen(content.etag, self._clock())
-        return lease if self._clock() - seen.since < lease.seconds else None
+        now, seen = self._clock(), self._seen.get(key)
+        goes_on = seen and seen.etag == content.etag and now - seen.last <= lease.seconds / RENEWALS
+        since = seen.since if seen and goes_on else now
+        self._seen[key] = _Seen(content.etag, since, last=now)
+        return lease if now - since < lease.seconds else None
 
     def _keep(self, key: str, end: threading.Event) -> None:
         """Renews the lease, and gives it back at the end: in a thread, so that no store that hangs holds up an exit."""
