@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from finetune_api.resource.locations import S3Location
 from finetune_cli.local.chain import run_chain
 from finetune_cli.local.pod_root import Mapped
 from finetune_runner.outcome import Outcome
@@ -19,8 +20,10 @@ from finetune_runner.progress.state import ProgressState
 from finetune_runner.stage import run_stage
 from finetune_runner.store.commit import Cache
 from finetune_runner.store.lease import Lease, Leases, TakenError, lease_in
+from finetune_runner.store.opening import open_s3
 from finished_passes import finish_passes
 from runner_place import environment
+from s3_proxy import Harm, proxied
 from s3_server import free_port
 from stores import in_parallel, open_store
 
@@ -176,6 +179,19 @@ def test_a_lease_that_is_held_is_renewed_and_one_that_was_lost_is_left_alone(cac
         other = lease_of("third")
         cache.store.put(f"{cache.folder(KEY)}/lease.json", other.encode())
     assert stored(cache)[0] == other
+
+
+def test_a_lease_whose_renewals_answer_is_lost_is_held_on_and_given_back(place, s3_server):
+    """The client sends the renewal again and hears that the lease has changed: by itself."""
+    with proxied(s3_server) as proxy:
+        location = place.bucket.location("kept") | {"endpoint": proxy.endpoint}
+        cache = Cache(open_s3(S3Location(**location), place.layout, "spec.store.s3"), "team")
+        lost = proxy.harm(
+            Harm.ANSWER_LOST, lambda request: "If-Match" in request.headers and request.method == "PUT", 1
+        )
+        with leases(cache, "first", seconds=0.3).held(KEY):
+            until(lambda: not lost.times and stored(cache)[0].renewals > 1, "a renewal after the lost one", seconds=10)
+        assert stored(cache) == (None, "")
 
 
 def test_what_is_no_lease_is_none(cache):
