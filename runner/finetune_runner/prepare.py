@@ -39,11 +39,12 @@ def prepare(job: Job, outcome: Outcome) -> None:
     """
     probe(job, job.store, f"{job.folder}/probe")
     probe_replacement(job, job.store, f"{job.folder}/probe")
-    pinned = prepared.read(job) or _resolve(job)
+    earlier = prepared.read(job)
+    pinned = earlier or _resolve(job)
     committed = find_committed(job, pinned)
     _tell(job, pinned, committed, outcome)
     _check_memory(job, pinned, committed)
-    _check_output(job, committed)
+    _check_output(job, committed, probed=earlier is not None)
     prepared.write(job, pinned)
     now = await_turn(job, pinned, committed, outcome)
     if now is not committed:
@@ -145,9 +146,9 @@ def _figures(step: PreparedPass) -> dict[str, str]:
     return {MEMORY_FIGURE: in_gibibytes(step.memory.most)} if step.memory else {}
 
 
-def _check_output(job: Job, committed: Committed) -> None:
+def _check_output(job: Job, committed: Committed, *, probed: bool) -> None:
     """That the output may be written and signed, and that no other artifact is in the way."""
-    output, candidates = open_output(job), job.plan.candidates
+    output, candidates = open_output(job, probed=probed), job.plan.candidates
     if output is None or not candidates:
         return
     probe(job, output, ".finetune-probe")

@@ -50,7 +50,7 @@ def publish(
         return None
     name = choose(job.spec, [step.name for step in job.plan.candidates], report.gates)
     step, manifest, key = job.plan.pass_named(name), committed[name], prepared.key_of(name)
-    output = open_output(job)
+    output = open_output(job, probed=True)
     if output is None:
         return _published(job, step, committed, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
     if wants_signature(job) and not has_key:
@@ -64,9 +64,16 @@ def publish(
     return _published(job, step, committed, output.uri(""))
 
 
-def open_output(job: Job) -> ObjectStore | None:
-    """spec.output; None where there is none."""
-    return PatientStore(open_location(job.spec.output, job.layout, "spec.output")) if job.spec.output else None
+def open_output(job: Job, *, probed: bool) -> ObjectStore | None:
+    """spec.output; None where there is none.
+
+    Args:
+        job: whose output it is.
+        probed: whether prepare has written there before, so that it is waited for where it does not answer.
+    """
+    if job.spec.output is None:
+        return None
+    return PatientStore(open_location(job.spec.output, job.layout, "spec.output"), proven=probed)
 
 
 def refuse_to_overwrite(job: Job, output: ObjectStore, digests: Collection[str]) -> None:

@@ -12,9 +12,11 @@ from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
 from finetune_runner.publish import publish
 from finetune_runner.report import report_of
+from finetune_runner.store.patience import PatientStore
 from finetune_runner.store.s3 import S3Store
 from finished_passes import finish_passes
 from runner_place import TONES, jsonl
+from s3_proxy import Harm, proxied
 from s3_server import ACCESS_KEY, SECRET_KEY
 
 CHAIN = ["tune", "merge", "int4"]
@@ -206,6 +208,22 @@ def test_a_foreign_manifest_at_the_output_is_not_touched(place):
     with pytest.raises(FineTuneError, match="is not one of ours"):
         published(place)
     assert at_output(place, "manifest.json") == '{"somebody": "else"}'
+
+
+@pytest.mark.parametrize(
+    "comes_to_it", [published, lambda place, spec: prepare(place.job(spec), Outcome(kind="prepare"))]
+)
+def test_an_output_that_is_away_after_prepare_has_probed_it_is_waited_for(place, s3_server, monkeypatch, comes_to_it):
+    monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 1)
+    monkeypatch.setitem(PatientStore.__init__.__kwdefaults__, "pause_seconds", 0.05)
+    with proxied(s3_server) as proxy:
+        spec = place.spec(output={"s3": place.bucket.location("out") | {"endpoint": proxy.endpoint}})
+        finished(place, spec)
+        proxy.harm(Harm.UNAVAILABLE, lambda _: True, times=3)
+
+        comes_to_it(place, spec)
+
+    assert "out/manifest.json" in place.bucket.object_keys("out/")
 
 
 def _dies(*_, **__):
