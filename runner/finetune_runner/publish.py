@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import Published
 from finetune_api.plan import PlannedPass, Product
-from finetune_runner.beside import beside
+from finetune_runner.beside import beside, refuse_reserved
 from finetune_runner.committed import Committed, verified_on
 from finetune_runner.gates import choose
 from finetune_runner.job import Job
@@ -58,6 +58,7 @@ def publish(
         return None
     key_to_sign = signing_key(job)
     if not _is_there(output, manifest) or (key_to_sign and not is_signed_at(output, key_to_sign)):
+        refuse_reserved(manifest)
         refuse_to_overwrite(job, output, {manifest.digest})
         made = Made(job.document, job.plan, prepared, committed, report, step, uri=output.uri(""))
         _write(job, output, key, made, key_to_sign)

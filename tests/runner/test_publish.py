@@ -69,6 +69,16 @@ def test_a_files_own_place_is_not_taken_by_what_is_published_beside(place, monke
     assert at_output(place, "README.md") == "README.md: content"
 
 
+@pytest.mark.parametrize("name", ["provenance.intoto.json", "manifest.json"])
+def test_nothing_stands_in_for_our_manifest_and_provenance(place, monkeypatch, name):
+    monkeypatch.setitem(finished_passes.FILES, "model_builder", ("model.onnx", name))
+    finished(place)
+    with pytest.raises(FineTuneError, match=f"the artifact has a file {name} of its own") as caught:
+        published(place)
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert place.bucket.object_keys("out/") == []
+
+
 def test_the_manifest_is_the_last_thing_written(place, monkeypatch):
     finished(place)
     monkeypatch.setattr(S3Store, "put_if_absent", _dies)

@@ -14,6 +14,7 @@ from finetune_runner.passes.model_files import TOKENIZER_FILES, carry_notices, c
 from finetune_runner.plugins.checking import named
 from finetune_runner.plugins.failures import own_failures
 from finetune_runner.plugins.installed import InstalledPlugin
+from finetune_runner.store.beside_names import RESERVED
 
 METRICS = "metrics.json"
 EXPECTED = {
@@ -43,7 +44,19 @@ def run(config: Plugin, inputs: PassInputs, report: Report) -> PassResult:
     if not (inputs.output / expected).is_file():
         message = f"{plugin.title} has ended without writing {expected}"
         raise FineTuneError(Reason.PLUGIN_FAILED, message, path=inputs.path)
+    _refuse_reserved(plugin, inputs)
     return PassResult({name: f"{value:.6g}" for name, value in figures.items()})
+
+
+def _refuse_reserved(plugin: InstalledPlugin, inputs: PassInputs) -> None:
+    for name in RESERVED:
+        if (inputs.output / name).exists():
+            raise FineTuneError(
+                Reason.PLUGIN_FAILED,
+                f"{plugin.title} has written {name}, a name that publishing needs",
+                remedy="Give the file another name.",
+                path=inputs.path,
+            )
 
 
 def _given(inputs: PassInputs, report: Report) -> PluginInputs:

@@ -149,6 +149,7 @@ def test_figures_are_written_down(tmp_path):
         ("raises", "failed: ValueError: no such layer"),
         ("exits", "failed: SystemExit: 0"),
         ("writes-nothing", "has ended without writing config.json"),
+        ("vouches", "has written provenance.intoto.json, a name that publishing needs"),
         ("gives-text", "gave back 'fine', not figures by name"),
     ],
 )
