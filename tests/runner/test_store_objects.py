@@ -201,6 +201,28 @@ def test_a_certificate_that_nobody_knows_is_not_trusted(place, encrypted, monkey
     assert "caBundle" in error.remedy
 
 
+def test_a_file_of_a_volume_that_is_deleted_while_it_is_listed_is_skipped(place):
+    store = open_store(place, "volume")
+    for key in ("a/lease.json", "b/manifest.json"):
+        store.put(key, b"{}")
+    listing = store.list("")
+
+    store.delete("a/lease.json")
+
+    assert [info.key for info in listing] == ["b/manifest.json"]
+
+
+def test_a_file_of_a_volume_that_is_deleted_while_it_is_opened_is_gone(place, monkeypatch, tmp_path):
+    store = open_store(place, "volume")
+    store.put("a", b"{}")
+    info = store.head("a")
+    store.delete("a")
+    monkeypatch.setattr(store, "head", lambda _: info)  # what it was a moment ago
+
+    assert store.read(info, 1) is None
+    assert not store.download(info, tmp_path / "copy")
+
+
 def test_an_unmounted_volume_is_the_specs_fault(place):
     store = open_volume(VolumeLocation(claim_name="gone"), place.layout, "spec.store.volume")
     with pytest.raises(FineTuneError, match="'gone' is not mounted") as caught:

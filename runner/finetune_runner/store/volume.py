@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,15 +45,16 @@ class VolumeStore:
             )
 
     def head(self, key: str) -> ObjectInfo | None:
-        file = self._file(key)
-        return _info(key, file) if file.is_file() else None
+        with self._mapped():
+            return _info(key, self._file(key))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """As a bucket lists: the prefix need not end at a folder."""
-        start = self._file(prefix.rpartition("/")[0])
-        files = (file for file in start.rglob("*") if file.is_file() and not _is_ours(file))
-        keys = sorted(file.relative_to(self.root).as_posix() for file in files)
-        return (_info(key, self._file(key)) for key in keys if key.startswith(prefix))
+        with self._mapped():
+            start = self._file(prefix.rpartition("/")[0])
+            files = (file for file in start.rglob("*") if file.is_file() and not _is_ours(file))
+            keys = sorted(file.relative_to(self.root).as_posix() for file in files)
+        return (info for key in keys if key.startswith(prefix) and (info := self.head(key)))
 
     def get(self, key: str) -> Content | None:
         with self._mapped():
@@ -65,15 +67,22 @@ class VolumeStore:
     def read(self, info: ObjectInfo, size: int) -> bytes | None:
         if self.head(info.key) != info:
             return None
-        with self._mapped(), self._file(info.key).open("rb") as opened:
-            return opened.read(size)
+        with self._mapped():
+            try:
+                with self._file(info.key).open("rb") as opened:
+                    return opened.read(size)
+            except FileNotFoundError:
+                return None
 
     def download(self, info: ObjectInfo, target: Path) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.head(info.key) != info:
             return False
         with self._mapped():
-            shutil.copyfile(self._file(info.key), target)
+            try:
+                shutil.copyfile(self._file(info.key), target)
+            except FileNotFoundError:
+                return False
         return self.head(info.key) == info
 
     def upload(self, source: Path, key: str) -> None:
@@ -163,10 +172,16 @@ class VolumeStore:
         )
 
 
-def _info(key: str, file: Path) -> ObjectInfo:
-    stat = file.stat()
-    etag = f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}"
-    return ObjectInfo(key=key, size=stat.st_size, etag=etag, modified=stat.st_mtime)
+def _info(key: str, file: Path) -> ObjectInfo | None:
+    """One look, since another job may delete it between two; None for what is no file."""
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    etag = f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
+    return ObjectInfo(key=key, size=found.st_size, etag=etag, modified=found.st_mtime)
 
 
 def _content_etag(data: bytes) -> str:
