@@ -81,8 +81,9 @@ def _lines(made: Made, step: PlannedPass, tuned: str) -> list[str]:
     qualities = [m.name for m in metrics if not isinstance(m.config, LatencyMetric | SizeBytesMetric)]
     lines = []
     for name in qualities:
+        of_tuned = [other for other in measurements(made.spec, name, tuned) if other.step in made.committed]
         for mine in measurements(made.spec, name, made.step.name):
-            theirs = next((other for other in measurements(made.spec, name, tuned) if mine.is_like(other)), None)
+            theirs = next((other for other in of_tuned if mine.is_like(other)), None)
             if mine.step == step.name and theirs:
                 lines.append(_line(made, mine, theirs, tuned))
     return [line for line in lines if line]

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from api_specs import wire_spec
 from finetune_api.plan import Product
 from finetune_runner.card import model_card
+from finetune_runner.card.figures import NOT_COMPARED
 from finetune_runner.sources.base_card import BaseCard, card_of
 from gated_specs import METRICS
 from made_artifacts import COMMIT, made
@@ -55,6 +57,12 @@ def test_what_was_lost_is_told_of_qualities_and_not_of_sizes_or_times():
     assert "- loss: 0.1200 after `tune`, 0.1100 in this model: 0.0100 better\n" in card
     assert "- size:" not in card
     assert "- pace:" not in card
+
+
+def test_what_a_skipped_evaluation_would_have_measured_is_not_compared():
+    artifact = made()
+    committed = {name: manifest for name, manifest in artifact.committed.items() if name != "tuned-check"}
+    assert NOT_COMPARED in model_card(replace(artifact, committed=committed))
 
 
 def test_gates_are_told_with_what_they_came_to():
