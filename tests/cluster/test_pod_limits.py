@@ -36,7 +36,7 @@ def test_a_pod_that_the_kernel_killed_for_its_memory_is_told_from_one_that_was_a
     failure = failures["memory"]
     assert (failure["reason"], failure["exitCode"], failure["pass"]) == ("OutOfHostMemory", 137, "tune")
     assert failure["path"] == "spec.systems[1]"
-    assert "resources.limits.memory" in failure["remedy"]
+    assert "raise the memory in the system's resources" in failure["remedy"]
 
 
 def test_a_pod_that_was_evicted_for_its_scratch_space_is_out_of_disk(failures: dict[str, Json]) -> None:

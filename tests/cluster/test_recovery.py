@@ -16,7 +16,7 @@ from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 Json = dict[str, Any]
 LONG_STEPS = 800
 """Some seconds of training: long enough for something to happen meanwhile, after the first pass was committed."""
-RESTARTS_STEPS = 6 * LONG_STEPS
+RESTARTS_STEPS = 2 * LONG_STEPS
 COMPONENTS = ("kubelet", "containerd", "kube-scheduler", "kube-controller-manager", "s3", "etcd", "kube-apiserver")
 
 pytestmark = pytest.mark.disruptive

@@ -76,9 +76,14 @@ def failure_of(case: Case, child: Child) -> FailureStatus:
     if pod is None:
         return _told_by_job(case, child)
     message = decoded(pod)
-    if message and message.failure:
+    if message and message.failure and not _only_stopped(pod, message.failure):
         return _told_by_pod(case, child, pod, message.failure)
     return _told_by_state(case, child, pod, log_tail="" if message else pod.message)
+
+
+def _only_stopped(pod: Pod, said: FailureMessage) -> bool:
+    """A pod that is evicted for its scratch space knows no more than that it was asked to stop."""
+    return said.reason is Reason.INTERRUPTED and reason_of_state(pod) is Reason.OUT_OF_DISK
 
 
 def _told_by_pod(case: Case, child: Child, pod: Pod, said: FailureMessage) -> FailureStatus:

@@ -70,12 +70,15 @@ def test_memory_that_ran_out_points_at_the_system() -> None:
     assert "memory" in world.status.failure.remedy
 
 
-def test_a_pod_evicted_for_its_scratch_space_is_out_of_disk() -> None:
+@pytest.mark.parametrize("says_it_was_stopped", [True, False])
+def test_a_pod_evicted_for_its_scratch_space_is_out_of_disk(says_it_was_stopped: bool) -> None:
     world = World().prepared()
     child = world.only
     pod = world.start_pod(child)
     text = 'Usage of EmptyDir volume "work" exceeds the limit "50Gi".'
-    world.pods[pod]["status"] = {"phase": "Failed", "reason": "Evicted", "message": text}
+    if says_it_was_stopped:
+        world.end_pod(pod, 143, message("stage", set(), 3, failure=failure(Reason.INTERRUPTED, "asked to stop")))
+    world.pods[pod]["status"] |= {"phase": "Failed", "reason": "Evicted", "message": text}
     world.end_job(child, "Failed", "BackoffLimitExceeded")
     world.round()
     assert world.status.failure.reason == "OutOfDisk"
