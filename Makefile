@@ -29,7 +29,7 @@ preflight: ## Whether this machine can run the tests; changes nothing.
 	@$(CLUSTER) preflight --disk 20
 
 .PHONY: test
-test: preflight test-unit test-runner test-cluster ## All tests in three tiers (an hour and more cold, under 20 min warm on a quiet machine).
+test: preflight test-unit test-runner test-cluster ## All tests in three tiers (an hour cold, 20 to 25 min warm).
 
 .PHONY: test-unit
 test-unit: venv ## Seconds; no cluster, no torch.
