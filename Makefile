@@ -52,7 +52,7 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(BIN)/pytest tests/cluster -m disruptive
 
 .PHONY: test-kueue
-test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (a minute, and once some to build Kueue).
+test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (3 min, and once some to build Kueue).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kueue
 	$(BIN)/pytest tests/cluster -m kueue
