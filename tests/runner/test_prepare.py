@@ -1,15 +1,7 @@
 """Prepare, against a real S3 server: what it pins, and what it leaves behind."""
 
-from finetune_runner.outcome import Outcome
-from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
-
-
-def prepared(place, spec=None):
-    """The last word of a prepare that succeeds."""
-    outcome = Outcome(kind="prepare")
-    prepare(place.job(spec), outcome)
-    return outcome.message(None, first=frozenset())
+from preparing import prepared
 
 
 def keys(message):

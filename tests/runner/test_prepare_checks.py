@@ -6,10 +6,9 @@ import pytest
 
 from fake_model import make_fake_model
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.outcome import Outcome
-from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
 from finished_passes import finish_passes
+from preparing import prepared, refused
 from runner_place import TONES, data_config, jsonl
 
 PHI3_MINI = {
@@ -20,19 +19,6 @@ PHI3_MINI = {
     "intermediate_size": 8192,
     "vocab_size": 32064,
 }
-
-
-def prepared(place, spec=None):
-    """The last word of a prepare that succeeds."""
-    outcome = Outcome(kind="prepare")
-    prepare(place.job(spec), outcome)
-    return outcome.message(None, first=frozenset())
-
-
-def refused(place, spec=None) -> FineTuneError:
-    with pytest.raises(FineTuneError) as caught:
-        prepare(place.job(spec), Outcome(kind="prepare"))
-    return caught.value
 
 
 def test_the_memory_of_a_pass_is_told_where_config_json_gives_its_shapes(place):

@@ -2,27 +2,11 @@
 
 import time
 
-import pytest
-
 from fake_model import make_fake_model
-from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.outcome import Outcome
-from finetune_runner.prepare import prepare
+from finetune_api.failures import Reason
 from finished_passes import finish_passes
+from preparing import prepared, refused
 from runner_place import TONES, data_config, jsonl
-
-
-def prepared(place, spec=None):
-    """The last word of a prepare that succeeds."""
-    outcome = Outcome(kind="prepare")
-    prepare(place.job(spec), outcome)
-    return outcome.message(None, first=frozenset())
-
-
-def refused(place, spec=None) -> FineTuneError:
-    with pytest.raises(FineTuneError) as caught:
-        prepare(place.job(spec), Outcome(kind="prepare"))
-    return caught.value
 
 
 def test_committed_passes_are_told_with_digest_and_size(place):

@@ -4,17 +4,9 @@ import json
 
 import pytest
 
-from finetune_runner.outcome import Outcome
-from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
+from preparing import prepared
 from runner_place import TONES, data_config, jsonl
-
-
-def prepared(place, spec=None):
-    """The last word of a prepare that succeeds."""
-    outcome = Outcome(kind="prepare")
-    prepare(place.job(spec), outcome)
-    return outcome.message(None, first=frozenset())
 
 
 def keys(message):

@@ -5,19 +5,9 @@ import signal
 
 import pytest
 
-from finetune_runner.interruption import Interrupted, check, deferred, raise_on_sigterm
+from finetune_runner.interruption import Interrupted, check, deferred
 
-
-@pytest.fixture(autouse=True)
-def _signals():
-    """The runner's handlers for the length of a test."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    raise_on_sigterm()
-    yield
-    raise_on_sigterm()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("runner_signals")
 
 
 def swallowed() -> None:

@@ -7,23 +7,14 @@ import threading
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.interruption import Interrupted, check, deferred, raise_on_sigterm
+from finetune_runner.interruption import Interrupted, check, deferred
 from finetune_runner.pass_deadline import ended_after
 
 FAILURE = FineTuneError(Reason.DEADLINE_EXCEEDED, "pass 'tune' was not done after 1 seconds")
 AT_ONCE, LATER = 0.001, 600
 
 
-@pytest.fixture(autouse=True)
-def _signals():
-    """The runner's handlers for the length of a test."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    raise_on_sigterm()
-    yield
-    raise_on_sigterm()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("runner_signals")
 
 
 def never_ends() -> None:
