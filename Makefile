@@ -42,14 +42,19 @@ soak: venv ## The unit tier's properties, with thousands of examples each (half 
 .PHONY: test-runner
 test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
 	$(CLUSTER) build --component versitygw
-	$(BIN)/pytest tests/runner -n 2 --dist loadfile
+	$(BIN)/pytest tests/runner -m "not faults" -n 2 --dist loadfile
 
 .PHONY: test-cluster
 test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kstatus
-	$(BIN)/pytest tests/cluster -m "not disruptive and not kueue" -n 2 --dist loadfile
-	$(BIN)/pytest tests/cluster -m disruptive
+	$(BIN)/pytest tests/cluster -m "not disruptive and not kueue and not faults" -n 2 --dist loadfile
+	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
+
+.PHONY: test-faults
+test-faults: venv ## The faults that `make test` has no time for, one after the other (12 min).
+	$(CLUSTER) build
+	$(BIN)/pytest tests/cluster -m faults
 
 .PHONY: test-kueue
 test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (3 min, and once some to build Kueue).

@@ -17,7 +17,8 @@ Json = dict[str, Any]
 LONG_STEPS = 800
 """Some seconds of training: long enough for something to happen meanwhile, after the first pass was committed."""
 RESTARTS_STEPS = 2 * LONG_STEPS
-COMPONENTS = ("kubelet", "containerd", "kube-scheduler", "kube-controller-manager", "s3", "etcd", "kube-apiserver")
+API_SERVER = "kube-apiserver"
+COMPONENTS = ("kubelet", "containerd", "kube-scheduler", "kube-controller-manager", "s3", "etcd", API_SERVER)
 
 pytestmark = pytest.mark.disruptive
 
@@ -116,6 +117,15 @@ def test_finished_pod_collected_while_the_operator_was_down(workspace: Workspace
     assert len(workspace.stage_jobs(name)) == 1
 
 
+def test_api_server_restarted(workspace: Workspace, long_job: tuple[str, Json]) -> None:
+    name, spec = long_job
+    workspace.apply(name, spec)
+    workspace.status_when(name, second_pass_runs, CHAIN_SECONDS, "the second pass ran")
+    hack("cluster", "restart", API_SERVER, "--name", NAME)
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+
+
+@pytest.mark.faults
 def test_every_component_of_the_cluster_restarted(workspace: Workspace, long_job: tuple[str, Json]) -> None:
     name, spec = long_job
     workspace.apply(name, with_change(spec, "passes.1.lora.training.maxSteps", RESTARTS_STEPS))
