@@ -13,6 +13,8 @@ from finetune_runner.prepare import prepare
 from finetune_runner.progress.state import ProgressState
 from finetune_runner.stage import run_stage
 
+pytestmark = pytest.mark.usefixtures("builder_here")
+
 HUB_MODELS = {
     "microsoft/Phi-3-mini-4k-instruct": "phi3",
     "Qwen/Qwen2.5-0.5B-Instruct": "qwen2",

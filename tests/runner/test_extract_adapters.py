@@ -18,6 +18,8 @@ from finetune_api.plan import Product
 from passes import evaluate, extract, lora, tune
 from tiny_decoders import make_tiny_decoder
 
+pytestmark = pytest.mark.usefixtures("builder_here")
+
 FILE = "adapter.onnx_adapter"
 IDS = list(range(3, 40))
 
@@ -37,7 +39,7 @@ def tuned(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def int4(tuned, tmp_path_factory):
+def int4(tuned, builder_here, tmp_path_factory):
     base, adapter = tuned
     output = tmp_path_factory.mktemp("int4") / "onnx"
     extract(adapter, base, output)

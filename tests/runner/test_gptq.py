@@ -14,6 +14,8 @@ from finetune_runner.passes.rounding.gptq import Hessian, rounded_by_gptq
 from finetune_runner.passes.rounding.matrix import Form, restored
 from passes import ROWS, TEMPLATE, data_set, export
 
+pytestmark = pytest.mark.usefixtures("builder_here")
+
 PLAIN = {"accuracyLevel": 1}
 """Products' inputs are not rounded."""
 

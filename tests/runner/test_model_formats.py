@@ -18,6 +18,8 @@ from finetune_runner.progress.state import ProgressState
 from finetune_runner.stage import run_stage
 from tiny_gguf import write_gguf
 
+pytestmark = pytest.mark.usefixtures("builder_here")
+
 TUNE = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 2}}}
 MERGE = {"name": "merge", "mergeAdapterWeights": {}}
 INT4 = {"name": "int4", "modelBuilder": {"algorithm": "rtn"}}

@@ -1,9 +1,12 @@
-"""How much memory a few training steps take, measured in a process of its own: `python memory_peak.py JSON`.
+"""How much memory a few training steps take, each time measured in a process of its own.
 
+The processes are forks of one that has loaded the libraries, which takes longer than all else: `python memory_peak.py`.
 What is counted is anonymous memory, from before the model is made on. The allocator gives everything larger than 64 KiB
 back at once (MALLOC_MMAP_THRESHOLD_, mallopt(3)), so that the peak is what is held and not what was held before.
 """
 
+import atexit
+import functools
 import json
 import os
 import subprocess
@@ -27,13 +30,23 @@ def measured(config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, 
         length: of each, in tokens.
         counted: tokens of each that count for the loss.
     """
-    arguments = json.dumps(
-        {"config": config, "tuning": tuning, "sequences": sequences, "length": length, "counted": counted}
-    )
-    command = [sys.executable, __file__, arguments]
-    return int(
-        subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | LEFT_TO_HEAP).stdout
-    )
+    asked = {"config": config, "tuning": tuning, "sequences": sequences, "length": length, "counted": counted}
+    meter = _meter()
+    assert meter.stdin
+    assert meter.stdout
+    meter.stdin.write(json.dumps(asked) + "\n")
+    meter.stdin.flush()
+    return int(meter.stdout.readline())
+
+
+@functools.cache
+def _meter() -> subprocess.Popen[str]:
+    """The process that is forked; it ends with this one."""
+    command = [sys.executable, __file__]
+    environment = os.environ | LEFT_TO_HEAP
+    meter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    atexit.register(meter.kill)
+    return meter
 
 
 class Peak:
@@ -63,15 +76,33 @@ def anonymous() -> int:
     return int(line.split()[1]) * 1024
 
 
-def main(config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, length: int, counted: int) -> None:
-    from finetune_runner.process import leave, without_compiler
+def main() -> None:
+    from finetune_runner.process import without_compiler
 
     without_compiler()  # as in a stage that does not compile
 
     import torch
+    from transformers import AutoModelForCausalLM  # noqa: F401
+
+    import finetune_runner.training.adapter
+    import finetune_runner.training.loss  # noqa: F401
+
+    for line in sys.stdin:
+        if os.fork() == 0:
+            train(torch, **json.loads(line))
+        if os.wait()[1]:
+            sys.stdout.write("failed\n")
+            sys.stdout.flush()
+
+
+def train(
+    torch: Any, config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, length: int, counted: int
+) -> None:
+    """A few steps; writes the peak and ends the process."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from finetune_api.resource.passes import Lora
+    from finetune_runner.process import leave
     from finetune_runner.training.adapter import with_adapter
     from finetune_runner.training.loss import token_losses
 
@@ -92,7 +123,7 @@ def main(config: dict[str, Any], tuning: dict[str, Any], *, sequences: int, leng
             token_losses(model, input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).mean().backward()
             optimizer.step()
             optimizer.zero_grad()
-    sys.stdout.write(str(peak.most - peak.start))
+    sys.stdout.write(f"{peak.most - peak.start}\n")
     leave(0)
 
 
@@ -104,4 +135,4 @@ def _once(torch: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    main()

@@ -6,6 +6,8 @@ alone, until a file of factors is loaded over it (onnxruntime's LoraAdapter, onn
 """
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ class LoraProducts:
         """Their names. Each part of a packed layer, such as qkv_proj, has two of its own."""
         self._missing: dict[int, str] = {}
 
-    def watch(self, builder: Any) -> None:
-        """Has the products noted, and kept out of rounding, of models that are built from now on.
+    @contextmanager
+    def watched(self, builder: Any) -> Iterator[None]:
+        """Within it, the products of models that are built are noted, and kept out of rounding.
 
         Args:
             builder: onnxruntime_genai.models.builders.base.Model.
@@ -51,6 +54,10 @@ class LoraProducts:
             return weights
 
         builder.make_matmul_lora, builder.load_weights = noted, loaded
+        try:
+            yield
+        finally:
+            builder.make_matmul_lora, builder.load_weights = make_matmul_lora, load_weights
 
     def check(self) -> None:
         """That no layer's adapter was left out.

@@ -57,11 +57,10 @@ def export(
     model_class = importlib.import_module(BUILDERS).Model
     products = LoraProducts()
     if adapter:
-        products.watch(model_class)
         options = [*options, f"adapter_path={adapter}"]
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
-    with rounding(model_class, keeps_grid=keeps_grid):
+    with rounding(model_class, keeps_grid=keeps_grid), products.watched(model_class):
         builder.create_model("", model, output, precision, provider, cache, **parsed)
     if adapter:
         products.check()
