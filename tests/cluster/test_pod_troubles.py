@@ -16,7 +16,7 @@ from cluster_setup import GPUS
 from cluster_workspace import PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
-LIMIT_SECONDS = 20
+LIMIT_SECONDS = 12
 END_SECONDS = 120
 GONE_SECONDS = 60
 

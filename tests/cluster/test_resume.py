@@ -11,7 +11,8 @@ from cluster_store import manifests as committed
 from cluster_workspace import CHAIN_SECONDS, Workspace, is_running
 
 Json = dict[str, Any]
-LONG_STEPS = 2000
+LONG_STEPS = 800
+"""Some seconds of training."""
 
 
 def spec_of(workspace: Workspace, name: str, seed: int) -> Json:

@@ -6,7 +6,7 @@ from cluster_manifests import with_change
 from cluster_store import attempts
 from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 
-LONG = 2000
+LONG = 800
 """Steps: some seconds of training."""
 
 
