@@ -1,8 +1,9 @@
 """What operator and runner tell each other.
 
-Operator to runner: JobDocument, mounted as a file. Runner to operator: TerminationMessage, the container's last word,
-at most 4096 bytes (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/); the full
-report lies in the store. Progress is resource.status.Progress.
+Operator to runner: JobDocument and DeletionDocument, mounted as files. Runner to operator: TerminationMessage, the
+container's last word, at most 4096 bytes
+(https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/); the full report lies in the
+store. Progress is resource.status.Progress.
 """
 
 import json
@@ -13,7 +14,7 @@ from pydantic import Field, StringConstraints, model_serializer, model_validator
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.base import Model, empty_list
-from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.job import FineTuneJobSpec, Output, Store
 from finetune_api.resource.status import MetricValue
 
 LIMIT_BYTES = 4096
@@ -31,6 +32,17 @@ class JobDocument(Model):
     name: str
     uid: str
     spec: FineTuneJobSpec
+
+
+class DeletionDocument(Model):
+    """What is to be removed when a job is deleted: of which job, and where it lies."""
+
+    namespace: str
+    name: str
+    uid: str
+    store: Store
+    output: Output | None = None
+    reusable: bool = Field(default=True, description="Other jobs may reuse the outputs of its passes, so they stay.")
 
 
 class PassOutcome(Model):
@@ -128,7 +140,7 @@ class TerminationMessage(Model):
     """A pod's last word. passes holds every pass whose key is known: committed ones with a digest, others without."""
 
     version: Literal[1] = Field(default=1, alias="v")
-    kind: Literal["prepare", "stage"]
+    kind: Literal["prepare", "stage", "delete"]
     passes: list[PassOutcome] = Field(default_factory=empty_list)
     headlines: list[Headline] = Field(default_factory=empty_list)
     gates: list[GateOutcome] = Field(default_factory=empty_list, description="In the order of spec.gates; once judged.")

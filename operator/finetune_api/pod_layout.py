@@ -6,6 +6,9 @@ The operator mounts by these paths, the runner reads by them; neither imports th
 JOB_FILE = "/etc/finetune/job.json"
 """JobDocument as JSON, from the job's ConfigMap."""
 
+DELETION_FILE = "/etc/finetune/deletion.json"
+"""DeletionDocument as JSON, from an annotation of the pod itself."""
+
 SECRETS = "/var/run/finetune/secrets"
 """One folder a referenced Secret, one file a key. Optional mounts: a missing Secret is a missing folder's content,
 so that the runner can name it instead of the pod hanging."""
@@ -29,6 +32,9 @@ POD_UID_ENV = "FINETUNE_POD_UID"
 """The pod's UID (downward API): names the attempt in the store."""
 
 PREPARE_COMMAND = ("finetune-runner", "prepare")
+"""Followed by nothing."""
+
+DELETE_COMMAND = ("finetune-runner", "delete")
 """Followed by nothing."""
 
 STAGE_COMMAND = ("finetune-runner", "stage")

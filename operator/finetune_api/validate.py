@@ -21,6 +21,7 @@ from finetune_api.training_arguments import refusals
 from finetune_api.validate_best import best_problems
 from finetune_api.validate_comparison import comparison_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
+from finetune_api.validate_deletion import deletion_problems
 from finetune_api.validate_env import env_problems
 from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_gates import candidate_problems, gate_problems
@@ -67,6 +68,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
         yield from gate_problems(spec, index)
     yield from candidate_problems(spec)
     yield from signing_problems(spec)
+    yield from deletion_problems(spec)
 
 
 def _duplicate_names(spec: FineTuneJobSpec) -> Iterator[Problem]:

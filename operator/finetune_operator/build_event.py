@@ -7,10 +7,11 @@ import hashlib
 from typing import Any
 
 from finetune_api import API_VERSION, KIND
+from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import timestamp
 from finetune_operator.labels import MANAGER
 from finetune_operator.observed import Observed
-from finetune_operator.story import ORDER, Chapter
+from finetune_operator.story import ORDER
 
 NOTE_LIMIT = 1000
 """The API takes 1024 bytes."""

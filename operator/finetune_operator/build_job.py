@@ -30,7 +30,7 @@ def build_prepare_job(
 
     It alone gets the key that signs the artifact, since it runs no pass.
     """
-    system = _system_named(document, prepare_system(document.spec)) or _default_placement(settings)
+    system = placement_of_prepare(document, settings)
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
     publishes = document.spec.output is not None and document.spec.output.signing is not None
     work = Work(
@@ -42,7 +42,7 @@ def build_prepare_job(
         system=system,
         signs=True,
     )
-    return _job(
+    return child_job(
         document,
         name=prepare_name(document.name, document.uid, attempt),
         marks={labels.KIND: "prepare", labels.ATTEMPT: str(attempt)},
@@ -65,7 +65,7 @@ def build_stage_job(
         system=system,
         grace_seconds=system.termination_grace_period_seconds,
     )
-    job = _job(
+    job = child_job(
         document,
         name=stage_name(document.name, document.uid, stage.index, system.name, attempt),
         marks={labels.KIND: "stage", labels.ATTEMPT: str(attempt), labels.STAGE: str(stage.index)},
@@ -111,7 +111,7 @@ def pod_failure_policy() -> dict[str, Any]:
     }
 
 
-def _job(
+def child_job(
     document: JobDocument,
     *,
     name: str,
@@ -119,6 +119,7 @@ def _job(
     pod_spec: dict[str, Any],
     remaining_seconds: int | None,
 ) -> dict[str, Any]:
+    """A Job with what all have in common."""
     carried = labels.of_job(document.name, document.uid, marks[labels.KIND]) | marks
     annotations = {labels.JOB_NAME: document.name}
     spec: dict[str, Any] = {
@@ -144,8 +145,12 @@ def _job(
     }
 
 
-def _system_named(document: JobDocument, name: str) -> System | None:
-    return next((system for system in document.spec.systems if system.name == name), None)
+def placement_of_prepare(document: JobDocument, settings: Settings) -> System | None:
+    """The system whose placement prepare shares; None for none."""
+    name = prepare_system(document.spec)
+    return next((system for system in document.spec.systems if system.name == name), None) or _default_placement(
+        settings
+    )
 
 
 def _default_placement(settings: Settings) -> System | None:

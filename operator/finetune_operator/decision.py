@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_api.resource.status import FineTuneJobStatus
+from finetune_operator.chapter import Chapter
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,13 @@ class DeleteJob:
     """Only the Job that was observed, not one of the same name made since."""
 
 
-Action = CreateConfigMap | CreateJob | DeleteJob
+@dataclass(frozen=True)
+class SetFinalizers:
+    finalizers: tuple[str, ...]
+    """All that the FineTuneJob is to have."""
+
+
+Action = CreateConfigMap | CreateJob | DeleteJob | SetFinalizers
 
 
 @dataclass(frozen=True)
@@ -36,3 +43,5 @@ class Decision:
     actions: tuple[Action, ...] = ()
     requeue_seconds: float | None = None
     """When to look again though nothing is heard: a deadline."""
+    chapters: tuple[Chapter, ...] = ()
+    """Events that no status tells, told before anything is done."""

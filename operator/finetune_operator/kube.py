@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,9 @@ TIMEOUT_SECONDS = 30
 PAGE = 500
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+TERMINATING = "NamespaceTerminating"
+"""k8s.io/api/core/v1: the cause that the API server gives."""
 KUEUE, KUEUE_VISIBILITY = "kueue.x-k8s.io", "visibility.kueue.x-k8s.io"
 KUEUE_NEWER, KUEUE_OLDER = "v1beta2", "v1beta1"
 """Versions of both groups; Kueue serves the newer one since 0.15, and what is read of either is the same."""
@@ -54,6 +57,10 @@ class Refused(KubeError):  # noqa: N818
     """403: quota, admission, or rights; it may be granted later."""
 
 
+class NamespaceTerminating(Refused):
+    """403: nothing is made any more in a namespace that is being deleted."""
+
+
 class Invalid(KubeError):  # noqa: N818
     """400, 413 or 422: the object will never be taken as it is."""
 
@@ -79,7 +86,15 @@ def error_of(status: int, body: str) -> KubeError:
         422: Invalid,
     }
     kind = AlreadyExists if reason == "AlreadyExists" else kinds.get(status, Unavailable)
+    if kind is Refused and TERMINATING in _causes(said):
+        kind = NamespaceTerminating
     return kind(status, reason, message)
+
+
+def _causes(said: Wire) -> list[str]:
+    details = said.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return [str(cause.get("reason", "")) for cause in causes or [] if isinstance(cause, dict)]
 
 
 class Kube:
@@ -181,6 +196,16 @@ class Kube:
         path = f"{_custom(meta['namespace'])}/{meta['name']}/status"
         query = {"fieldManager": MANAGER, "force": "true"}
         return await self._call("PATCH", path, query=query, body=manifest, content_type=APPLY)
+
+    async def set_finalizers(self, namespace: str, name: str, resource_version: str, finalizers: Sequence[str]) -> None:
+        """Of a FineTuneJob as it was read: a Conflict if it has changed since. Gone before is as good."""
+        meta = {"resourceVersion": resource_version, "finalizers": list(finalizers)}
+        query = {"fieldManager": MANAGER}
+        path = f"{_custom(namespace)}/{name}"
+        try:
+            await self._call("PATCH", path, query=query, body={"metadata": meta}, content_type=MERGE)
+        except NotFound:
+            return
 
     async def _get(self, path: str) -> Wire | None:
         try:

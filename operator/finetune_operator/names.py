@@ -32,6 +32,10 @@ def stage_name(job: str, uid: str, index: int, system: str, attempt: int) -> str
     return child_name(job, uid, system, str(index), unseen=str(attempt))
 
 
+def deletion_name(job: str, uid: str) -> str:
+    return child_name(job, uid, "delete")
+
+
 def volume_name(kind: str, name: str) -> str:
     """A pod volume's name (a DNS label) for an object of any name."""
     plain = f"{kind}-{name}"

@@ -11,7 +11,7 @@ from finetune_operator.kube import Kube, KubeError
 from finetune_operator.names import config_map_name
 from finetune_operator.observe_queue import observe_queue
 from finetune_operator.observed import Observed, Queueing, Reading
-from finetune_operator.read_children import read_children
+from finetune_operator.read_children import read_children, read_deletion
 from finetune_operator.read_document import ReadDocument, read_document
 from finetune_operator.read_events import newest_warning
 
@@ -86,7 +86,7 @@ def observed(
     readings: tuple[Reading, ...],
     now: datetime,
 ) -> Observed:
-    """The API server's answers as plain data, without the document of a finished job, which needs it no more. Pure.
+    """The API server's answers as plain data, without the document of a finished job that stays: it needs none. Pure.
 
     Raises:
         ValueError: a status that is not ours to understand.
@@ -94,14 +94,16 @@ def observed(
     meta = wire["metadata"]
     children, strays = read_children(meta["uid"], jobs, pods)
     status = FineTuneJobStatus.from_wire(wire.get("status"))
-    read = ReadDocument() if status.terminal else read_document(config_map, meta["uid"])
+    stays_finished = status.terminal and "deletionTimestamp" not in meta
+    read = ReadDocument() if stays_finished else read_document(config_map, meta["uid"])
     return Observed(
         namespace=meta["namespace"],
         name=meta["name"],
         uid=meta["uid"],
         generation=meta.get("generation", 0),
         resource_version=meta["resourceVersion"],
-        deleting="deletionTimestamp" in meta,
+        deletion_time=meta.get("deletionTimestamp") or "",
+        finalizers=tuple(meta.get("finalizers") or ()),
         spec=wire.get("spec") or {},
         status=status,
         document=read.document,
@@ -109,6 +111,7 @@ def observed(
         unreadable=read.unreadable,
         children=children,
         strays=strays,
+        deletion=read_deletion(meta["name"], meta["uid"], jobs, pods),
         readings=readings,
         now=now,
     )

@@ -81,8 +81,9 @@ class Child:
 
     name: str
     uid: str
-    kind: Literal["prepare", "stage"]
+    kind: Literal["prepare", "stage", "delete"]
     attempt: int
+    """Of prepare; 0 where it doesn't matter."""
     stage: int | None = None
     deleting: bool = False
     finished: Literal["", "Complete", "Failed"] = ""
@@ -152,7 +153,10 @@ class Observed:
     """As the API server stores it: defaults filled in, not yet validated by us."""
     status: FineTuneJobStatus
     now: datetime
-    deleting: bool = False
+    deletion_time: str = ""
+    """When it was deleted, RFC 3339; empty: it wasn't."""
+    finalizers: tuple[str, ...] = ()
+    """What still keeps it, once it is deleted."""
     document: JobDocument | None = None
     """From the job's ConfigMap; None before acceptance."""
     unreadable: str = ""
@@ -162,7 +166,18 @@ class Observed:
     children: tuple[Child, ...] = ()
     strays: tuple[str, ...] = ()
     """Pods of this job that still run and belong to no Job of it any more."""
+    deletion: Child | None = None
+    """The Job that removes what it has made."""
     readings: tuple[Reading, ...] = field(default=())
+
+    @property
+    def deleting(self) -> bool:
+        return bool(self.deletion_time)
+
+    @property
+    def ending(self) -> tuple[str, ...]:
+        """Names of what still ends: Jobs that are being deleted, and pods that outlive theirs."""
+        return (*(child.name for child in self.children if child.deleting and not child.finished), *self.strays)
 
     @property
     def suspend(self) -> bool:

@@ -7,9 +7,10 @@ from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
 from finetune_api.resource.systems import System, Volume
 from finetune_api.validate_env import OWN_ENV_PREFIX
+from finetune_operator import labels
 from finetune_operator.build_config_map import JOB_KEY
 from finetune_operator.names import config_map_name, volume_name
-from finetune_operator.references import references
+from finetune_operator.references import References, references, written_references
 
 CONTAINER = "runner"
 USER = 10001
@@ -35,6 +36,8 @@ class Work:
     """From SIGTERM to SIGKILL."""
     signs: bool = False
     """Whether it gets the key that signs the artifact."""
+    deletes: bool = False
+    """Whether it gets only what to delete, from its own annotation, and what store and output refer to."""
 
 
 def build_pod_spec(document: JobDocument, work: Work, pull_policy: str) -> dict[str, Any]:
@@ -123,10 +126,11 @@ def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _volumes(document: JobDocument, work: Work) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The pod's volumes and the container's mounts."""
-    pairs = [_job_file(document), _scratch(work.scratch_size)]
+    pairs = [_deletion_file() if work.deletes else _job_file(document), _scratch(work.scratch_size)]
     if work.shm_size:
         pairs.append(_shared_memory(work.shm_size))
-    pairs += _referenced(document, signs=work.signs)
+    found = written_references(document.spec) if work.deletes else references(document.spec)
+    pairs += _referenced(found, signs=work.signs)
     pairs += [_given(volume) for volume in (work.system.volumes if work.system else [])]
     return [volume for volume, _ in pairs], [mount for _, mount in pairs]
 
@@ -144,6 +148,14 @@ def _job_file(document: JobDocument) -> Mounted:
     return _mounted("job", {"configMap": source}, folder, read_only=True)
 
 
+def _deletion_file() -> Mounted:
+    """From the pod itself: the job's ConfigMap may be gone."""
+    folder, _, file = pod_layout.DELETION_FILE.rpartition("/")
+    annotation = {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{labels.DELETION}']"}
+    source = {"items": [{"path": file, "fieldRef": annotation}]}
+    return _mounted("deletion", {"downwardAPI": source}, folder, read_only=True)
+
+
 def _scratch(size: str) -> Mounted:
     return _mounted("work", {"emptyDir": {"sizeLimit": size}}, pod_layout.WORK, read_only=False)
 
@@ -152,9 +164,8 @@ def _shared_memory(size: str) -> Mounted:
     return _mounted("shm", {"emptyDir": {"medium": "Memory", "sizeLimit": size}}, "/dev/shm", read_only=False)  # noqa: S108
 
 
-def _referenced(document: JobDocument, *, signs: bool) -> list[Mounted]:
+def _referenced(found: References, *, signs: bool) -> list[Mounted]:
     """Optional mounts: what is missing is an empty folder, which the runner can name; else the pod would hang."""
-    found = references(document.spec)
     secrets = [
         _optional("secret", name, {"secret": {"secretName": name, "optional": True}}, pod_layout.SECRETS)
         for name in (*found.secrets, *([found.signing_secret] if signs and found.signing_secret else []))

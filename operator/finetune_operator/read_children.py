@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from finetune_operator import labels
+from finetune_operator.names import deletion_name
 from finetune_operator.observed import Child, Pod
 
 Wire = Mapping[str, Any]
@@ -18,13 +19,30 @@ def controller_uid(wire: Wire) -> str:
 def read_children(uid: str, jobs: Iterable[Wire], pods: Iterable[Wire]) -> tuple[tuple[Child, ...], tuple[str, ...]]:
     """The Jobs that belong to the FineTuneJob of this UID, and the names of its pods that outlive their Job."""
     own = [job for job in jobs if controller_uid(job) == uid and _marked(job)]
-    found = list(pods)
+    found = [pod for pod in pods if not _deletes(pod)]
     children = tuple(sorted((_child(job, found) for job in own), key=lambda child: child.name))
     kept = {child.uid for child in children if not child.deleting}
     strays = tuple(
         sorted(pod.name for wire in found if controller_uid(wire) not in kept and (pod := read_pod(wire)).live)
     )
     return children, strays
+
+
+def read_deletion(name: str, uid: str, jobs: Iterable[Wire], pods: Iterable[Wire]) -> Child | None:
+    """The Job that removes what a FineTuneJob has made. Nobody owns it: a foreground deletion takes what is owned."""
+    wanted = deletion_name(name, uid)
+    own = (job for job in jobs if job["metadata"]["name"] == wanted and is_deletion_of(uid, job))
+    return next((_child(job, pods) for job in own), None)
+
+
+def is_deletion_of(uid: str, job: Wire) -> bool:
+    """Whether a Job is marked as the one that removes what this FineTuneJob has made."""
+    marks = job["metadata"].get("labels") or {}
+    return not controller_uid(job) and marks.get(labels.JOB_UID) == uid and _deletes(job)
+
+
+def _deletes(wire: Wire) -> bool:
+    return (wire["metadata"].get("labels") or {}).get(labels.KIND) == "delete"
 
 
 def _marked(job: Wire) -> bool:
@@ -41,7 +59,7 @@ def _child(job: Wire, pods: Iterable[Wire]) -> Child:
         name=meta["name"],
         uid=meta["uid"],
         kind=marks[labels.KIND],
-        attempt=int(marks[labels.ATTEMPT]),
+        attempt=int(marks.get(labels.ATTEMPT, 0)),
         stage=None if stage is None else int(stage),
         deleting="deletionTimestamp" in meta,
         finished=finished,

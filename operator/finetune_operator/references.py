@@ -31,6 +31,14 @@ def references(spec: FineTuneJobSpec) -> References:
     )
 
 
+def written_references(spec: FineTuneJobSpec) -> References:
+    """What store and output refer to."""
+    written = list(_written(spec))
+    return References(
+        secrets=_sorted(_secret_names(written)), signing_secret="", config_maps=(), claims=_claims([], written)
+    )
+
+
 def _read(spec: FineTuneJobSpec) -> Iterator[Location]:
     source = spec.input_model.source
     yield from _given(source.hugging_face, source.s3, source.volume)

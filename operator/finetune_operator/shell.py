@@ -67,9 +67,11 @@ def build_settings(settings: Settings) -> Any:
 
 def is_done(body: Mapping[str, Any]) -> bool:
     """Whether a job has ended and its newest spec was seen; its children's events are enough to keep it so."""
-    status = body.get("status") or {}
+    status, meta = body.get("status") or {}, body.get("metadata") or {}
+    if "deletionTimestamp" in meta and labels.FINALIZER in (meta.get("finalizers") or ()):
+        return False
     ended = any(c.get("type") in TERMINAL and c.get("status") == "True" for c in status.get("conditions") or [])
-    return ended and status.get("observedGeneration") == (body.get("metadata") or {}).get("generation")
+    return ended and status.get("observedGeneration") == meta.get("generation")
 
 
 def key_of_child(body: Mapping[str, Any]) -> Key | None:

@@ -1,11 +1,10 @@
 """What is worth an event: the difference between the status before and after. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from finetune_api.messages import figure_line
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus
+from finetune_operator.chapter import Chapter
 from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.decide.queueing import QUEUED
 
@@ -23,21 +22,11 @@ ORDER = (
     "Published",
     "Complete",
     "Failed",
+    "DeletingArtifact",
+    "ArtifactDeleted",
+    "ArtifactLeft",
 )
 """All reasons, as they follow each other when one look finds several."""
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """One event."""
-
-    reason: str
-    note: str
-    which: str = ""
-    """Tells it from others of the same reason; the same work always gives the same."""
-    kind: Literal["Normal", "Warning"] = "Normal"
-    place: int = 0
-    """Among others of the same reason told at the same moment."""
 
 
 def story(before: FineTuneJobStatus, after: FineTuneJobStatus) -> list[Chapter]:

@@ -1,22 +1,24 @@
 """Reconcile: observe → decide → act → one status write."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from finetune_api.failures import Reason
 from finetune_api.resource.status import ConditionType, FailureStatus
 from finetune_operator.build_event import build_event
+from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import clip, with_condition
 from finetune_operator.decide import decide, ended
+from finetune_operator.decide.deletion import let_go
 from finetune_operator.decide.retention import seconds_kept
-from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision
-from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, Refused
+from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
+from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, NamespaceTerminating, Refused
 from finetune_operator.leadership import Leadership
 from finetune_operator.observe import Clock, Key, observe, utc_now
 from finetune_operator.observed import Observed, Pod
 from finetune_operator.progress import ProgressWatch
-from finetune_operator.read_children import controller_uid
+from finetune_operator.read_children import controller_uid, is_deletion_of
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
 from finetune_operator.story import story
@@ -73,21 +75,37 @@ class Worker:
             return None
         decision = decide(observed, self._settings)
         decision = await self._act(observed, decision)
-        await self._tell(observed, decision)
+        await self._tell(observed, story(observed.status, decision.status))
         await self._write_status(observed, decision)
         self._progress.watch(key, running_pod(observed))
         return decision.requeue_seconds
 
     async def _act(self, observed: Observed, decision: Decision) -> Decision:
-        """Carries the actions out; what the API server refuses changes the decision's status."""
+        """Carries the actions out; what the API server refuses changes the decision."""
+        await self._tell(observed, decision.chapters)
         for action in decision.actions:
             try:
                 await self._carry_out(observed, action)
-            except Invalid as error:
-                return rejected(observed, decision, error)
-            except (Refused, Taken) as error:
+            except (Invalid, Refused, Taken) as error:
+                if observed.deleting:
+                    return await self._not_deleted(observed, action, error)
+                if isinstance(error, Invalid):
+                    return rejected(observed, decision, error)
                 return held_up(observed, decision, error)
         return decision
+
+    async def _not_deleted(self, observed: Observed, action: Action, error: "Invalid | Refused | Taken") -> Decision:
+        """Of a job that is being deleted: what can't be removed now is tried again, or left where it never can be.
+
+        Raises:
+            KubeError: it is not even let go.
+        """
+        if isinstance(action, CreateJob) and isinstance(error, Invalid | NamespaceTerminating):
+            return await self._act(observed, let_go(observed, self._settings, error.message))
+        if isinstance(error, KubeError) and not isinstance(action, CreateJob):
+            raise error
+        logger.warning("%s/%s: %s; again in %d s", *_key(observed), error, REFUSED_RETRY_SECONDS)
+        return Decision(observed.status, requeue_seconds=REFUSED_RETRY_SECONDS)
 
     async def _carry_out(self, observed: Observed, action: Action) -> None:
         logger.info("%s/%s: %s", observed.namespace, observed.name, describe(action))
@@ -95,6 +113,8 @@ class Worker:
             await self._create_config_map(observed, action)
         elif isinstance(action, CreateJob):
             await self._create_job(observed, action)
+        elif isinstance(action, SetFinalizers):
+            await self._kube.set_finalizers(*_key(observed), observed.resource_version, action.finalizers)
         else:
             await self._kube.delete_job(observed.namespace, action.name, action.uid)
 
@@ -114,9 +134,9 @@ class Worker:
             require_ours(observed, "Job", action.name, await self._kube.find_job(observed.namespace, action.name))
             logger.info("Job %s is there already", action.name)
 
-    async def _tell(self, observed: Observed, decision: Decision) -> None:
-        """Events before the status: lost in between they are told again, and by their names only once."""
-        for chapter in story(observed.status, decision.status):
+    async def _tell(self, observed: Observed, chapters: Iterable[Chapter]) -> None:
+        """Events before what they tell is final: lost in between they are told again, and by their names only once."""
+        for chapter in chapters:
             try:
                 await self._kube.create_event(build_event(observed, chapter))
             except AlreadyExists:
@@ -138,13 +158,17 @@ class Taken(Exception):  # noqa: N818 - as Refused
 
 
 def require_ours(observed: Observed, kind: str, name: str, found: Mapping[str, Any] | None) -> None:
-    """Nothing of somebody else's is used or touched.
+    """Nothing of somebody else's is used or touched; the Job that deletes has no owner.
 
     Raises:
         Taken: what has the name is not the job's.
     """
-    if found is not None and controller_uid(found) != observed.uid:
+    if found is not None and controller_uid(found) != observed.uid and not is_deletion_of(observed.uid, found):
         raise Taken(f"{kind} {name} is there and does not belong to this job: remove it, and the job goes on")
+
+
+def _key(observed: Observed) -> Key:
+    return observed.namespace, observed.name
 
 
 def running_pod(observed: Observed) -> Pod | None:
@@ -157,6 +181,8 @@ def running_pod(observed: Observed) -> Pod | None:
 def describe(action: Action) -> str:
     if isinstance(action, CreateConfigMap):
         return f"create ConfigMap {action.manifest['metadata']['name']}"
+    if isinstance(action, SetFinalizers):
+        return f"set finalizers {list(action.finalizers)}"
     return f"{'create' if isinstance(action, CreateJob) else 'delete'} Job {action.name}"
 
 

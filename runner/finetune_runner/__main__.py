@@ -45,6 +45,9 @@ def _ending(
     """How the work ended: its failure, if any; and which passes only measure."""
     measuring: frozenset[int] = frozenset()
     try:
+        if options.command == "delete":
+            _delete(options, layout)
+            return None, measuring
         job = _job(options, layout)
         measuring = frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
         _work(options)(job, outcome)
@@ -55,12 +58,25 @@ def _ending(
     return None, measuring
 
 
+def _delete(options: argparse.Namespace, layout: PodLayout) -> None:
+    from finetune_runner.deletion import delete, read_deletion  # noqa: PLC0415
+
+    logs.configure(level="info", style=options.log_format)
+    _make_scratch(layout)
+    delete(read_deletion(layout.deletion_file), layout)
+
+
+def _make_scratch(layout: PodLayout) -> None:
+    """HOME and TMPDIR in a pod, whose scratch is empty at first."""
+    for name in ("home", "tmp"):
+        layout.folder(name)
+
+
 def _job(options: argparse.Namespace, layout: PodLayout) -> Job:
     logs.configure(level="info", style=options.log_format)
     document = read_document(layout.job_file)
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
-    for name in ("home", "tmp"):  # HOME and TMPDIR in a pod, whose scratch is empty at first
-        layout.folder(name)
+    _make_scratch(layout)
     return open_job(document, layout, prepared=options.command == "stage")
 
 
@@ -107,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")
+    commands.add_parser("delete", parents=[common], help="remove what a deleted job leaves behind of its own")
     stage = commands.add_parser("stage", parents=[common], help="run the passes of one stage")
     stage.add_argument("index", type=int, help="the stage's position in the plan, from 0")
     return parser

@@ -13,6 +13,7 @@ class PodLayout:
     """The paths of finetune_api.pod_layout, and the pod's identity."""
 
     job_file: Path
+    deletion_file: Path
     secrets: Path
     config_maps: Path
     volumes: Path
@@ -27,6 +28,7 @@ class PodLayout:
         """The layout of a pod whose root directory is `root`."""
         return cls(
             job_file=job_file or _below(root, pod_layout.JOB_FILE),
+            deletion_file=_below(root, pod_layout.DELETION_FILE),
             secrets=_below(root, pod_layout.SECRETS),
             config_maps=_below(root, pod_layout.CONFIG_MAPS),
             volumes=_below(root, pod_layout.VOLUMES),

@@ -26,7 +26,7 @@ VALUE_CHARS = 12
 class Outcome:
     """Filled in by prepare or a stage; read when the process ends, however it ends."""
 
-    kind: Literal["prepare", "stage"]
+    kind: Literal["prepare", "stage", "delete"]
     passes: dict[int, PassOutcome] = field(default_factory=dict)
     metrics: dict[int, dict[str, str]] = field(default_factory=dict)
     intervals: dict[int, dict[str, tuple[str, str]]] = field(default_factory=dict)

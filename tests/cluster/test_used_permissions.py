@@ -23,17 +23,19 @@ pytestmark = pytest.mark.disruptive
 
 @pytest.fixture(scope="module")
 def requests(cluster: Cluster, workspace: Workspace) -> list[Json]:
-    """What a new operator has asked for: it saw one job to its end, and one that could not start and was suspended."""
+    """What a new operator has asked for: one job it saw to its end, one could not start, was suspended and deleted."""
     begun = len(list(audited(cluster)))
     operator.kubectl(cluster, "delete", "lease", RELEASE)
     operator.kubectl(cluster, "delete", "pod", "-l", OPERATOR_LABEL)
     operator.wait_until_ready(cluster)
     systems = [manifests.system("cpu"), manifests.system("odd", **ABSENT)]
     workspace.apply("done", workspace.spec("done", [manifests.lora(system="cpu")], systems))
-    workspace.apply("stuck", workspace.spec("stuck", [manifests.lora(system="odd", max_steps=5)], systems))
+    stuck = workspace.spec("stuck", [manifests.lora(system="odd", max_steps=5)], systems)
+    workspace.apply("stuck", stuck | {"artifactDeletion": "WithJob"})
     workspace.status_when("stuck", lambda s: s.get("phase") == "Waiting", PREPARE_SECONDS, "its volume is missing")
     workspace.kubectl("patch", "ftj", "stuck", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     workspace.status_when("stuck", lambda s: s.get("phase") == "Suspended", PREPARE_SECONDS, "it is suspended")
+    workspace.kubectl("delete", "ftj", "stuck", "--timeout=60s")
     workspace.completed("done", CHAIN_SECONDS)
     return list(audited(cluster))[begun:]
 

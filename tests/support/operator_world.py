@@ -15,15 +15,16 @@ from api_specs import wire_spec
 from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage, GateOutcome, Headline, PassOutcome, Published, TerminationMessage
 from finetune_api.resource.status import FineTuneJobStatus, PassState, PassStatus
+from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import timestamp
 from finetune_operator.decide import decide
-from finetune_operator.decision import CreateConfigMap, CreateJob, Decision, DeleteJob
+from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.labels import ATTEMPT, KIND, STAGE
 from finetune_operator.observe import observed, with_queueing, with_warnings
 from finetune_operator.observed import Child, Observed, Queueing, Reading
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
-from finetune_operator.story import Chapter, story
+from finetune_operator.story import story
 
 START = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 UID = "0f7c7a36-6c0e-4a4b-8f0e-2f1d3c5b7a99"
@@ -90,6 +91,8 @@ class World:
     queueing: dict[str, Queueing] = field(default_factory=dict)
     """What Kueue says, by the Job's UID."""
     generation: int = 1
+    finalizers: tuple[str, ...] = ()
+    deleted_at: str = ""
     chapters: list[Chapter] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     """Names of all Jobs that were ever asked for."""
@@ -103,6 +106,8 @@ class World:
             "uid": UID,
             "resourceVersion": "7",
             "generation": self.generation,
+            "finalizers": list(self.finalizers),
+            **({"deletionTimestamp": self.deleted_at} if self.deleted_at else {}),
         }
         wire = {"metadata": meta, "spec": self.spec, "status": self.status.to_wire()}
         jobs, pods = list(self.jobs.values()), list(self.pods.values())
@@ -118,7 +123,7 @@ class World:
         decision = decide(seen, self.settings)
         for action in decision.actions:
             self._carry_out(action)
-        self.chapters += story(seen.status, decision.status)
+        self.chapters += (*decision.chapters, *story(seen.status, decision.status))
         self.status = FineTuneJobStatus.from_wire(status_patch(seen, decision.status)["status"])
         return decision
 
@@ -131,9 +136,11 @@ class World:
         """The operator is another one now: all it knew is what lies in the world."""
         self.settings = settings
 
-    def _carry_out(self, action: CreateConfigMap | CreateJob | DeleteJob) -> None:
+    def _carry_out(self, action: Action) -> None:
         if isinstance(action, CreateConfigMap):
             self.config_map = deepcopy(action.manifest)
+        elif isinstance(action, SetFinalizers):
+            self.finalizers = action.finalizers
         elif isinstance(action, CreateJob):
             self._create(action)
         else:
@@ -244,6 +251,11 @@ class World:
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+    def delete(self, *finalizers: str) -> None:
+        """Somebody deletes the FineTuneJob; with what keeps it beside our own finalizer."""
+        self.deleted_at = timestamp(self.now)
+        self.finalizers = (*finalizers, *self.finalizers)
 
     # ways to get somewhere
 

@@ -12,7 +12,7 @@ from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.conditions import timestamp
 from finetune_operator.kube import AlreadyExists
 from finetune_operator.labels import MANAGED_BY, MANAGER
-from finetune_operator.read_children import controller_uid
+from finetune_operator.read_children import controller_uid, is_deletion_of
 from finetune_operator.shell import is_done, key_of_child
 from operator_world import START, UID
 
@@ -33,6 +33,8 @@ class ApiServer:
         self.watchers: list[Callable[[], None]] = []
         self.unreachable_calls = 0
         """So many calls are not answered, and do nothing."""
+        self.namespace_terminating = False
+        """Nothing can be made in it any more."""
         self.loses_answer = False
         """The next write is carried out, and its answer is lost."""
         self.status = FineTuneJobStatus()
@@ -70,6 +72,18 @@ class ApiServer:
     def suspended(self) -> bool:
         return bool(self.fine_tune_job and self.fine_tune_job["spec"].get("suspend"))
 
+    def delete_fine_tune_job(self, *, foreground: bool) -> None:
+        """As kubectl does with --cascade: what has finalizers stays until they are gone."""
+        if wire := self.fine_tune_job:
+            held = [*(["foregroundDeletion"] if foreground else []), *wire["metadata"].get("finalizers", [])]
+            self.change_metadata(finalizers=held, deletionTimestamp=timestamp(self.now))
+            self.let_go_of_fine_tune_job()
+
+    def let_go_of_fine_tune_job(self) -> None:
+        """What is deleted and kept by nothing is gone."""
+        if self.deleting and self.fine_tune_job and not self.fine_tune_job["metadata"].get("finalizers"):
+            self.fine_tune_job = None
+
     @property
     def deleting(self) -> bool:
         return self.fine_tune_job is None or "deletionTimestamp" in self.fine_tune_job["metadata"]
@@ -98,6 +112,9 @@ class ApiServer:
 
     def own_jobs(self) -> list[Wire]:
         return [job for job in self.jobs.values() if controller_uid(job) == UID]
+
+    def deletion_jobs(self) -> list[Wire]:
+        return [job for job in self.jobs.values() if is_deletion_of(UID, job)]
 
     def pods_of(self, job: Wire) -> Iterator[Wire]:
         return (pod for pod in list(self.pods.values()) if controller_uid(pod) == job["metadata"]["uid"])

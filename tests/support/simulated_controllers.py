@@ -14,6 +14,7 @@ from operator_world import UID
 from simulated_api import ApiServer, Wire
 from wire_state import ended_as, exit_code, is_deleting, is_live, is_queued
 
+FOREGROUND = "foregroundDeletion"
 TRACKING = "batch.kubernetes.io/job-tracking"
 
 
@@ -28,7 +29,7 @@ class Controllers:
     # the Job controller
 
     def control_jobs(self) -> None:
-        for job in self.api.own_jobs():
+        for job in (*self.api.own_jobs(), *self.api.deletion_jobs()):
             self._count(job)
             self._control(self._newest(job))
         for pod in list(self.api.pods.values()):
@@ -114,7 +115,8 @@ class Controllers:
 
     def collect_garbage(self) -> None:
         """Dependents of what is being deleted or gone, and what nothing holds any more."""
-        if self.api.deleting:
+        job = self.api.fine_tune_job
+        if job is None or FOREGROUND in job["metadata"].get("finalizers", []):
             self._collect_all()
         for pod in list(self.api.pods.values()):
             job = self._job_of(pod)
@@ -131,8 +133,10 @@ class Controllers:
         for name, wire in list(self.api.config_maps.items()):
             if controller_uid(wire) == UID:
                 self.api.remove(self.api.config_maps, name)
-        if not self.api.own_jobs():
-            self.api.fine_tune_job = None
+        if (owner := self.api.fine_tune_job) and not self.api.own_jobs():
+            rest = [name for name in owner["metadata"]["finalizers"] if name != FOREGROUND]
+            self.api.change_metadata(finalizers=rest)
+            self.api.let_go_of_fine_tune_job()
 
     def _remove_pods(self) -> None:
         for pod in list(self.api.pods.values()):

@@ -1,11 +1,11 @@
 """The operator's calls to a simulated API server, one at a time: anything may happen before a call reaches it."""
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.conditions import timestamp
-from finetune_operator.kube import AlreadyExists, Conflict, Unavailable
+from finetune_operator.kube import AlreadyExists, Conflict, NamespaceTerminating, Unavailable
 from finetune_operator.labels import JOB_UID
 from finetune_operator.read_children import controller_uid
 from operator_world import UID
@@ -55,6 +55,8 @@ class SimulatedKube:
 
     async def create_job(self, manifest: Wire) -> None:
         await self._reach()
+        if self.api.namespace_terminating:
+            raise NamespaceTerminating(403, "Forbidden", "namespace team is being terminated")
         if manifest["metadata"]["name"] not in self.api.jobs:
             self.api.before_job(manifest)
         self.api.create(self.api.jobs, {**manifest, "status": {"startTime": timestamp(self.api.now)}})
@@ -85,6 +87,19 @@ class SimulatedKube:
         self.api.put_fine_tune_job({**wire, "status": manifest["status"]})
         self._answer()
         return manifest
+
+    async def set_finalizers(self, namespace: str, name: str, version: str, finalizers: Sequence[str]) -> None:
+        await self._reach()
+        wire = self.api.fine_tune_job
+        if wire is None:
+            return
+        meta = wire["metadata"]
+        if meta["resourceVersion"] != version:
+            raise Conflict(409, "Conflict", "the object has been modified")
+        assert not (self.api.deleting and set(finalizers) - set(meta.get("finalizers", []))), "added while deleting"
+        self.api.change_metadata(finalizers=list(finalizers))
+        self.api.let_go_of_fine_tune_job()
+        self._answer()
 
     async def _reach(self) -> None:
         await turn()

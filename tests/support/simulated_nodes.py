@@ -89,6 +89,8 @@ class Nodes:
     def finish(self, pod: Wire, *, publishes: bool = True) -> None:
         """All that is left of its work: as the runner does it, with the same ends."""
         stage, kind = self.stage_of(pod), self.kind_of(pod)
+        if kind == "delete":
+            self.store.published = publishes = False
         if stage is not None and (missing := self.store.missing_before(stage)) is not None:
             self.fail(pod, told(Reason.ARTIFACT_CORRUPT, missing, "spec.store.s3"))
             return

@@ -55,7 +55,7 @@ The finalizers are asked for by the admission plugin OwnerReferencesPermissionEn
 {{- define "finetune-operator.rules" -}}
 - apiGroups: [finetune-operator.dev]
   resources: [finetunejobs]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch] # patch: the finalizer of jobs with artifactDeletion: WithJob
 - apiGroups: [finetune-operator.dev]
   resources: [finetunejobs/status]
   verbs: [patch]

@@ -151,6 +151,12 @@ class FineTuneJobSpec(Model):
         default_factory=TtlSecondsAfterFinished,
         description="When a finished job's Jobs are removed, with their pods and logs. The FineTuneJob and its artifacts stay.",
     )
+    artifact_deletion: Literal["Keep", "WithJob"] = Field(
+        default="Keep",
+        description="What becomes of what the job has made when the FineTuneJob is deleted. Keep: it stays. WithJob: first go the"
+        " artifact that it published at output, its checkpoints, and what the store keeps about it alone. Outputs of passes that"
+        " other jobs may reuse stay (with engine.cache: false there are none).",
+    )
 
     @classmethod
     def cel_rules(cls) -> tuple[dict[str, str], ...]:

@@ -10,6 +10,7 @@ from finetune_operator.decide.budget import enforce_budget, seconds_until_spent
 from finetune_operator.decide.case import Case, Policy, Verdict
 from finetune_operator.decide.completion import complete
 from finetune_operator.decide.deadline import enforce_deadline
+from finetune_operator.decide.deletion import claim, delete
 from finetune_operator.decide.ending import failed_status
 from finetune_operator.decide.failure import fail
 from finetune_operator.decide.outcome import record_outcomes
@@ -46,7 +47,7 @@ POLICIES: tuple[Policy, ...] = (
 def decide(observed: Observed, settings: Settings) -> Decision:
     """What is to be done about one job now, and the status that says so."""
     if observed.deleting:
-        return Decision(observed.status)
+        return delete(observed, settings)
     if observed.status.terminal:
         return retain(observed)
     if observed.unreadable:
@@ -54,6 +55,8 @@ def decide(observed: Observed, settings: Settings) -> Decision:
     acceptance = accept(observed, settings)
     if isinstance(acceptance, Refused):
         return Decision(refused(observed, acceptance.failure))
+    if unclaimed := claim(observed):
+        return unclaimed
     return _decide_accepted(observed, settings, acceptance)
 
 

@@ -43,8 +43,23 @@ def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
     filled = _filled(spec, settings, image)
     if problems := _problems(spec, filled, settings):
         return Refused(_invalid(problems))
-    document = JobDocument(namespace=observed.namespace, name=observed.name, uid=observed.uid, spec=filled)
+    document = _document(observed, filled)
     return Accepted(document, image, (CreateConfigMap(build_config_map(document, image)),))
+
+
+def document_of(observed: Observed, settings: Settings) -> JobDocument | None:
+    """The stored document, or where that is gone one as it would be made now; None for a spec that says too little."""
+    if observed.document is not None:
+        return observed.document
+    spec, _ = validate.parse(observed.spec)
+    filled = _filled(spec, settings, observed.status.runner_image or settings.runner_image) if spec else None
+    if filled is None or filled.store is None:
+        return None
+    return _document(observed, filled)
+
+
+def _document(observed: Observed, filled: FineTuneJobSpec) -> JobDocument:
+    return JobDocument(namespace=observed.namespace, name=observed.name, uid=observed.uid, spec=filled)
 
 
 def _problems(spec: FineTuneJobSpec, filled: FineTuneJobSpec, settings: Settings) -> list[Problem]:

@@ -7,8 +7,7 @@ from finetune_operator.observed import Child
 def settle(case: Case) -> Verdict | None:
     """Waits for Jobs being deleted and pods that outlive theirs; stops Jobs of attempts that no longer count."""
     outdated = tuple(child for child in case.observed.live_children if not _counts(case, child))
-    ending = [c.name for c in case.observed.children if c.deleting and not c.finished]
-    waiting = [c.name for c in outdated] + ending + list(case.observed.strays)
+    waiting = [*(child.name for child in outdated), *case.observed.ending]
     if not waiting:
         return None
     message = f"waiting for {', '.join(waiting)} to end"

@@ -221,7 +221,7 @@ def test_a_job_that_is_being_deleted_is_left_alone() -> None:
     seen = world.observe()
     from finetune_operator.decide import decide
 
-    decision = decide(replace(seen, deleting=True), world.settings)
+    decision = decide(replace(seen, deletion_time="2026-11-24T12:00:00Z"), world.settings)
     assert (decision.actions, decision.status) == ((), seen.status)
 
 

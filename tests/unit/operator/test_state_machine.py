@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from api_specs import wire_spec
 from finetune_api.failures import EXIT_CODES, Reason
 from finetune_api.resource.status import ConditionType
-from finetune_operator.conditions import timestamp
 from finetune_operator.names import config_map_name, prepare_name, stage_name
 from job_life import JobLife
 from operator_world import UID
@@ -71,12 +70,23 @@ class Life(RuleBasedStateMachine):
         retries=st.sampled_from((0, 3)),
         ttl=st.sampled_from(({}, {"succeeded": 100, "failed": 100})),
         suspend=st.sampled_from((False, False, True)),
+        with_job=st.booleans(),
         quiet=st.integers(0, 20),
     )
     def is_created(
-        self, *, deadline: int | None, hours: float | None, retries: int, ttl: Any, suspend: bool, quiet: int
+        self,
+        *,
+        deadline: int | None,
+        hours: float | None,
+        retries: int,
+        ttl: Any,
+        suspend: bool,
+        with_job: bool,
+        quiet: int,
     ) -> None:
         spec = wire_spec(backoffLimit=retries, ttlSecondsAfterFinished=ttl, suspend=suspend)
+        if with_job:
+            spec |= {"artifactDeletion": "WithJob", "output": {"s3": {"uri": "s3://models/out"}}}
         if deadline:
             spec["activeDeadlineSeconds"] = deadline
         if hours:
@@ -285,10 +295,15 @@ class Life(RuleBasedStateMachine):
     def a_user_suspends_or_resumes(self, suspended: bool) -> None:
         self.life.api.suspend(suspended)
 
-    @event(sure=st.sampled_from((False, False, True)))
-    def a_user_deletes_the_job(self, sure: bool) -> None:
+    @event(sure=st.sampled_from((False, False, True)), foreground=st.booleans())
+    def a_user_deletes_the_job(self, sure: bool, foreground: bool) -> None:
         if sure and not self.life.api.deleting:
-            self.life.api.change_metadata(deletionTimestamp=timestamp(self.life.api.now))
+            self.life.api.delete_fine_tune_job(foreground=foreground)
+
+    @precondition(lambda self: self.life.api.deleting)
+    @event()
+    def the_namespace_goes_too(self) -> None:
+        self.life.api.namespace_terminating = True
 
     @event()
     def a_user_changes_a_label(self) -> None:
