@@ -17,7 +17,7 @@ _WORDS: dict[Any, str] = {
     systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
     gates.Bound: 'a decimal number as text such as "0.85"',
     locations.S3Uri: "an address such as s3://bucket/prefix",
-    locations.Endpoint: "a URL such as https://s3.example.com",
+    locations.Endpoint: "a URL such as https://s3.example.com, without user, password or query",
     locations.RelativePath: "a path without a leading /",
     locations.SecretKey: "a key of letters, digits, '-', '_' and '.'",
     locations.Repository: "a repository such as microsoft/Phi-3-mini-4k-instruct",

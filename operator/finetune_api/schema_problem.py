@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 from finetune_api.pattern_words import described
 from finetune_api.problem import Problem
+from finetune_api.redaction import without_logins
 from finetune_api.resource.base import Model
 from finetune_api.resource.job import FineTuneJobSpec
 
@@ -122,7 +123,10 @@ _WORDS: dict[str, Callable[[Any, Mapping[str, Any]], tuple[str, str]]] = {
     "too_long": lambda _, ctx: ("has too many items", f"give {_count(ctx['max_length'], 'item')} or fewer"),
     "string_too_short": lambda _, ctx: ("is empty" if ctx["min_length"] == 1 else "is too short", "write something"),
     "string_too_long": lambda _, ctx: ("is too long", f"use {_count(ctx['max_length'], 'character')} or fewer"),
-    "string_pattern_mismatch": lambda given, ctx: (f"{given!r} is not {described(ctx['pattern'])}", ""),
+    "string_pattern_mismatch": lambda given, ctx: (
+        f"{without_logins(str(given))!r} is not {described(ctx['pattern'])}",
+        "",
+    ),
     "literal_error": _unknown_word,
 }
 """pydantic's names of other errors, to what is wrong and what to do."""

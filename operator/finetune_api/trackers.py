@@ -19,6 +19,3 @@ TRACKERS: dict[str, Needs] = {
     "tensorboard": Needs(("tensorboard", "tensorboardX")),
 }
 """By the names that transformers gives them."""
-
-CREDENTIALS = frozenset({"DATABRICKS_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY"})
-"""Environment variables that hold a secret."""

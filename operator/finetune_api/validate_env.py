@@ -1,15 +1,13 @@
 """What is wrong with the environment that a system gives its pods. Pure."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from finetune_api.problem import Problem
+from finetune_api.redaction import CREDENTIALS, without_logins
 from finetune_api.resource.systems import EnvVar
-from finetune_api.trackers import CREDENTIALS
 
 OWN_ENV_PREFIX = "FINETUNE_"
 """Environment variables that the operator gives the pods."""
-WITH_PASSWORD = re.compile(r"://[^/@]+@")
 ELSEWHERE = "keep it in a Secret, and set valueFrom.secretKeyRef"
 
 
@@ -30,10 +28,10 @@ def env_problems(env: Sequence[EnvVar], path: str) -> Iterator[Problem]:
 
 
 def _credential_problems(variable: EnvVar, place: str) -> Iterator[Problem]:
-    """That no tracker's credential stands in a manifest, which more people can read than a Secret."""
+    """That no credential stands in a manifest, which more people can read than a Secret."""
     if not variable.value:
         return
     if variable.name in CREDENTIALS:
         yield Problem(f"{place}.value", f"{variable.name} is a credential", ELSEWHERE)
-    elif variable.name == "MLFLOW_TRACKING_URI" and WITH_PASSWORD.search(variable.value):
+    elif without_logins(variable.value) != variable.value:
         yield Problem(f"{place}.value", f"{variable.name} has a password in it", ELSEWHERE)

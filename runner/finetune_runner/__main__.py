@@ -18,6 +18,7 @@ from finetune_runner.job import Job, open_job, read_document
 from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome
 from finetune_runner.process import leave, without_compiler
+from finetune_runner.redaction import keep_variables_secret
 
 log = logging.getLogger("finetune_runner")
 
@@ -76,6 +77,7 @@ def _job(options: argparse.Namespace, layout: PodLayout) -> Job:
     logs.configure(level="info", style=options.log_format)
     document = read_document(layout.job_file)
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
+    keep_variables_secret(document.spec)
     _make_scratch(layout)
     return open_job(document, layout, prepared=options.command == "stage")
 

@@ -1,10 +1,11 @@
-"""The pod's log: plain lines or one JSON object a line, to stderr."""
+"""The pod's log: plain lines or one JSON object a line, to stderr, without what is secret."""
 
 import logging
 import os
 import sys
 
 from finetune_api.log_format import formatter
+from finetune_runner.redaction import Redacting
 
 CHATTY = (
     "botocore",
@@ -27,7 +28,7 @@ TRANSFORMERS_LEVEL = {"debug": "info", "info": "warning"}
 def configure(*, level: str, style: str) -> None:
     """Logs from `level` (as engine.logLevel has it) on, in style plain or json."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(style, time_format="%H:%M:%S"))
+    handler.setFormatter(Redacting(formatter(style, time_format="%H:%M:%S")))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     os.environ["TRANSFORMERS_VERBOSITY"] = TRANSFORMERS_LEVEL.get(level, level)  # read when it is imported
     for name in CHATTY:

@@ -15,6 +15,7 @@ from finetune_api.messages import (
     failure_message,
 )
 from finetune_runner.gates import Verdict
+from finetune_runner.redaction import redacted
 from finetune_runner.store.digests import short
 from finetune_runner.store.manifest import Manifest
 
@@ -73,8 +74,12 @@ class Outcome:
             gates=self.gates,
             published=self.published,
             gave_way=self.gave_way,
-            failure=failure_message(failure, self.current) if failure else None,
+            failure=failure_message(_redacted(failure), self.current) if failure else None,
         )
+
+
+def _redacted(error: FineTuneError) -> FineTuneError:
+    return FineTuneError(error.reason, redacted(error.message), remedy=redacted(error.remedy), path=error.path)
 
 
 def headlines(

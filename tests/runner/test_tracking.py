@@ -152,8 +152,8 @@ def test_a_login_in_mlflows_address_is_not_left_where_mlflow_prints_it():
 
 
 def test_what_the_environment_keeps_secret_is_not_repeated(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-    text = sentence(ConnectionError("401 of https://team:s3@cret@host/api with t0ken\nmore"))
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-t0ken")
+    text = sentence(ConnectionError("401 of https://team:s3@cret@host/api with a-t0ken\nmore"))
     assert text == "ConnectionError: 401 of https://…@host/api with …"
 
 

@@ -19,7 +19,8 @@ S3Uri = Annotated[
     StringConstraints(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", max_length=1024),
     Governed("buckets"),
 ]
-Endpoint = Annotated[str, StringConstraints(pattern=r"^(https?://.+)?$", max_length=1024)]
+Endpoint = Annotated[str, StringConstraints(pattern=r"^(https?://[^@?#]+)?$", max_length=1024)]
+"""Without user and password: clients quote it in errors, and a spec has more readers than a Secret."""
 S3Endpoint = Annotated[Endpoint, Governed("s3Endpoints")]
 HubEndpoint = Annotated[Endpoint, Governed("hubEndpoints")]
 Repository = Annotated[

@@ -3,8 +3,8 @@
 from typing import Any
 
 from finetune_api.plan import TUNING
-from finetune_api.trackers import CREDENTIALS, TRACKERS
-from finetune_api.validate_env import WITH_PASSWORD
+from finetune_api.redaction import CREDENTIALS, without_logins
+from finetune_api.trackers import TRACKERS
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.notes import Steps
@@ -48,7 +48,7 @@ def settle_trackers(spec: Draft, context: Context) -> None:
 def _hide(variable: Draft, context: Context) -> None:
     """A credential that stands in the config is not written into the manifest."""
     name, value = _plain(variable["name"]), variable.get("value")
-    if isinstance(value, Sourced) and (name in CREDENTIALS or (_is_uri(name) and _has_password(value.value))):
+    if isinstance(value, Sourced) and (name in CREDENTIALS or _has_login(value.value)):
         del variable["value"]
         variable |= _from_secret(name, value.steps, context)
 
@@ -74,12 +74,8 @@ def _system_of(step: Draft, spec: Draft) -> Draft | None:
     return next((system for system in spec["systems"] if _plain(system["name"]) == name), None)
 
 
-def _is_uri(name: str) -> bool:
-    return name == TRACKERS["mlflow"].variables[0]
-
-
-def _has_password(value: Any) -> bool:
-    return isinstance(value, str) and bool(WITH_PASSWORD.search(value))
+def _has_login(value: Any) -> bool:
+    return isinstance(value, str) and without_logins(value) != value
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from finetune_api.failures import Reason, reason_of_exit_code
 from finetune_api.messages import FailureMessage
 from finetune_api.plan import Stage
+from finetune_api.redaction import without_logins
 from finetune_api.resource.status import FailureStatus, PassState
 from finetune_operator.conditions import clip
 from finetune_operator.decide.case import Case, Verdict
@@ -141,7 +142,10 @@ def _told_by_job(case: Case, child: Child) -> FailureStatus:
 
 
 def _failure(step: str, reason: Reason, message: str, **more: Any) -> FailureStatus:
-    return FailureStatus.model_validate({"pass": step, "reason": reason, "message": clip(message)} | more)
+    """Without logins in addresses: pods, those of custom images among them, may quote one."""
+    told = {name: without_logins(text) if isinstance(text, str) else text for name, text in more.items()}
+    message = clip(without_logins(message))
+    return FailureStatus.model_validate({"pass": step, "reason": reason, "message": message} | told)
 
 
 def where(case: Case, child: Child, index: int | None = None) -> str:

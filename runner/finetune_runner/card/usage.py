@@ -1,7 +1,6 @@
 """How an artifact is run, for its card."""
 
 from finetune_api.plan import Product
-from finetune_api.public_spec import public_endpoint
 from finetune_api.resource.data import Preprocess
 from finetune_runner.card.text import fenced
 from finetune_runner.data.template import template_of
@@ -66,7 +65,7 @@ def _chat(made: Made) -> str:
     if made.step.product is not Product.ONNX:
         return ""
     output = made.spec.output
-    endpoint = public_endpoint(output.s3.endpoint) if output and output.s3 else ""
+    endpoint = output.s3.endpoint if output and output.s3 else ""
     option = f" --endpoint {endpoint}" if endpoint else ""
     location = made.uri + option if made.uri.startswith(S3) else FOLDER
     note = "It checks every file first, and asks in the words that the model was trained on."

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.redaction import keep_secret
 
 
 def secret_value(secrets: Path, name: str, key: str, path: str, *, keys: str = "") -> str:
@@ -31,9 +32,11 @@ def secret_value(secrets: Path, name: str, key: str, path: str, *, keys: str = "
 
 
 def optional_secret_value(secrets: Path, name: str, key: str) -> str:
-    """One key of a Secret; empty where there is none."""
+    """One key of a Secret, which no message or log line repeats from then on; empty where there is none."""
     file = secrets / name / key
-    return file.read_text().strip() if file.is_file() else ""
+    value = file.read_text().strip() if file.is_file() else ""
+    keep_secret(value)
+    return value
 
 
 def _keys(folder: Path) -> list[str]:

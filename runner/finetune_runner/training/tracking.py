@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from transformers import Trainer, TrainerCallback
 from transformers.integrations import get_reporting_integration_callbacks
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.trackers import CREDENTIALS
 from finetune_runner.interruption import Interrupted
+from finetune_runner.redaction import redacted
 from finetune_runner.trackers import part_login_from_address
 
 log = logging.getLogger(__name__)
@@ -173,9 +172,5 @@ def _within(seconds: float, work: Callable[[], Any]) -> None:
 
 
 def sentence(error: Exception) -> str:
-    """An exception in a line, without what the environment keeps secret."""
-    text = f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}"
-    for name in CREDENTIALS:
-        if value := os.environ.get(name):
-            text = text.replace(value, "…")
-    return re.sub(r"://[^/\s]+@", "://…@", text)
+    """An exception in a line, without what is secret."""
+    return redacted(f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), '')}")

@@ -237,3 +237,14 @@ def test_a_failed_job_shows_no_progress_of_a_pass_that_did_not_fail() -> None:
     world.fail_job(17, message("stage", {0, 1}, 3, failure=failure(Reason.EXPORT_FAILED, index=2)))
     world.round()
     assert world.status.progress is None
+
+
+def test_a_login_that_a_pod_quotes_is_not_repeated() -> None:
+    world = World().prepared()
+    world.fail_job(1, "Traceback: no answer of https://me:s3cret@proxy:3128")
+    world.round()
+    assert world.status.failure.log_tail == "Traceback: no answer of https://…@proxy:3128"
+    other = World().prepared()
+    other.fail_job(51, message("stage", set(), 3, failure=failure(Reason.STORE_UNAVAILABLE, "http://me:s3cret@s3")))
+    other.round()
+    assert "s3cret" not in str(other.status.to_wire())
