@@ -32,7 +32,10 @@ POD_UID_ENV = "FINETUNE_POD_UID"
 """The pod's UID (downward API): names the attempt in the store."""
 
 PREPARE_COMMAND = ("finetune-runner", "prepare")
-"""Followed by nothing."""
+"""Followed by AGAIN, or nothing."""
+
+AGAIN = "--again"
+"""An earlier prepare of the job has used the store: if it does not answer now it is away, and its endpoint right."""
 
 DELETE_COMMAND = ("finetune-runner", "delete")
 """Followed by nothing."""

@@ -24,18 +24,18 @@ PUBLISHING_SCRATCH = "50Gi"
 
 
 def build_prepare_job(
-    document: JobDocument, attempt: int, settings: Settings, remaining_seconds: int | None
+    document: JobDocument, attempt: int, settings: Settings, remaining_seconds: int | None, *, again: bool = False
 ) -> dict[str, Any]:
     """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs.
 
-    It alone gets the key that signs the artifact, since it runs no pass.
+    It alone gets the key that signs the artifact, since it runs no pass. `again`: an earlier one has used the store.
     """
     system = placement_of_prepare(document, settings)
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
     publishes = document.spec.output is not None and document.spec.output.signing is not None
     work = Work(
         image=system.image if system and has_plugins else settings.operator_image,
-        command=pod_layout.PREPARE_COMMAND,
+        command=(*pod_layout.PREPARE_COMMAND, pod_layout.AGAIN) if again else pod_layout.PREPARE_COMMAND,
         resources=PREPARE_RESOURCES,
         scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
         shm_size=None,

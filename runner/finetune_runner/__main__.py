@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
+from finetune_api.pod_layout import AGAIN
 from finetune_runner import logs
 from finetune_runner.exceptions import as_failure
 from finetune_runner.giving_up import give_up_with
@@ -27,7 +28,7 @@ LOG_STYLE_ENV = "FINETUNE_LOG_FORMAT"
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a subcommand; returns the exit code (docs: finetune_api.failures)."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     layout = PodLayout.under(options.root, job_file=options.job, work=options.work).with_port(options.progress_port)
     outcome = Outcome(kind=options.command)
     raise_on_sigterm(signal.SIGINT)
@@ -49,7 +50,7 @@ def _ending(
         if options.command == "delete":
             _delete(options, layout)
             return None, measuring
-        job = _job(options, layout)
+        job = job_for(options, layout)
         measuring = frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
         _work(options)(job, outcome)
     except (Exception, Interrupted) as error:
@@ -73,13 +74,14 @@ def _make_scratch(layout: PodLayout) -> None:
         layout.folder(name)
 
 
-def _job(options: argparse.Namespace, layout: PodLayout) -> Job:
+def job_for(options: argparse.Namespace, layout: PodLayout) -> Job:
+    """The job of prepare or a stage, as the command line has it."""
     logs.configure(level="info", style=options.log_format)
     document = read_document(layout.job_file)
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
     keep_variables_secret(document.spec)
     _make_scratch(layout)
-    return open_job(document, layout, prepared=options.command == "stage")
+    return open_job(document, layout, prepared=options.command == "stage" or options.again)
 
 
 def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:
@@ -110,8 +112,9 @@ def _write_last_word(
     layout.termination_message.write_text(outcome.message(failure, first=measuring).encode())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="finetune-runner", description="What the pods of a FineTuneJob run.")
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
+    program = argparse.ArgumentParser(prog="finetune-runner", description="What the pods of a FineTuneJob run.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--root", type=Path, default=Path("/"), help="root of the pod's paths (default: /)")
     common.add_argument("--job", type=Path, help="job document (default: /etc/finetune/job.json below the root)")
@@ -123,12 +126,15 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get(LOG_STYLE_ENV) or "plain",
         help=f"lines of the log (default: ${LOG_STYLE_ENV}, or plain)",
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")
+    commands = program.add_subparsers(dest="command", required=True)
+    prepare = commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")
+    prepare.add_argument(
+        AGAIN, action="store_true", help="an earlier prepare has used the store: wait for it if it is away"
+    )
     commands.add_parser("delete", parents=[common], help="remove what a deleted job leaves behind of its own")
     stage = commands.add_parser("stage", parents=[common], help="run the passes of one stage")
     stage.add_argument("index", type=int, help="the stage's position in the plan, from 0")
-    return parser
+    return program
 
 
 def run() -> NoReturn:

@@ -4,6 +4,7 @@ import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import S3Location
+from finetune_runner.__main__ import job_for, parser
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from finetune_runner.store.commit import Cache
@@ -155,3 +156,19 @@ def test_a_store_that_has_never_answered_is_not_waited_for(store, proxy):
     with pytest.raises(FineTuneError) as caught:
         PatientStore(store).check()
     assert caught.value.reason is Reason.STORE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_store_that_has_answered_an_earlier_prepare_is_waited_for_from_the_first_request(
+    place, proxy, monkeypatch, again
+):
+    monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 1)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    place.write_job(place.spec(store={"s3": place.bucket.location("kept") | {"endpoint": proxy.endpoint}}))
+    job = job_for(parser().parse_args(["prepare", *(["--again"] if again else [])]), place.layout)
+    proxy.harm(Harm.UNAVAILABLE, lambda request: True, times=1)
+    if again:
+        job.store.check()
+    else:
+        with pytest.raises(FineTuneError, match="ServiceUnavailable"):
+            job.store.check()

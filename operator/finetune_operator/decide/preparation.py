@@ -68,7 +68,8 @@ def _unpublished(case: Case) -> Verdict | None:
 
 
 def _started(case: Case, attempt: int, why: str = "") -> Verdict:
-    manifest = build_prepare_job(case.document, attempt, case.settings, case.remaining_seconds)
+    again = any(step.cache_key for step in case.status.passes)
+    manifest = build_prepare_job(case.document, attempt, case.settings, case.remaining_seconds, again=again)
     create = CreateJob(manifest)
     status = _asked_for(case, attempt, create.name)
     return Verdict(status, "Preparing", f"prepare runs again: {why}" if why else "prepare starts", actions=(create,))

@@ -298,3 +298,23 @@ def test_what_a_prepare_pod_waits_for_is_told_as_long_as_it_waits() -> None:
     world.later(10**6)
     world.round()
     assert not world.status.terminal
+
+
+def test_a_prepare_after_one_that_has_used_the_store_is_told_so() -> None:
+    world = World().prepared()
+    first, _ = world.created
+    world.end_job(world.only)
+    world.round()
+    assert [command_of(world, name)[2:] for name in (first, world.only.name)] == [[], ["--again"]]
+
+
+def test_one_after_a_prepare_that_was_never_heard_of_is_not() -> None:
+    world = World()
+    world.round()
+    world.end_job(world.only)
+    world.round()
+    assert (world.only.attempt, command_of(world, world.only.name)[2:]) == (2, [])
+
+
+def command_of(world: World, name: str) -> list[str]:
+    return list(world.jobs[name]["spec"]["template"]["spec"]["containers"][0]["command"])
