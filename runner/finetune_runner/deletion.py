@@ -5,6 +5,7 @@ Whenever it is cut off it can be done again: what tells whose something is goes 
 
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.messages import DeletionDocument
+from finetune_api.messages import CACHE_KEY_CHARS, DeletionDocument
 from finetune_runner.layout import PodLayout
 from finetune_runner.prepared import PREPARED, Prepared
 from finetune_runner.retention.inventory import is_live, manifest_at
@@ -20,9 +21,12 @@ from finetune_runner.store.lease import LEASE, lease_in
 from finetune_runner.store.manifest import MANIFEST
 from finetune_runner.store.object_store import ObjectStore
 from finetune_runner.store.opening import open_location
+from finetune_runner.store.token_cache import USED_TOKENS
 from finetune_runner.unpublish import unpublish
 
 log = logging.getLogger(__name__)
+
+CACHE_KEY = re.compile(f"[0-9a-f]{{{CACHE_KEY_CHARS}}}")
 
 
 def read_deletion(file: Path) -> DeletionDocument:
@@ -49,12 +53,14 @@ def delete(document: DeletionDocument, layout: PodLayout) -> None:
         unpublish(open_location(document.output, layout, "spec.output"), document.uid)
     store = open_location(document.store, layout, "spec.store")
     folder = f"{document.namespace}/jobs/{document.uid}"
-    for key in _keys(store, folder):
-        place = f"{document.namespace}/cache/{key}"
-        if not document.reusable:
+    caches = f"{document.namespace}/cache"
+    if document.reusable:
+        for place in (f"{caches}/{key}" for key in _keys(store, folder)):
+            if not _another_works(store, place, document.uid):
+                _remove_checkpoints(store, place, document.name)
+    else:
+        for place in (f"{caches}/{key}" for key in (*_keys(store, folder), *_token_keys(store, folder))):
             _remove(store, f"{place}/", first=f"{place}/{MANIFEST}")
-        elif not _another_works(store, place, document.uid):
-            _remove_checkpoints(store, place, document.name)
     _remove(store, f"{folder}/", last=f"{folder}/{PREPARED}")
 
 
@@ -67,6 +73,13 @@ def _keys(store: ObjectStore, folder: str) -> list[str]:
         log.warning("%s can't be read: checkpoints are left", store.uri(f"{folder}/{PREPARED}"))
         return []
     return [step.key for step in pinned.passes] if pinned else []
+
+
+def _token_keys(store: ObjectStore, folder: str) -> list[str]:
+    """Of the tokenised rows that it used, where no other job does."""
+    prefix = f"{folder}/{USED_TOKENS}"
+    names = (info.key.removeprefix(prefix) for info in store.list(prefix))
+    return [name for name in names if CACHE_KEY.fullmatch(name)]
 
 
 def _another_works(store: ObjectStore, place: str, uid: str) -> bool:

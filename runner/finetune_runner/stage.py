@@ -219,7 +219,7 @@ class _StageRun:
         digests = {found.name: found.digest for found in self.pinned.data}
         only_job = "" if spec.engine.cache else document.uid
         key = tokens_key(spec, step, inputs, digests, libraries=installed(TOKENISING), only_job=only_job)
-        return TokenCache(self.job.cache, key, attempt=self.job.layout.pod_uid)
+        return TokenCache(self.job.cache, key, attempt=self.job.layout.pod_uid, job_folder=self.job.folder)
 
     def _inputs(self, step: PlannedPass, committed: Committed) -> dict[str, str]:
         inputs = input_digests(self.job, self.pinned, step, committed)

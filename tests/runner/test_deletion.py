@@ -14,6 +14,7 @@ from finetune_runner.prepared import required
 from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.s3 import S3Store
+from finetune_runner.store.token_cache import TokenCache
 from finetune_runner.turns import leases_of
 from finetune_runner.unpublish import unpublish
 from finished_passes import finish_passes
@@ -128,6 +129,8 @@ def test_without_reuse_its_outputs_go_too(place):
     finished(place, spec)
     job = place.job(spec)
     assert len(find_committed(job, required(job))) == 3
+    tokens = TokenCache(job.cache, "a" * 32, attempt="pod", job_folder=job.folder)
+    tokens.save(place.root / "made" / "tune")
 
     delete_for(place, spec, reusable=False)
 

@@ -11,6 +11,7 @@ from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
 from finetune_runner.store.checkpoints import CheckpointStore
+from finetune_runner.store.token_cache import TokenCache
 from finetune_runner.turns import leases_of
 from finished_passes import finish_passes
 from s3_server import ACCESS_KEY, SECRET_KEY
@@ -119,6 +120,22 @@ def test_an_output_that_a_job_found_lately_stays(kept):
     prepare(kept.place.another().job(kept.spec), Outcome(kind="prepare"))
 
     assert "would free 0 B" in kept.cache("prune", "--older-than", "30d")
+
+
+def test_tokens_that_a_job_used_lately_stay_and_others_go(kept, tmp_path):
+    job, other = kept.place.job(kept.spec), kept.place.another().job(kept.spec)
+    prepare(other, Outcome(kind="prepare"))
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "tokens.bin").write_bytes(b"tokens")
+    for key in ("a" * 32, "b" * 32):
+        TokenCache(job.cache, key, attempt="pod", job_folder=job.folder).save(tmp_path / "rows")
+    kept.age("", 40)
+    (tmp_path / "restored").mkdir()
+    assert TokenCache(other.cache, "a" * 32, attempt="pod", job_folder=other.folder).restore(tmp_path / "restored")
+
+    told = kept.cache("prune", "--older-than", "30d")
+
+    assert ("a" * 32 in told, "b" * 32 in told) == (False, True)
 
 
 def test_what_a_job_at_work_needs_stays(kept):

@@ -48,7 +48,7 @@ def made(tmp_path, store, monkeypatch):
             tmp_path / "model",
             tmp_path / name / "out",
             data={TRAIN_DATA: DataSet(config, rows)},
-            tokens=TokenCache(Cache(store, "team"), "key", attempt=name),
+            tokens=TokenCache(Cache(store, "team"), "key", attempt=name, job_folder="team/jobs/uid"),
         )
         return training.training_rows(Lora(train_data="rows", eval_fraction=0.3), given, tokenizer, tmp_path / name)
 

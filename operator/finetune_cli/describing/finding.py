@@ -1,5 +1,6 @@
 """FineTuneJobs with their status: of a cluster, or saved by kubectl get -o yaml."""
 
+import json
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -23,6 +24,12 @@ class Job:
     name: str
     namespace: str
     status: FineTuneJobStatus
+
+
+def as_json(job: Job) -> str:
+    """Name, namespace and status, in a line."""
+    told = {"name": job.name, "namespace": job.namespace, "status": job.status.to_wire()}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def from_file(file: IO[bytes], source: str, name: str) -> list[Job]:

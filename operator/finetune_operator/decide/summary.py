@@ -26,7 +26,8 @@ def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
     status = _with_reconciling(status, observed, verdict)
     status = _with_waiting(status, observed, verdict)
     current = "" if status.terminal else _current_pass(status, verdict.stage)
-    passes = status.passes if status.terminal else [_acting(p, verdict.stage, current) for p in status.passes]
+    waits = verdict.reason in WAITING
+    passes = status.passes if status.terminal else [_acting(p, verdict.stage, current, waits) for p in status.passes]
     changes = {"current_pass": current, "passes": passes, "observed_generation": observed.generation}
     status = status.model_copy(update=changes)
     return status.model_copy(update={"phase": phase(status)})
@@ -122,10 +123,12 @@ def _current_pass(status: FineTuneJobStatus, stage: Stage | None) -> str:
     return next((s.name for s in stage.passes if states[s.name] not in DONE), "")
 
 
-def _acting(step: PassStatus, stage: Stage | None, current: str) -> PassStatus:
-    """Running from the moment its stage reaches it until its output is seen committed."""
+def _acting(step: PassStatus, stage: Stage | None, current: str, waits: bool) -> PassStatus:
+    """Running from the moment its stage reaches it until its output is seen committed, but not while its pod waits."""
     if step.state in DONE:
         return step
+    if waits:
+        return step.model_copy(update={"state": PassState.PENDING})
     names = [s.name for s in stage.passes] if stage else []
     reached = step.name in names and current in names and names.index(step.name) <= names.index(current)
     return step.model_copy(update={"state": PassState.RUNNING if reached else PassState.PENDING})

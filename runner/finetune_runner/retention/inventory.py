@@ -12,6 +12,7 @@ from finetune_runner.prepared import PREPARED, Prepared
 from finetune_runner.store.lease import LEASE, lease_in
 from finetune_runner.store.manifest import MANIFEST, Manifest
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
+from finetune_runner.store.token_cache import USED_TOKENS
 
 PLACE = re.compile(r"(?P<namespace>[^/]+)/(?P<kind>cache|jobs)/(?P<name>[^/]+)/(?P<path>.+)")
 LEASE_MARGIN_SECONDS = 3600
@@ -123,6 +124,7 @@ def _use(store: ObjectStore, files: Listed) -> _Use | None:
     if pinned is None:
         return None
     keys = {step.key for step in pinned.passes} | {pinned.base.digest[:CACHE_KEY_CHARS]}
+    keys |= {path.removeprefix(USED_TOKENS) for path in files if path.startswith(USED_TOKENS)}
     return _Use(frozenset(keys), max(info.modified for info in files.values()))
 
 

@@ -15,15 +15,26 @@ log = logging.getLogger(__name__)
 KIND = "tokens"
 VERSION = 1
 """Raised when rows are tokenised otherwise, or written otherwise."""
+USED_TOKENS = "tokens/"
+"""Below a job's folder: an empty object for each key that it has used, for whoever prunes the store."""
 
 
 class TokenCache:
     """The tokens of one key. Satisfies passes.contract.Tokens."""
 
-    def __init__(self, cache: Cache, key: str, *, attempt: str) -> None:
+    def __init__(self, cache: Cache, key: str, *, attempt: str, job_folder: str) -> None:
+        """The tokens of a key, as one job uses them.
+
+        Args:
+            cache: the namespace's.
+            key: theirs.
+            attempt: names this pod.
+            job_folder: where the store keeps what is about the job: there it is noted that it uses them.
+        """
         self.cache = cache
         self.key = key
         self.attempt = attempt
+        self.note = f"{job_folder}/{USED_TOKENS}{key}"
 
     def restore(self, folder: Path) -> bool:
         """Fetches them into a folder; False where there are none, or they are damaged.
@@ -43,6 +54,7 @@ class TokenCache:
             shutil.rmtree(folder)
             folder.mkdir()
             return False
+        self.cache.store.put(self.note, b"")
         return True
 
     def save(self, folder: Path) -> None:
@@ -61,3 +73,4 @@ class TokenCache:
             metrics={},
             libraries={},
         )
+        self.cache.store.put(self.note, b"")

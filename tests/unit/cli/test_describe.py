@@ -1,5 +1,6 @@
 """finetune describe: what a person reads of a job's status. Expectations are written by hand."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -143,6 +144,16 @@ def test_a_saved_object_is_described_without_a_cluster(finetune, tmp_path):
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.count("FineTuneJob tone in namespace team") == 2
     assert "phase  Preparing" in ended.out
+
+
+def test_for_programs_each_job_is_an_object_in_a_line(finetune, tmp_path):
+    file = tmp_path / "jobs.yaml"
+    file.write_text(yaml.safe_dump_all([saved(phase="Preparing"), saved()]))
+
+    first, second = map(json.loads, finetune("describe", "-f", file, "-o", "json").out.splitlines())
+
+    assert (first["name"], first["namespace"], first["status"]["phase"]) == ("tone", "team", "Preparing")
+    assert second["status"].get("phase", "") == ""
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,19 @@ def test_a_stage_waits_in_its_queue_and_says_so_at_once() -> None:
     assert told(world) == before
 
 
+def test_a_pass_runs_only_once_its_stage_is_admitted_and_its_pod_has_started() -> None:
+    world = queueing()
+    seen = [world.pass_named("tune").state]
+    child = admit(world)
+    pod = world.start_pod(child, running=False, containerStatuses=[{"state": {"waiting": {"reason": "ErrImagePull"}}}])
+    world.round()
+    seen.append(world.pass_named("tune").state)
+    del world.pods[pod]
+    world.start_pod(child)
+    world.round()
+    assert [*seen, world.pass_named("tune").state] == ["Pending", "Pending", "Running"]
+
+
 def test_waiting_in_a_queue_has_no_limit_of_its_own() -> None:
     world = queueing()
     world.later(DAYS)
