@@ -13,7 +13,7 @@ from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import moment
 from finetune_operator.decide.acceptance import document_of
 from finetune_operator.decide.case import stop
-from finetune_operator.decide.outcome import decoded
+from finetune_operator.decide.last_word import decoded
 from finetune_operator.decision import CreateJob, Decision, SetFinalizers
 from finetune_operator.labels import FINALIZER
 from finetune_operator.observed import Child, Observed

@@ -12,7 +12,7 @@ from finetune_operator.conditions import clip
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.deadline import deadline_exceeded
 from finetune_operator.decide.ending import failed
-from finetune_operator.decide.outcome import decoded, gave_way_to
+from finetune_operator.decide.last_word import decoded, gave_way_to
 from finetune_operator.decide.remaking import found_damaged
 from finetune_operator.observed import Child, Pod
 

@@ -4,8 +4,7 @@ import base64
 from binascii import Error as Base64Error
 from collections.abc import Iterator
 
-from finetune_api.failures import Reason
-from finetune_api.messages import GaveWay, Headline, PassOutcome, Published, TerminationMessage, metric_values
+from finetune_api.messages import Headline, PassOutcome, Published, TerminationMessage, metric_values
 from finetune_api.plan import PlannedPass
 from finetune_api.resource.status import (
     Artifact,
@@ -20,55 +19,21 @@ from finetune_operator.artifact_uri import pass_uri, published_uri
 from finetune_operator.conditions import timestamp
 from finetune_operator.decide.case import Case
 from finetune_operator.decide.gate_outcome import with_gates, with_skipped
+from finetune_operator.decide.last_word import final_message, missed_gates, said, stage_children
 from finetune_operator.names import prepare_name
-from finetune_operator.observed import Child, Pod
+from finetune_operator.observed import Child
 
 
 def record_outcomes(case: Case) -> FineTuneJobStatus:
     """Status with all that the children of the current attempt have said. Doing it twice changes nothing."""
     status = _aligned(case)
     prepare = next((c for c in case.observed.children if (c.kind, c.attempt) == ("prepare", case.attempt)), None)
-    message = final_message(prepare) or _missed_gates(prepare)
+    message = final_message(prepare) or missed_gates(prepare)
     if status.prepare and status.prepare.state is not PassState.SUCCEEDED and message:
         status = _prepared(case.with_status(status), message)
     for child in stage_children(case):
         status = _stage_recorded(case.with_status(status), child)
     return with_skipped(case.with_status(status))
-
-
-def stage_children(case: Case) -> list[Child]:
-    """The Jobs of the plan's stages that belong to the attempt that counts."""
-    stages = range(len(case.plan.stages))
-    return [c for c in case.observed.children if c.kind == "stage" and c.attempt == case.attempt and c.stage in stages]
-
-
-def final_message(child: Child | None) -> TerminationMessage | None:
-    """What the pod of a completed Job said; None when the Job isn't completed, or its message is lost."""
-    if child is None or child.finished != "Complete" or child.ended_well is None:
-        return None
-    return decoded(child.ended_well)
-
-
-def gave_way_to(child: Child) -> GaveWay | None:
-    """Which job a completed stage gave way to, before all of its passes were committed."""
-    message = final_message(child)
-    return message.gave_way if message else None
-
-
-def _missed_gates(child: Child | None) -> TerminationMessage | None:
-    """What the pod of a Job said that found everything committed and a gate missed: all but publishing is done."""
-    if child is None or child.finished != "Failed" or child.newest_failure is None:
-        return None
-    message = decoded(child.newest_failure)
-    return message if message and message.failure and message.failure.reason is Reason.GATE_FAILED else None
-
-
-def decoded(pod: Pod) -> TerminationMessage | None:
-    """A pod's last word; None when it is something else, such as the log's tail."""
-    try:
-        return TerminationMessage.decode(pod.message)
-    except (ValueError, TypeError):
-        return None
 
 
 def _aligned(case: Case) -> FineTuneJobStatus:
@@ -133,7 +98,7 @@ def _with_those_left_out(told: list[MetricValue], known: PassStatus, artifact: A
 
 def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:
     status = case.status
-    for message in _said(case, child):
+    for message in said(case, child):
         passes = list(_with_message(case.with_status(status), child, message))
         status = status.model_copy(update={"passes": passes})
         if child.finished:
@@ -141,15 +106,6 @@ def _stage_recorded(case: Case, child: Child) -> FineTuneJobStatus:
         if child.finished == "Complete":
             status = _published(case.with_status(status), message.published)
     return _counted(case, status, child)
-
-
-def _said(case: Case, child: Child) -> Iterator[TerminationMessage]:
-    """Last words of the child's ended pods, and what its running pod has committed so far."""
-    for pod in child.pods:
-        reading = case.observed.reading(pod)
-        message = (reading.outcome if reading else None) if pod.live else decoded(pod)
-        if message:
-            yield message
 
 
 def _with_message(case: Case, child: Child, message: TerminationMessage) -> Iterator[PassStatus]:

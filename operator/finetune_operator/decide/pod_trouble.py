@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT, Reason
 from finetune_operator.conditions import moment
-from finetune_operator.decide.outcome import decoded
+from finetune_operator.decide.last_word import decoded
 from finetune_operator.decide.queueing import QUEUED, sentence
 from finetune_operator.observed import Child, Pod
 

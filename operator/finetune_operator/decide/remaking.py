@@ -3,7 +3,7 @@
 from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage
 from finetune_operator.decide.case import Case, Verdict, stop
-from finetune_operator.decide.outcome import decoded, stage_children
+from finetune_operator.decide.last_word import decoded, stage_children
 from finetune_operator.decide.preparation import MOST_ATTEMPTS, next_attempt
 from finetune_operator.observed import Child
 

@@ -4,7 +4,7 @@ from finetune_api.plan import Stage
 from finetune_operator.build_job import build_stage_job
 from finetune_operator.decide.at_work import described
 from finetune_operator.decide.case import Case, Verdict
-from finetune_operator.decide.outcome import gave_way_to
+from finetune_operator.decide.last_word import gave_way_to
 from finetune_operator.decide.preparation import prepare_again, prepare_to_wait
 from finetune_operator.decide.queueing import QUEUED, queued
 from finetune_operator.decision import CreateJob
