@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 import cluster_manifests as manifests
 from cluster_access import until
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace, in_phase
@@ -28,14 +26,15 @@ def nothing_left(workspace: Workspace, name: str) -> None:
     until(lambda: not workspace.jobs(name) + workspace.stage_pods(name), CHAIN_SECONDS, "its Jobs and pods are gone")
 
 
-@pytest.mark.parametrize("cascade", ["foreground", "background"])
-def test_nothing_is_left_running_however_a_job_is_deleted(workspace: Workspace, cascade: str) -> None:
-    name = f"running-{cascade}"
-    workspace.apply(name, workspace.spec(name, [manifests.lora(max_steps=LONG[cascade])]))
-    workspace.running_pod(name)
-    assert "finalizers" not in workspace.get("ftj", name)["metadata"]
-    delete(workspace, name, cascade)
-    nothing_left(workspace, name)
+def test_nothing_is_left_running_however_a_job_is_deleted(workspace: Workspace) -> None:
+    for cascade, steps in LONG.items():
+        workspace.apply(cascade, workspace.spec(cascade, [manifests.lora(max_steps=steps)]))
+    for cascade in LONG:
+        workspace.running_pod(cascade)
+        assert "finalizers" not in workspace.get("ftj", cascade)["metadata"]
+        delete(workspace, cascade, cascade)
+    for cascade in LONG:
+        nothing_left(workspace, cascade)
 
 
 def test_a_completed_jobs_jobs_go_after_their_time_and_its_artifact_with_the_job(workspace: Workspace) -> None:
