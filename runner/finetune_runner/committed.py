@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import BASE, Plan, PlannedPass
 from finetune_runner.job import Job
 from finetune_runner.lineage import origins, resolved
@@ -34,3 +35,13 @@ def verified_on(plan: Plan, name: str, committed: Committed) -> str:
     measured = [step.name for step in plan.passes if step.spec.evaluate and step.input == name]
     seen = (committed[step].verified_on for step in (name, *measured) if step in committed)
     return next((provider for provider in seen if provider), "")
+
+
+def gone(job: Job, name: str) -> FineTuneError:
+    """What ends a stage that needs the output of an earlier stage's pass, and does not find it."""
+    return FineTuneError(
+        Reason.ARTIFACT_CORRUPT,
+        f"the output of pass {name!r} is not in the store",
+        remedy="It is made anew; check who else writes to the store.",
+        path=job.store.path,
+    )

@@ -1,50 +1,26 @@
 """A stage: its passes in order, each output committed; and when all of the plan is committed, publication."""
 
 import logging
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.merge_choice import meant_for, tuned_beside
 from finetune_api.messages import GaveWay
-from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
+from finetune_api.plan import PlannedPass, Stage
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.plugin import Plugin
-from finetune_runner import accelerator, event_files, interruption, prepared, trackers
+from finetune_runner import accelerator, prepared
 from finetune_runner.candidates import standing_of
-from finetune_runner.committed import Committed, find_committed, input_digests
-from finetune_runner.data_roles import data_names, evaluator_of
+from finetune_runner.committed import Committed, find_committed, gone
 from finetune_runner.job import Job
-from finetune_runner.library_versions import TOKENISING, differing, installed
-from finetune_runner.lineage import (
-    BASE_ROLE,
-    INPUT_ROLE,
-    REFERENCE_BASE_ROLE,
-    REFERENCE_ROLE,
-    origins,
-    product_named,
-    source_product,
-)
 from finetune_runner.outcome import Outcome
 from finetune_runner.pass_deadline import ended_after
-from finetune_runner.passes.contract import ModelPlace, PassInputs, PassResult
-from finetune_runner.passes.registry import run_pass
-from finetune_runner.plugins import metrics
-from finetune_runner.plugins.checking import require_same
+from finetune_runner.pass_maker import PassMaker
 from finetune_runner.prepare import finish
 from finetune_runner.prepared import Prepared
 from finetune_runner.progress.state import ProgressState
-from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.lease import TakenError
 from finetune_runner.store.manifest import Manifest
-from finetune_runner.store.token_cache import TokenCache
-from finetune_runner.tokens_key import tokens_key
 from finetune_runner.turns import leases_of
-from finetune_runner.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +64,7 @@ def run_stage(job: Job, index: int, outcome: Outcome, progress: ProgressState) -
 
 
 class _StageRun:
-    """The passes of one stage in this process."""
+    """The passes of one stage in this process: which is next, whether it is its turn, and what is committed by now."""
 
     def __init__(self, job: Job, stage: Stage, pinned: Prepared, outcome: Outcome, progress: ProgressState) -> None:
         self.job = job
@@ -96,7 +72,7 @@ class _StageRun:
         self.pinned = pinned
         self.outcome = outcome
         self.progress = progress
-        self.bench = Workbench(job, pinned)
+        self.maker = PassMaker(job, stage, pinned, progress)
         self.leases = leases_of(job)
 
     def until_committed(self) -> Committed:
@@ -124,7 +100,7 @@ class _StageRun:
                 committed = self._survey()  # another may have committed it just before
                 if step.name not in committed:
                     with self._deadline(step):
-                        committed[step.name] = self._make(step, committed)
+                        committed[step.name] = self.maker.make(step, committed)
                     self.outcome.committed(step.index, self.pinned.key_of(step.name), committed[step.name])
             committed = self._survey()
         return committed
@@ -137,18 +113,9 @@ class _StageRun:
         """
         reached = standing_of(self.job, committed)
         if step.turn > reached.turn and not reached.decided:
-            raise self._gone(
-                next(p.name for p in self.job.plan.passes if p.turn < step.turn and p.name not in committed)
-            )
+            earlier = (p.name for p in self.job.plan.passes if p.turn < step.turn)
+            raise gone(self.job, next(name for name in earlier if name not in committed))
         return step.turn <= reached.turn
-
-    def _gone(self, name: str) -> FineTuneError:
-        return FineTuneError(
-            Reason.ARTIFACT_CORRUPT,
-            f"the output of pass {name!r} is not in the store",
-            remedy="It is made anew; check who else writes to the store.",
-            path=self.job.store.path,
-        )
 
     def _survey(self) -> dict[str, Manifest]:
         """What is committed now, also told to the outcome."""
@@ -171,124 +138,3 @@ class _StageRun:
             path=f"spec.passes[{step.index}].activeDeadlineSeconds",
         )
         return ended_after(seconds, failure, grace_seconds=self.stage.system.termination_grace_period_seconds)
-
-    def _make(self, step: PlannedPass, committed: Committed) -> Manifest:
-        self.progress.start(step.name)
-        if step.spec.plugin:
-            require_same(step, self.pinned.pass_named(step.name).libraries)
-        elif metric_plugins(self.job.spec, step.spec):
-            metrics.require_same(self.job.spec, step, self.pinned.pass_named(step.name).libraries)
-        if isinstance(step.spec.config, Tuning):
-            path = f"spec.passes[{step.index}].{step.spec.path_name}.training.reportTo"
-            trackers.require(step.spec.config.training.report_to, path)
-        inputs = self._inputs(step, committed)
-        log.info("pass %s: %s begins", step.name, step.spec.path_name)
-        checkpoints = self._checkpoints(step, inputs)
-        given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints, tokens=self._tokens(step, inputs))
-        try:
-            result = run_pass(step.spec.variant, step.spec.config, given, self._report)
-        finally:
-            event_files.keep(self.job, step.name, self._event_files(step))
-        manifest = self._commit(step, inputs, result)
-        checkpoints.clear()
-        return manifest
-
-    def _report(self, **said: Any) -> None:
-        interruption.check()
-        self.progress.report(**said)
-
-    def _event_files(self, step: PlannedPass) -> Path:
-        return self.job.layout.work / "tensorboard" / step.name
-
-    def _checkpoints(self, step: PlannedPass, inputs: Mapping[str, str]) -> CheckpointStore:
-        kind = step.spec.variant
-        return CheckpointStore(
-            self.job.cache,
-            self.pinned.key_of(step.name),
-            attempt=self.job.layout.pod_uid,
-            job=self.job.document.name,
-            kind=kind,
-            pass_version=PASS_VERSIONS[kind],
-            inputs=inputs,
-        )
-
-    def _tokens(self, step: PlannedPass, inputs: Mapping[str, str]) -> TokenCache | None:
-        if not isinstance(step.spec.config, Tuning):
-            return None
-        spec, document = self.job.spec, self.job.document
-        digests = {found.name: found.digest for found in self.pinned.data}
-        only_job = "" if spec.engine.cache else document.uid
-        key = tokens_key(spec, step, inputs, digests, libraries=installed(TOKENISING), only_job=only_job)
-        return TokenCache(self.job.cache, key, attempt=self.job.layout.pod_uid, job_folder=self.job.folder)
-
-    def _inputs(self, step: PlannedPass, committed: Committed) -> dict[str, str]:
-        inputs = input_digests(self.job, self.pinned, step, committed)
-        if inputs is None:
-            raise self._gone(next(n for n in origins(self.job.plan, step).values() if n != BASE and n not in committed))
-        return inputs
-
-    def _pass_inputs(self, step: PlannedPass, committed: Committed) -> PassInputs:
-        spec = self.job.spec
-        estimate = self.pinned.pass_named(step.name).memory
-        places = {role: self._directory(name, committed) for role, name in origins(self.job.plan, step).items()}
-        return PassInputs(
-            source=places[INPUT_ROLE],
-            product=source_product(self.job.plan, step),
-            base=places.get(BASE_ROLE),
-            data={role: self.bench.data(name) for role, name in data_names(spec, step.spec).items()},
-            output=self.bench.fresh(step.name),
-            execution_provider=execution_provider(spec, step.spec),
-            accelerator=self.stage.system.accelerator is not None,
-            trust_remote_code=spec.input_model.trust_remote_code,
-            evaluator=evaluator_of(spec, step.spec),
-            reference=self._reference(step, places),
-            path=f"spec.passes[{step.index}].{step.spec.path_name}",
-            memory_at_most=estimate.most if estimate else None,
-            run_name=f"{self.job.document.name}/{step.name}",
-            event_files=self._event_files(step),
-            grace_seconds=self.stage.system.termination_grace_period_seconds,
-            tuned=tuned_beside(spec, step.spec),
-            export=meant_for(spec, step.spec),
-        )
-
-    def _reference(self, step: PlannedPass, places: Mapping[str, Path]) -> ModelPlace | None:
-        if not step.compared_to:
-            return None
-        product = product_named(self.job.plan, step.compared_to)
-        return ModelPlace(places[REFERENCE_ROLE], product, places.get(REFERENCE_BASE_ROLE))
-
-    def _directory(self, name: str, committed: Committed) -> Path:
-        return self.bench.base() if name == BASE else self.bench.output(name, committed[name])
-
-    def _commit(self, step: PlannedPass, inputs: Mapping[str, str], result: PassResult) -> Manifest:
-        kind, folder = step.spec.variant, self.bench.folder(step.name)
-        if not any(folder.iterdir()):
-            raise FineTuneError(Reason.INTERNAL, f"pass {step.name!r} has ended without an output")
-        manifest, ours = self.job.cache.commit(
-            self.pinned.key_of(step.name),
-            folder,
-            attempt=self.job.layout.pod_uid,
-            kind=kind,
-            pass_version=PASS_VERSIONS[kind],
-            inputs=inputs,
-            metrics=result.metrics,
-            libraries=self._libraries(step),
-            intervals=result.intervals,
-            verified_on=result.verified_on,
-        )
-        if ours:
-            self.bench.keep(step.name, manifest.digest)
-        log.info("pass %s: committed, %d bytes, sha256 %s", step.name, manifest.size_bytes, manifest.digest)
-        return manifest
-
-    def _libraries(self, step: PlannedPass) -> dict[str, str]:
-        own = self.pinned.pass_named(step.name).libraries
-        return own if step.spec.plugin else own | _unlike_pinned(step.name, step.spec.variant)
-
-
-def _unlike_pinned(name: str, kind: str) -> dict[str, str]:
-    """Libraries of another version than the cache key names; noted, since the key then tells half the truth."""
-    libraries = differing(kind)
-    if libraries:
-        log.warning("pass %s: made with %s, which is not what the operator's version has", name, libraries)
-    return libraries

@@ -15,6 +15,7 @@ import yaml
 from command_line import finetune, run_process
 from finetune_api import API_VERSION, KIND
 from finetune_api.failures import EXIT_CODES, SIGTERM_EXIT, Reason
+from processes import running
 from runner_place import TEMPLATE, TONES, jsonl
 
 __all__ = ["finetune"]
@@ -208,7 +209,7 @@ def test_asked_to_stop_it_takes_its_stage_along(desk, tiny_phi3):
     shutil.copytree(tiny_phi3, desk.folder / "models" / "phi3")
     tune = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 100000}}}
     command = [sys.executable, "-m", "finetune_cli", *desk.write(passes=[tune])]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    with running(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         for line in process.stderr:
             if "tune: 0 %" in line:
                 break
@@ -224,12 +225,12 @@ def test_interrupted_by_its_terminal_it_goes_on_where_it_was(desk, tiny_phi3):
     training = {"maxSteps": 100000, "loggingSteps": 1}
     tune = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": training}}
     command = [sys.executable, "-m", "finetune_cli", *desk.write(passes=[tune])]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+    with running(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         _wait_for_a_step(process, desk.folder / "here" / "logs")
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the stage as well
         assert process.wait(60) == 130
 
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+    with running(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         line = next(line for line in process.stderr if "resumed from step" in line)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == SIGTERM_EXIT

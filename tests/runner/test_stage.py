@@ -19,6 +19,7 @@ from finetune_runner.prepared import required
 from finetune_runner.progress.state import ProgressState
 from finetune_runner.stage import run_stage
 from finished_passes import finish_passes
+from processes import running
 from runner_place import TONES, environment, jsonl
 
 TUNE = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 2}}}
@@ -240,7 +241,7 @@ def _stopped_while_running(place, number):
     """Progress of a stage that has moved since it began, and the code it ends with when it is asked to stop."""
     port = _free_port()
     command = [*place.command("stage", "0"), "--progress-port", str(port)]
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
+    with running(command, env=environment(), stderr=subprocess.DEVNULL) as process:
         progress = _progress_of_a_running_pass(process, port)
         process.send_signal(number)
         return progress, process.wait(timeout=60)

@@ -17,6 +17,7 @@ from finetune_runner.progress.state import ProgressState
 from finetune_runner.stage import run_stage
 from finetune_runner.store.lease import Lease
 from finished_passes import finish_passes
+from processes import running
 from runner_place import environment
 from s3_server import free_port
 from waiting import until
@@ -51,12 +52,9 @@ def held(two, seconds):
     place, _, key = two
     command = [sys.executable, "-c", HOLDER, str(place.root), key, str(seconds)]
     place.write_job(place.spec())
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout.readline() == "held\n"
-            yield process
-        finally:
-            process.kill()
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
 
 
 @contextmanager
@@ -65,7 +63,7 @@ def preparing(place):
     port = free_port()
     place.write_job(place.spec())
     command = [*place.command("prepare"), "--progress-port", str(port)]
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+    with running(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         until(lambda: said(port, "progress"), "its progress")
         yield process, {page: said(port, page) for page in ("progress", "outcome")}
 
