@@ -49,7 +49,7 @@ async def serve(settings: Settings) -> None:
         queue: WorkQueue[Key] = WorkQueue()
         progress = ProgressWatch(settings.progress_interval_seconds, queue.add)
         leadership = Leadership()
-        worker = Worker(kube, settings, queue, progress, leadership)
+        worker = Worker(kube, settings, queue, progress, leadership, clock=kube.now)
         logger.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
         await first_of(
             *(worker.run() for _ in range(settings.workers)),

@@ -4,6 +4,8 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -102,11 +104,20 @@ class Kube:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._answered_at: datetime | None = None
 
     @property
     def client(self) -> Any:
         """For a library that makes its own calls."""
         return self._client
+
+    def now(self) -> datetime:
+        """What time it is by the API server's last answer, to the second.
+
+        Pods and Jobs are dated by the cluster's clocks, so that deadlines and durations are told by them too: this
+        machine's own clock may be wrong, or jump.
+        """
+        return self._answered_at or datetime.now(UTC)
 
     @classmethod
     @asynccontextmanager
@@ -249,6 +260,8 @@ class Kube:
             text = (await response.read()).decode(errors="replace")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unavailable(0, type(error).__name__, f"{method} {path}: {error}") from error
+        if date := response.headers.get("Date"):
+            self._answered_at = parsedate_to_datetime(date)
         if response.status >= 400:  # noqa: PLR2004
             raise error_of(response.status, text)
         return json.loads(text)  # type: ignore[no-any-return]

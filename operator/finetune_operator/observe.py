@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from finetune_api.resource.status import FineTuneJobStatus
@@ -22,12 +22,8 @@ Key = tuple[str, str]
 Clock = Callable[[], datetime]
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def observe(
-    kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue: bool = False, clock: Clock = utc_now
+    kube: Kube, key: Key, readings: tuple[Reading, ...], *, kueue: bool = False, clock: Clock
 ) -> Observed | None:
     """What there is of one job; None when it is gone.
 

@@ -15,7 +15,7 @@ from finetune_operator.decide.retention import seconds_kept
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, NamespaceTerminating, Refused
 from finetune_operator.leadership import Leadership
-from finetune_operator.observe import Clock, Key, observe, utc_now
+from finetune_operator.observe import Clock, Key, observe
 from finetune_operator.observed import Observed, Pod
 from finetune_operator.progress import ProgressWatch
 from finetune_operator.read_children import controller_uid, is_deletion_of
@@ -37,7 +37,7 @@ class Worker:
         progress: ProgressWatch[Key],
         leadership: Leadership,
         *,
-        clock: Clock = utc_now,
+        clock: Clock,
     ) -> None:
         self._kube = kube
         self._settings = settings
