@@ -47,7 +47,7 @@ def test_the_operator_understands_every_variable_it_is_given(cluster: Cluster) -
     assert settings.watch_namespaces == ("team-a", "team-b")
     assert settings.default_store is not None
     assert settings.default_store.to_wire()["s3"]["uri"] == "s3://models/store"
-    assert settings.resync_seconds == 60
+    assert (settings.resync_seconds, settings.workers) == (60, 8)
 
 
 def test_the_operator_understands_what_every_job_gets(cluster: Cluster) -> None:
@@ -86,13 +86,29 @@ def test_uninstalling_keeps_the_definition_unless_told_otherwise(cluster: Cluste
 
 def test_several_operators_are_replaced_one_by_one_and_one_alone_before_the_next(cluster: Cluster) -> None:
     several, alone = render(cluster, "replicas=2"), render(cluster)
+    three = render(cluster, "replicas=3", "podDisruptionBudget.maxUnavailable=50%")
     assert [d["spec"]["strategy"]["type"] for d in of_kind(several, "Deployment")] == ["RollingUpdate"]
     assert [d["spec"]["maxUnavailable"] for d in of_kind(several, "PodDisruptionBudget")] == [1]
+    assert [d["spec"]["maxUnavailable"] for d in of_kind(three, "PodDisruptionBudget")] == ["50%"]
     assert [d["spec"]["strategy"]["type"] for d in of_kind(alone, "Deployment")] == ["Recreate"]
     assert of_kind(alone, "PodDisruptionBudget") == []
 
 
-@pytest.mark.parametrize("change", ["replicas=0", "image.runner.digest=latest", "logLevel=loud"])
+def spread(documents: list[Json]) -> list[Json]:
+    (deployment,) = of_kind(documents, "Deployment")
+    return deployment["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+
+
+def test_several_operators_go_to_different_nodes_unless_told_otherwise(cluster: Cluster) -> None:
+    (several,) = spread(render(cluster, "replicas=2"))
+    assert (several["topologyKey"], several["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    zones = '[{"maxSkew":1,"topologyKey":"topology.kubernetes.io/zone","whenUnsatisfiable":"DoNotSchedule"}]'
+    (told,) = spread(render(cluster, "replicas=2", json_values={"topologySpreadConstraints": zones}))
+    assert told["topologyKey"] == "topology.kubernetes.io/zone"
+    assert spread(render(cluster)) == []
+
+
+@pytest.mark.parametrize("change", ["replicas=0", "image.runner.digest=latest", "logLevel=loud", "workers=0"])
 def test_a_value_that_makes_no_sense_is_refused(cluster: Cluster, change: str) -> None:
     done = cluster.attempt("helm", "lint", "--strict", str(CHART), "--set", change)
     assert done.returncode != 0

@@ -10,24 +10,57 @@ from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
 
 DEPLOYMENT = f"deployment/{RELEASE}"
 READY_SECONDS = 90
+TAKE_OVER_SECONDS = 20
+"""Within which another leads once the leader has died."""
 
 
 def kubectl(cluster: Cluster, *arguments: str) -> str:
     return cluster.kubectl("-n", OPERATOR_NAMESPACE, *arguments)
 
 
-def container_ids(cluster: Cluster) -> list[str]:
-    """IDs of the operator's running containers; one, but for the moments in which it restarts."""
-    pods = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
-    containers = [container for pod in pods for container in pod["status"].get("containerStatuses", [])]
+def leader(cluster: Cluster) -> str:
+    """Name of the pod that holds the Lease; empty while none does."""
+    lease = cluster.get("-n", OPERATOR_NAMESPACE, "lease", RELEASE)
+    return str(lease["spec"].get("holderIdentity", ""))
+
+
+def pods(cluster: Cluster) -> list[str]:
+    """Names of the operator's pods, without those that are being deleted."""
+    found = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
+    return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def container_ids(cluster: Cluster, pod: str = "") -> list[str]:
+    """IDs of the operator's running containers, or of one pod's; one, but for the moments in which it restarts."""
+    found = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
+    chosen = [item for item in found if pod in ("", item["metadata"]["name"])]
+    containers = [container for item in chosen for container in item["status"].get("containerStatuses", [])]
     return [c["containerID"].removeprefix("containerd://") for c in containers if "running" in c["state"]]
 
 
-def pid(cluster: Cluster) -> int:
-    """Process ID, on this machine, of the operator."""
-    (container,) = until(lambda: container_ids(cluster), READY_SECONDS, "the operator's container runs")
+def pid(cluster: Cluster, pod: str = "") -> int:
+    """Process ID, on this machine, of the operator, or of the one in a pod."""
+    (container,) = until(lambda: container_ids(cluster, pod), READY_SECONDS, "the operator's container runs")
     tasks = (line.split() for line in cluster.run("ctr", "tasks", "list").splitlines())
     return next(int(task[1]) for task in tasks if task[0] == container)
+
+
+def crash_for_good(cluster: Cluster, pod: str) -> None:
+    """What a node that dies does to a pod: it stops at once, gives no Lease back, and does not come again."""
+    process = pid(cluster, pod)
+    os.kill(process, signal.SIGSTOP)
+    kubectl(cluster, "delete", "pod", pod, "--force", "--grace-period=0")
+    os.kill(process, signal.SIGKILL)
+
+
+@contextmanager
+def two_replicas(cluster: Cluster) -> Iterator[None]:
+    kubectl(cluster, "scale", DEPLOYMENT, "--replicas=2")
+    wait_until_ready(cluster)
+    yield
+    kubectl(cluster, "scale", DEPLOYMENT, "--replicas=1")
+    kubectl(cluster, "wait", DEPLOYMENT, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
+    until(lambda: leader(cluster) in pods(cluster), TAKE_OVER_SECONDS, "the one that is left leads")
 
 
 def kill(cluster: Cluster) -> None:

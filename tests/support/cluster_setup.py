@@ -52,16 +52,17 @@ def load_images() -> dict[str, str]:
     return dict(zip(names, references[-len(names) :], strict=True))
 
 
-def install_chart(cluster: Cluster, images: dict[str, str]) -> None:
+def install_chart(cluster: Cluster, images: dict[str, str], chart: Path = CHART, **values: str) -> None:
     """Install or upgrade the operator as a user would, and wait until it is ready."""
     _ensure_namespace(cluster)
     cluster.run(
-        *("helm", "upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE),
+        *("helm", "upgrade", "--install", RELEASE, str(chart), "--namespace", OPERATOR_NAMESPACE),
         *("--set", f"image.operator.reference={images['operator']}"),
         *("--set", f"image.runner.reference={images['thin-runner']}"),
         *("--set", "progressIntervalSeconds=1", "--set", "resyncSeconds=20", "--set", "logFormat=text"),
-        *("--take-ownership", "--wait", "--timeout", "120s"),
-        seconds=180,
+        *(option for name, value in values.items() for option in ("--set", f"{name}={value}")),
+        *("--take-ownership", "--wait", "--timeout", "300s"),
+        seconds=360,
     )
 
 

@@ -37,14 +37,15 @@ class Repository:
 class Hub(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), _Handler)
         self.repositories: dict[str, Repository] = {}
         self.broken = False
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        host, port = self.server_address[:2]
+        return f"http://{host}:{port}"
 
     def repository(self, name: str, kind: str = "model", **flags: bool) -> Repository:
         return self.repositories.setdefault(f"{kind}s/{name}", Repository(**flags))
@@ -57,9 +58,9 @@ def hub() -> Iterator[Hub]:
 
 
 @contextmanager
-def running_hub() -> Iterator[Hub]:
-    """A hub without repositories, until the end of the block."""
-    server = Hub()
+def running_hub(host: str = "127.0.0.1") -> Iterator[Hub]:
+    """A hub without repositories, until the end of the block; at an address of this machine."""
+    server = Hub(host)
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     try:
         yield server
