@@ -47,12 +47,12 @@ test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
 .PHONY: test-cluster
 test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
-	$(CLUSTER) build --component kstatus
+	$(CLUSTER) build --component kstatus --component kube-score
 	$(BIN)/pytest tests/cluster -m "not disruptive and not kueue and not faults" -n 2 --dist loadfile
 	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
 
 .PHONY: test-faults
-test-faults: venv ## The faults that `make test` has no time for, one after the other (12 min).
+test-faults: venv ## The faults that `make test` has no time for, one after the other (20 min).
 	$(CLUSTER) build
 	$(BIN)/pytest tests/runner -m faults
 	$(BIN)/pytest tests/cluster -m faults

@@ -103,6 +103,13 @@ KSTATUS = Source(
     module=GOMOD / "kstatus",
     optional=True,
 )
+KUBE_SCORE = Source(
+    name="kube-score",
+    version=settings.KUBE_SCORE_VERSION,
+    packages={"kube-score": "github.com/zegl/kube-score/cmd/kube-score"},
+    minutes=1,
+    optional=True,
+)
 KUEUE_MODULE = "sigs.k8s.io/kueue"
 KUEUE = Source(
     name="kueue",
@@ -111,7 +118,7 @@ KUEUE = Source(
     minutes=8,
     optional=True,
 )
-SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUEUE)
+SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUBE_SCORE, KUEUE)
 
 
 def path(name: str) -> Path:

@@ -31,9 +31,13 @@ def pods(cluster: Cluster) -> list[str]:
 
 
 def container_ids(cluster: Cluster, pod: str = "") -> list[str]:
-    """IDs of the operator's running containers, or of one pod's; one, but for the moments in which it restarts."""
+    """IDs of the operator's running containers, or of one pod's; one, but for the moments in which it restarts.
+
+    Without those of pods that are being deleted.
+    """
     found = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
-    chosen = [item for item in found if pod in ("", item["metadata"]["name"])]
+    staying = [item for item in found if "deletionTimestamp" not in item["metadata"]]
+    chosen = [item for item in staying if pod in ("", item["metadata"]["name"])]
     containers = [container for item in chosen for container in item["status"].get("containerStatuses", [])]
     return [c["containerID"].removeprefix("containerd://") for c in containers if "running" in c["state"]]
 
