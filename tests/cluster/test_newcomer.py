@@ -60,6 +60,7 @@ class Newcomer:
 def newcomer(cluster: Cluster, tmp_path: Path) -> Iterator[Newcomer]:
     """In the tests' cluster, from which the operator is removed meanwhile. Its pods reach a hub with a tiny model."""
     images = setup.load_images()
+    _remove_first_job(cluster)
     _remove_operator(cluster)
     bucket = Bucket.create(cluster, f"newcomer-{uuid.uuid4().hex[:6]}")
     (tmp_path / "charts").symlink_to(CHECKOUT / "charts")
@@ -69,10 +70,15 @@ def newcomer(cluster: Cluster, tmp_path: Path) -> Iterator[Newcomer]:
         values = tmp_path / "values.yaml"
         values.write_text(yaml.safe_dump({"defaultSystem": _default_system(hub.endpoint)}))
         yield Newcomer(cluster, bucket, tmp_path, cluster.environment | _yours(cluster, bucket, images, values))
-    cluster.kubectl("delete", "persistentvolume", f"ml-env-{NAMESPACE}", "--ignore-not-found", "--wait=false")
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    _remove_first_job(cluster)
     bucket.delete()
     setup.install_chart(cluster, images)
+
+
+def _remove_first_job(cluster: Cluster) -> None:
+    """Also what a test that was killed has left."""
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    cluster.kubectl("delete", "persistentvolume", f"ml-env-{NAMESPACE}", "--ignore-not-found", "--wait=false")
 
 
 def _remove_operator(cluster: Cluster) -> None:
