@@ -32,9 +32,13 @@ class Bucket:
             if path.is_file():
                 self.client.upload_file(str(path), self.name, f"{prefix}/{path.relative_to(directory)}")
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def infos(self, prefix: str = "") -> list[dict[str, Any]]:
+        """Key, Size, ETag and LastModified of each object."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [item for page in pages for item in page.get("Contents", [])]
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return [item["Key"] for item in self.infos(prefix)]
 
     def read(self, key: str) -> bytes:
         return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()

@@ -1,9 +1,11 @@
 """The operator as something that can crash: its process on this machine, its pod, its absence."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cluster_access import Cluster, until
 from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
@@ -117,6 +119,18 @@ def renew(cluster: Cluster) -> None:
 def with_environment(cluster: Cluster, **variables: str) -> Iterator[None]:
     """The operator with other settings, as a values file would give it them."""
     kubectl(cluster, "set", "env", DEPLOYMENT, *(f"{name}={value}" for name, value in variables.items()))
+    wait_until_ready(cluster)
+    try:
+        yield
+    finally:
+        kubectl(cluster, "rollout", "undo", DEPLOYMENT)
+        wait_until_ready(cluster)
+
+
+@contextmanager
+def changed(cluster: Cluster, pod: dict[str, Any]) -> Iterator[None]:
+    """The operator with another pod spec, given as a strategic merge patch."""
+    kubectl(cluster, "patch", DEPLOYMENT, "-p", json.dumps({"spec": {"template": {"spec": pod}}}))
     wait_until_ready(cluster)
     try:
         yield
