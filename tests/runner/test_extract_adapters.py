@@ -11,14 +11,19 @@ import torch
 from onnxruntime import AdapterFormat
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from command_line import finetune
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
-from passes import evaluate, extract, lora, tune
+from finetune_runner.passes.evaluation.onnx import OnnxModel
+from passes import TEMPLATE, evaluate, extract, lora, tune
+from published import publish_here
 from tiny_decoders import make_tiny_decoder
 
 pytestmark = pytest.mark.usefixtures("builder_here")
+
+__all__ = ["finetune"]
 
 FILE = "adapter.onnx_adapter"
 IDS = list(range(3, 40))
@@ -130,6 +135,23 @@ def test_a_measurement_is_of_base_and_adapter_together(tuned, int4, tmp_path):
     both = loss(int4, Product.ONNX)
     assert both == pytest.approx(loss(adapter, Product.ADAPTER, base=base), abs=0.5)
     assert loss(alone, Product.ONNX) > both + 1
+
+
+def test_a_chat_is_with_base_and_adapter_together(tuned, int4, finetune, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(tuned[0])
+    prompt = tokenizer(TEMPLATE.format(phrase="we won at last", tone=""))["input_ids"]
+    alone = shutil.copytree(int4, tmp_path / "alone", ignore=shutil.ignore_patterns(FILE))
+    answers = [
+        tokenizer.decode(OnnxModel(folder, frozenset({tokenizer.eos_token_id})).generate([prompt], 6)[0])
+        for folder in (int4, alone)
+    ]
+
+    ended = finetune("chat", publish_here(shutil.copytree(int4, tmp_path / "artifact")), "--prompt=we won at last",
+                     "--max-new-tokens=6")  # fmt: skip
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{answers[0]}\n"
+    assert answers[0] != answers[1]
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,8 @@ def test_an_output_whose_manifest_was_changed_does_not_count(place, field, value
         place.bucket.put(key, json.dumps(manifest | {field: value}))
 
     assert find_committed(place.job(), required(place.job())) == {}
+    prepare(place.job(), Outcome(kind="prepare"))  # which publishes where all passes are committed
+    assert place.bucket.object_keys("out/") == []
 
 
 def test_an_output_of_another_account_is_published_through_the_pod(place):

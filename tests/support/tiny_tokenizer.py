@@ -16,11 +16,19 @@ VOCABULARY = 320
 
 
 def tiny_tokenizer(
-    *, bos: str, eos: str, pad: str, adds_bos: bool, sentences: Sequence[str] = SENTENCES, split: str = ""
+    *,
+    bos: str,
+    eos: str,
+    pad: str,
+    adds_bos: bool,
+    sentences: Sequence[str] = SENTENCES,
+    split: str = "",
+    vocabulary: int = VOCABULARY,
 ) -> Any:
     """A transformers tokenizer; `adds_bos` as Llama's and Gemma's do, and Phi-3's does not.
 
     split: a regular expression of words, instead of GPT-2's.
+    vocabulary: how many tokens it has at most.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
@@ -34,7 +42,7 @@ def tiny_tokenizer(
     tokenizer.decoder = decoders.ByteLevel()
     special = list(dict.fromkeys([pad, bos, eos]))
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=alphabet)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=special, initial_alphabet=alphabet)
     tokenizer.train_from_iterator(sentences, trainer)
     if adds_bos:
         tokenizer.post_processor = processors.TemplateProcessing(

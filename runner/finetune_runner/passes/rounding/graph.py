@@ -17,6 +17,7 @@ import torch
 from onnx_ir.tensor_adapters import TorchTensor
 
 from finetune_runner.passes.rounding.blocks import Array, on_grid, rounding_by
+from finetune_runner.passes.rounding.mapped import page_out
 from finetune_runner.passes.rounding.matrix import NIBBLE, Form, rounded
 
 DOMAIN = "com.microsoft"
@@ -109,6 +110,7 @@ class _Matrix:
         """One of weights, scales and zero_points."""
         if name not in self._parts:
             self._parts = rounded(self._rows, self.shape, self.form)
+            page_out(self._weights)
             print(f"Progress: [] {self._percent:.1f}%", flush=True)  # noqa: T201 (the parent reads it)
         return ir.tensor(self._parts.pop(name))
 
