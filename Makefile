@@ -91,6 +91,10 @@ bench-olive: venv ## Our lora pass beside Olive's: speed, start-up, accuracy (ho
 bench-export: venv ## Memory, time and error of an int4 export, beside the builder's own (minutes; a model of 1 B: an hour). Goes on where it was.
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/runner/export_memory.py $(ARGS)
 
+.PHONY: bench-quality
+bench-quality: venv ## What int4 keeps of a tuned model, by how it is rounded and merged (hours; goes on where it was).
+	PYTHONPATH=tests/support $(BIN)/python benchmarks/runner/export_quality.py $(ARGS)
+
 .PHONY: lint
 lint: venv ## Style, types and import layers.
 	$(BIN)/ruff check $(CHECKED)

@@ -1,14 +1,17 @@
 """Memory and time of an int4 export: by onnxruntime-genai's builder alone, and with our rounding in it, side by side.
 
-`make bench-export` runs it, on models of random weights. First both k-quants round the same matrix, on one thread. A
-line that the file of results has already (same machine, model, route and rounding) is not measured again. On a busy
-machine the processor's time says more than the clock's.
+`make bench-export` runs it, on models of random weights, and has a LoRA adapter of rank 16 merged into each, which a
+chain does first. Before that both k-quants round the same matrix, on one thread. A line that the file of results has
+already (same machine, model, route and rounding) is not measured again. On a busy machine the processor's time says
+more than the clock's.
 """
 
 import argparse
 import json
+import math
 import os
 import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,14 +21,19 @@ from pathlib import Path
 
 import numpy as np
 from onnxruntime.quantization.neural_compressor.weight_only import quant_tensor, quant_tensor_k_quant_cpu
+from peft import LoraConfig
 
+import merge_memory
 from decoder_shapes import SHAPES
-from export_peak import taken
+from export_peak import Taken, taken
+from finetune_runner.passes.merging.base_weights import base_weights
 from finetune_runner.passes.rounding.blocks import Array, k_quant, nearest
 from finetune_runner.passes.rounding.matrix import BLOCKS_AT_A_TIME
+from random_adapter import make_random_adapter
 from random_decoder import make_random_decoder
 
 ROUTES = {"the builder alone": False, "our rounding": True}
+MERGE = "merging an adapter, a layer at a time"
 SIDE, BLOCK, BITS = 4096, 32, 4
 """Of the matrix that is rounded."""
 
@@ -44,6 +52,7 @@ class Measured:
     resident: int
     """Bytes above the idle process, mapped files included."""
     seconds: float
+    """Of exports; 0 for a merge, which is measured the second time it is done."""
     processor_seconds: float
     output_bytes: int
 
@@ -61,7 +70,8 @@ def main() -> None:
     if not given.exports_only:
         rounding_table()
     for model in given.model or ["llama-8m"]:
-        missing = [route for route in ROUTES if route not in {line.route for line in of(given, model)}]
+        known = {line.route for line in of(given, model)}
+        missing = [route for route in (*ROUTES, MERGE) if route not in known]
         for measured in measure(model, given.algorithm, missing):
             with given.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(measured)) + "\n")
@@ -75,10 +85,24 @@ def measure(model: str, algorithm: str, routes: list[str]) -> Iterator[Measured]
         if routes:
             make_random_decoder(SHAPES[model], directory)
         for route in routes:
-            output = Path(scratch) / route
-            found = taken(directory, output, rounding_here=ROUTES[route], algorithm=algorithm)
+            output = Path(scratch) / "output"
+            if route == MERGE:
+                found = merged(directory, output)
+            else:
+                found = taken(directory, output, rounding_here=ROUTES[route], algorithm=algorithm)
             size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+            shutil.rmtree(output, ignore_errors=True)
             yield Measured(machine(), model, algorithm, route, **found._asdict(), output_bytes=size)
+
+
+def merged(model: Path, output: Path) -> Taken:
+    """What it takes to merge a LoRA adapter of rank 16 into all linear layers of a model."""
+    config = LoraConfig(task_type="CAUSAL_LM", r=16, target_modules="all-linear")
+    output.mkdir()
+    peak = merge_memory.measured("shards", model, make_random_adapter(model, output / "adapter", config), output)
+    shutil.rmtree(output / "once")
+    parameters = sum(math.prod(tensor.shape) for tensor in base_weights(model).tensors.values())
+    return Taken(parameters, *peak, seconds=0, processor_seconds=0)
 
 
 def of(given: argparse.Namespace, model: str) -> list[Measured]:

@@ -131,7 +131,7 @@ class Chain:
         return made(directory, lambda output: merge(adapter, base, output, mergeBase=merge_base))
 
     def _chosen(self, adapter: Path, base: Path, train: Any) -> str:
-        """What mergeBase: auto chooses for an export by k_quant; the model is then that of the choice, byte for byte."""
+        """What mergeBase: auto chooses for an export by k_quant; its model is that of the choice, byte for byte."""
         with tempfile.TemporaryDirectory(dir=self._work) as scratch:
             given = inputs(
                 adapter,

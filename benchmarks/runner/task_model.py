@@ -11,7 +11,7 @@ from tiny_tokenizer import tiny_tokenizer
 
 EOS = "<|endoftext|>"
 VOCABULARY = 2048
-STEPS, BATCH, LEARNING_RATE = 300, 32, 1e-3
+STEPS, BATCH, LEARNING_RATE = 200, 16, 1e-3
 
 
 def make_task_model(texts: Sequence[str], directory: Path, seed: int) -> Path:

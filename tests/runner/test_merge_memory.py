@@ -38,10 +38,10 @@ def model_bytes(base):
 def test_the_peak_is_three_times_the_largest_layer_and_a_constant(places, tmp_path):
     assert len(list(places[0].glob("*.safetensors"))) > 3
 
-    peak = merge_memory.measured("shards", *places, tmp_path)
+    peak = merge_memory.measured("shards", *places, tmp_path).resident
 
     assert peak < 3 * LARGEST_LAYER + CONSTANT < model_bytes(places[0]) / 2
 
 
 def test_with_the_whole_model_in_memory_it_is_that_of_the_model(places, tmp_path):
-    assert merge_memory.measured("whole", *places, tmp_path) > model_bytes(places[0])
+    assert merge_memory.measured("whole", *places, tmp_path).anonymous > model_bytes(places[0])

@@ -1,6 +1,8 @@
 """Rounding as a model is written: the graph is the builder's own, its weights are as near or nearer."""
 
+import re
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import onnx_ir
@@ -14,6 +16,7 @@ from transformers import AutoModelForCausalLM
 from export_peak import taken
 from finetune_runner.passes.rounding import graph
 from finetune_runner.passes.rounding.blocks import k_quant, nearest, nearest_symmetric
+from finetune_runner.passes.rounding.mapped import page_out
 from finetune_runner.passes.rounding.matrix import Form, rounded
 from passes import export_here
 from random_decoder import make_random_decoder
@@ -202,3 +205,38 @@ def test_an_export_holds_no_second_copy_of_the_weights(tmp_path):
     found = taken(model, tmp_path / "onnx", rounding_here=True)
 
     assert found.anonymous < 2 * found.parameters  # bytes: the weights are in bfloat16
+
+
+def resident(file):
+    """Bytes of a mapped file that are in this process's memory: proc_pid_smaps(5)."""
+    maps = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    return sum(1024 * int(re.search(r"\nRss: +(\d+)", part)[1]) for part in maps if str(file) in part)
+
+
+def test_pages_of_a_mapped_file_are_given_back_and_can_be_read_again(tmp_path):
+    np.arange(2**20, dtype=np.float32).tofile(tmp_path / "weights")
+    weights = torch.from_file(str(tmp_path / "weights"), shared=False, size=2**20)
+    before = weights.sum()
+    assert resident(tmp_path / "weights") == weights.nbytes
+
+    page_out(weights)
+
+    assert resident(tmp_path / "weights") < weights.nbytes / 16
+    assert weights.sum() == before
+
+
+def test_what_was_changed_in_memory_alone_stays(tmp_path):
+    np.zeros(2**20, dtype=np.float32).tofile(tmp_path / "weights")
+    weights = torch.from_file(str(tmp_path / "weights"), shared=False, size=2**20)
+    weights[7] = 5
+
+    page_out(weights)
+
+    assert (weights[7], weights.sum()) == (5, 5)
+
+
+def test_pages_of_memory_that_no_file_has_stay():
+    weights = torch.arange(2**20, dtype=torch.float32)
+    page_out(weights[:0])
+    page_out(weights)
+    assert weights.equal(torch.from_numpy(np.arange(2**20, dtype=np.float32)))

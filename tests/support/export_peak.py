@@ -1,8 +1,6 @@
 """How much memory an export takes, measured in a process of its own: `python export_peak.py JSON`.
 
-Counted from before the model is loaded on, libraries being there already. Two peaks: of anonymous memory, which only
-swap or the end of the process gives back, and of all resident memory, in which pages of mapped files count too,
-although the kernel takes them away when it needs room.
+Counted from before the model is loaded on, libraries being there already.
 """
 
 import json
@@ -53,25 +51,21 @@ def taken(model: Path, output: Path, *, rounding_here: bool, **fields: object) -
 def main(model: str, output: str, *, rounding_here: bool, fields: dict[str, object]) -> None:
     from finetune_api.resource.exports import ModelBuilder
     from finetune_runner.passes import onnx_export
+    from finetune_runner.passes.rounding import graph
     from finetune_runner.process import leave
     from passes import child_request, inputs
 
     if not rounding_here:
-        onnx_export.rounding = lambda *_, **__: nullcontext()
+        graph.rounding = lambda *_, **__: nullcontext()
     with tempfile.TemporaryDirectory() as scratch:
         given = inputs(Path(model), Path(output))
         request = child_request(ModelBuilder.model_validate(fields), given, Path(model), scratch, None)
         parameters = _load_libraries(model)
-        resident, began, worked = _forget_peak(), time.perf_counter(), time.process_time()
+        began, worked = time.perf_counter(), time.process_time()
         with Peak() as peak:
             onnx_export.export(**request)
-        found = Taken(
-            parameters,
-            peak.most - peak.start,
-            _status("VmHWM") - resident,
-            time.perf_counter() - began,
-            time.process_time() - worked,
-        )
+        took, worked = time.perf_counter() - began, time.process_time() - worked
+        found = Taken(parameters, peak.anonymous, peak.resident, took, worked)
     sys.stdout.write(json.dumps(found._asdict()))
     leave(0)
 
@@ -86,18 +80,6 @@ def _load_libraries(model: str) -> int:
     with torch.device("meta"):
         made = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(model))
     return sum(weight.numel() for weight in made.parameters())
-
-
-def _forget_peak() -> int:
-    """Has the kernel count the peak of resident memory (VmHWM) from now on; returns what is resident, in bytes."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def _status(field: str) -> int:
-    """Bytes: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html."""
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(field))
-    return int(line.split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -50,29 +50,38 @@ def _meter() -> subprocess.Popen[str]:
 
 
 class Peak:
-    """The most anonymous memory that this process has held meanwhile, in bytes."""
+    """The most memory that this process has held meanwhile, in bytes above what it held before.
+
+    Of anonymous memory, which only swap or the end of the process gives back, and of all resident memory, in which
+    pages of mapped files count too, although the kernel takes them away when it needs room.
+    """
 
     def __init__(self) -> None:
-        self.start = self.most = anonymous()
+        self.anonymous = self.resident = 0
+        self._before = _status("RssAnon")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
     def __enter__(self) -> Self:
+        # 5: count the peak of resident memory (VmHWM) from now on
+        Path("/proc/self/clear_refs").write_text("5")
+        self._resident_before = _status("VmRSS")
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+        self.resident = _status("VmHWM") - self._resident_before
 
     def _watch(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
-            self.most = max(self.most, anonymous())
+            self.anonymous = max(self.anonymous, _status("RssAnon") - self._before)
 
 
-def anonymous() -> int:
+def _status(field: str) -> int:
     """Bytes: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html."""
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith("RssAnon"))
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(field))
     return int(line.split()[1]) * 1024
 
 
@@ -123,7 +132,7 @@ def train(
             token_losses(model, input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).mean().backward()
             optimizer.step()
             optimizer.zero_grad()
-    sys.stdout.write(f"{peak.most - peak.start}\n")
+    sys.stdout.write(f"{peak.anonymous}\n")
     leave(0)
 
 

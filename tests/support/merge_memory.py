@@ -1,15 +1,24 @@
 """How much memory a merge takes, measured in a process of its own: `python merge_memory.py WAY BASE ADAPTER FOLDER`."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from memory_peak import LEFT_TO_HEAP, Peak
 
 
-def measured(way: str, base: Path, adapter: Path, folder: Path) -> int:
-    """Bytes at the peak of merging.
+class Taken(NamedTuple):
+    """At the peak of merging, in bytes."""
+
+    anonymous: int
+    resident: int
+
+
+def measured(way: str, base: Path, adapter: Path, folder: Path) -> Taken:
+    """What merging takes.
 
     Args:
         way: shards, or whole.
@@ -18,9 +27,8 @@ def measured(way: str, base: Path, adapter: Path, folder: Path) -> int:
         folder: an empty one.
     """
     command = [sys.executable, __file__, way, *map(str, (base, adapter, folder))]
-    return int(
-        subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | LEFT_TO_HEAP).stdout
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | LEFT_TO_HEAP)
+    return Taken(*json.loads(done.stdout))
 
 
 def main(way: str, base: Path, adapter: Path, folder: Path) -> None:
@@ -43,7 +51,7 @@ def main(way: str, base: Path, adapter: Path, folder: Path) -> None:
         merge(folder / "once")  # what libraries load at first use is none of the merge's memory
     with Peak() as peak:
         merge(folder / "again")
-    sys.stdout.write(str(peak.most - peak.start))
+    sys.stdout.write(json.dumps([peak.anonymous, peak.resident]))
 
 
 if __name__ == "__main__":
