@@ -99,7 +99,8 @@ class Chain:
         """Measures what has not been measured yet."""
         base = Path(self._model)
         if self._model == TASK:
-            texts = [TEMPLATE.format(**row) for row in self._train]
+            prompt = TEMPLATE.removesuffix("{tone}")
+            texts = [(prompt.format(**row), str(row["tone"])) for row in self._train]
             base = made(self._work / "base", lambda output: make_task_model(texts, output, self._seed))
         config = self._config()
         train = data_set(self._train, maxSeqLen=64)

@@ -5,33 +5,39 @@ from pathlib import Path
 from random import Random
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from transformers import Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerBase
 
+from finetune_runner.data.tokens import IGNORED
 from tiny_tokenizer import tiny_tokenizer
 
 EOS = "<|endoftext|>"
 VOCABULARY = 2048
-STEPS, BATCH, LEARNING_RATE = 200, 16, 1e-3
+STEPS, BATCH, LEARNING_RATE = 100, 16, 1e-3
 
 
-def make_task_model(texts: Sequence[str], directory: Path, seed: int) -> Path:
+Text = tuple[str, str]
+"""A prompt and its answer."""
+
+
+def make_task_model(texts: Sequence[Text], directory: Path, seed: int) -> Path:
     """Saves model and tokenizer, in bfloat16.
 
     Args:
-        texts: the rows, rendered; all of their tokens count for the loss.
+        texts: what it is trained on; only answers count for the loss.
         directory: to write into.
         seed: of the weights and of the rows' order.
     """
-    tokenizer = tiny_tokenizer(bos="<s>", eos=EOS, pad=EOS, adds_bos=False, sentences=texts, vocabulary=VOCABULARY)
+    tokenizer = tiny_tokenizer(
+        bos="<s>", eos=EOS, pad=EOS, adds_bos=False, sentences=list(map("".join, texts)), vocabulary=VOCABULARY
+    )
     torch.manual_seed(seed)
     model = Phi3ForCausalLM(_config(tokenizer)).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, STEPS)
     for batch in _batches(texts, seed):
-        rows = tokenizer([f"{text}{EOS}" for text in batch], return_tensors="pt", padding=True, padding_side="right")
-        # the end of a text is told from padding by the mask, since both are one token
-        labels = rows["input_ids"].masked_fill(rows["attention_mask"] == 0, -100)
-        loss = model(input_ids=rows["input_ids"], attention_mask=rows["attention_mask"], labels=labels).loss
+        ids, labels = _encoded(batch, tokenizer)
+        loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -59,7 +65,16 @@ def _config(tokenizer: PreTrainedTokenizerBase) -> Phi3Config:
     )
 
 
-def _batches(texts: Sequence[str], seed: int) -> Iterator[list[str]]:
+def _encoded(batch: Sequence[Text], tokenizer: PreTrainedTokenizerBase) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and labels, padded on the right, where no token that counts sees the padding."""
+    prompts = [tokenizer(prompt)["input_ids"] for prompt, _ in batch]
+    answers = [tokenizer(f"{answer}{EOS}")["input_ids"] for _, answer in batch]
+    rows = [torch.tensor(prompt + answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    counted = [torch.tensor([IGNORED] * len(prompt) + answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    return pad_sequence(rows, batch_first=True), pad_sequence(counted, batch_first=True, padding_value=IGNORED)
+
+
+def _batches(texts: Sequence[Text], seed: int) -> Iterator[list[Text]]:
     random = Random(seed)
     for _ in range(STEPS):
         yield random.sample(texts, BATCH)
