@@ -31,14 +31,13 @@ there is anything to say); GET /metrics: Prometheus text; GET /healthz."""
 POD_UID_ENV = "FINETUNE_POD_UID"
 """The pod's UID (downward API): names the attempt in the store."""
 
-PREPARE_COMMAND = ("finetune-runner", "prepare")
-"""Followed by AGAIN, or nothing."""
+AGAIN_ENV = "FINETUNE_AGAIN"
+"""Set for a prepare where an earlier one has used the store: if that does not answer now, it is away, and its endpoint
+right. No argument, which an older runner in a plugin's image would not take."""
 
-AGAIN = "--again"
-"""An earlier prepare of the job has used the store: if it does not answer now it is away, and its endpoint right."""
+PREPARE_COMMAND = ("finetune-runner", "prepare")
 
 DELETE_COMMAND = ("finetune-runner", "delete")
-"""Followed by nothing."""
 
 STAGE_COMMAND = ("finetune-runner", "stage")
 """Followed by the stage's index."""

@@ -18,10 +18,11 @@ KEPT_SECONDS = 300
 SCRATCH = "1Gi"
 
 
-def build_deletion_job(document: JobDocument, settings: Settings) -> dict[str, Any]:
+def build_deletion_job(document: JobDocument, settings: Settings, seconds: int = SECONDS) -> dict[str, Any]:
     """Placed as prepare, in the operator's image. It carries all it needs, and nobody owns it.
 
     A foreground deletion takes whatever the FineTuneJob owns: the ConfigMap with its document, and this Job too.
+    `seconds`: how long it may take.
     """
     work = Work(
         image=settings.operator_image,
@@ -37,7 +38,7 @@ def build_deletion_job(document: JobDocument, settings: Settings) -> dict[str, A
         name=deletion_name(document.name, document.uid),
         marks={labels.KIND: "delete"},
         pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
-        remaining_seconds=SECONDS,
+        remaining_seconds=seconds,
     )
     job["metadata"].pop("ownerReferences")
     job["spec"] |= {"backoffLimit": RETRIES, "ttlSecondsAfterFinished": KEPT_SECONDS}

@@ -35,12 +35,13 @@ def build_prepare_job(
     publishes = document.spec.output is not None and document.spec.output.signing is not None
     work = Work(
         image=system.image if system and has_plugins else settings.operator_image,
-        command=(*pod_layout.PREPARE_COMMAND, pod_layout.AGAIN) if again else pod_layout.PREPARE_COMMAND,
+        command=pod_layout.PREPARE_COMMAND,
         resources=PREPARE_RESOURCES,
         scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
         shm_size=None,
         system=system,
         signs=True,
+        again=again,
     )
     return child_job(
         document,

@@ -89,8 +89,9 @@ def observed(
     """
     meta = wire["metadata"]
     children, strays = read_children(meta["uid"], jobs, pods)
-    status = FineTuneJobStatus.from_wire(wire.get("status"))
-    stays_finished = status.terminal and "deletionTimestamp" not in meta
+    deleted = "deletionTimestamp" in meta
+    status = _status(wire, deleted=deleted)
+    stays_finished = status.terminal and not deleted
     read = ReadDocument() if stays_finished else read_document(config_map, meta["uid"])
     return Observed(
         namespace=meta["namespace"],
@@ -111,3 +112,13 @@ def observed(
         readings=readings,
         now=now,
     )
+
+
+def _status(wire: Mapping[str, Any], *, deleted: bool) -> FineTuneJobStatus:
+    """What has become of the job. That of a deleted one keeps nothing from going where it can't be read."""
+    try:
+        return FineTuneJobStatus.from_wire(wire.get("status"))
+    except ValueError:
+        if deleted:
+            return FineTuneJobStatus()
+        raise

@@ -90,6 +90,7 @@ class Child:
     reason: str = ""
     """Of the condition that finished it."""
     message: str = ""
+    created_at: str = ""
     start_time: str = ""
     suspended: bool = False
     """It gets no pod until somebody resumes it, which is never the operator."""

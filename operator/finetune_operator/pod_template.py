@@ -36,6 +36,8 @@ class Work:
     """From SIGTERM to SIGKILL."""
     signs: bool = False
     """Whether it gets the key that signs the artifact."""
+    again: bool = False
+    """Whether an earlier pod of its kind has used the store."""
     deletes: bool = False
     """Whether it gets only what to delete, from its own annotation, and what store and output refer to."""
 
@@ -71,7 +73,7 @@ def _container(work: Work, pull_policy: str, mounts: list[dict[str, Any]]) -> di
         "imagePullPolicy": pull_policy,
         "command": list(work.command),
         "workingDir": pod_layout.WORK,
-        "env": _environment(work.system),
+        "env": _environment(work),
         "ports": [{"name": "progress", "containerPort": pod_layout.PROGRESS_PORT, "protocol": "TCP"}],
         "resources": work.resources,
         "securityContext": {
@@ -85,8 +87,9 @@ def _container(work: Work, pull_policy: str, mounts: list[dict[str, Any]]) -> di
     }
 
 
-def _environment(system: System | None) -> list[dict[str, Any]]:
+def _environment(work: Work) -> list[dict[str, Any]]:
     """Ours, then the system's: a system may move caches, but not change who the pod is."""
+    system = work.system
     scratch = {
         "HOME": f"{pod_layout.WORK}/home",
         "TMPDIR": f"{pod_layout.WORK}/tmp",  # noqa: S108 - in the pod's own scratch
@@ -97,9 +100,16 @@ def _environment(system: System | None) -> list[dict[str, Any]]:
     return [
         _from_field(pod_layout.POD_UID_ENV, "metadata.uid"),
         _from_field(POD_NAME_ENV, "metadata.name"),
+        *([{"name": pod_layout.AGAIN_ENV, "value": "1"}] if work.again else []),
         *({"name": name, "value": value} for name, value in scratch.items() if name not in overridden),
-        *given,
+        *(map(_if_there, given) if work.deletes else given),
     ]
+
+
+def _if_there(variable: dict[str, Any]) -> dict[str, Any]:
+    """A variable that is left out where its Secret or ConfigMap is gone, as when they are deleted with their job."""
+    refs = {kind: ref | {"optional": True} for kind, ref in variable.get("valueFrom", {}).items()}
+    return variable | {"valueFrom": refs} if refs else variable
 
 
 def _from_field(name: str, path: str) -> dict[str, Any]:
@@ -131,7 +141,11 @@ def _volumes(document: JobDocument, work: Work) -> tuple[list[dict[str, Any]], l
         pairs.append(_shared_memory(work.shm_size))
     found = written_references(document.spec) if work.deletes else references(document.spec)
     pairs += _referenced(found, signs=work.signs)
-    pairs += [_given(volume) for volume in (work.system.volumes if work.system else [])]
+    given = work.system.volumes if work.system else []
+    if work.deletes:
+        pairs += [_given_if_there(volume) for volume in given if not volume.persistent_volume_claim]
+    else:
+        pairs += [_given(volume) for volume in given]
     return [volume for volume, _ in pairs], [mount for _, mount in pairs]
 
 
@@ -195,3 +209,9 @@ def _given(volume: Volume) -> Mounted:
     wire = volume.to_wire()
     source = {kind: value for kind, value in wire.items() if kind in VOLUME_KINDS}
     return _mounted(volume_name("system", volume.name), source, volume.mount_path, read_only=volume.read_only)
+
+
+def _given_if_there(volume: Volume) -> Mounted:
+    """The same, empty where its Secret or ConfigMap is gone."""
+    found, mount = _given(volume)
+    return {k: v | {"optional": True} if k in VOLUME_KINDS else v for k, v in found.items()}, mount

@@ -65,6 +65,7 @@ def _child(job: Wire, pods: Iterable[Wire]) -> Child:
         finished=finished,
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
+        created_at=meta.get("creationTimestamp") or "",
         start_time=status.get("startTime") or "",
         suspended=bool((job.get("spec") or {}).get("suspend")),
         queue=marks.get(labels.QUEUE_NAME, ""),

@@ -10,7 +10,7 @@ from finetune_operator.build_event import build_event
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import clip, with_condition
 from finetune_operator.decide import decide, ended
-from finetune_operator.decide.deletion import let_go
+from finetune_operator.decide.deletion import is_late, let_go
 from finetune_operator.decide.retention import seconds_kept
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, NamespaceTerminating, Refused
@@ -100,7 +100,8 @@ class Worker:
         Raises:
             KubeError: it is not even let go.
         """
-        if isinstance(action, CreateJob) and isinstance(error, Invalid | NamespaceTerminating):
+        never = isinstance(error, Invalid | NamespaceTerminating) or is_late(observed, self._settings)
+        if isinstance(action, CreateJob) and never:
             return await self._act(observed, let_go(observed, self._settings, error.message))
         if isinstance(error, KubeError) and not isinstance(action, CreateJob):
             raise error

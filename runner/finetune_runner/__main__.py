@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
-from finetune_api.pod_layout import AGAIN
+from finetune_api.pod_layout import AGAIN_ENV
 from finetune_runner import logs
 from finetune_runner.exceptions import as_failure
 from finetune_runner.giving_up import give_up_with
@@ -81,7 +81,7 @@ def job_for(options: argparse.Namespace, layout: PodLayout) -> Job:
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
     keep_variables_secret(document.spec)
     _make_scratch(layout)
-    return open_job(document, layout, prepared=options.command == "stage" or options.again)
+    return open_job(document, layout, prepared=options.command == "stage" or AGAIN_ENV in os.environ)
 
 
 def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:
@@ -127,10 +127,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"lines of the log (default: ${LOG_STYLE_ENV}, or plain)",
     )
     commands = program.add_subparsers(dest="command", required=True)
-    prepare = commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")
-    prepare.add_argument(
-        AGAIN, action="store_true", help="an earlier prepare has used the store: wait for it if it is away"
-    )
+    commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")
     commands.add_parser("delete", parents=[common], help="remove what a deleted job leaves behind of its own")
     stage = commands.add_parser("stage", parents=[common], help="run the passes of one stage")
     stage.add_argument("index", type=int, help="the stage's position in the plan, from 0")

@@ -72,7 +72,7 @@ def _keys(store: ObjectStore, folder: str) -> list[str]:
     except ValidationError:
         log.warning("%s can't be read: checkpoints are left", store.uri(f"{folder}/{PREPARED}"))
         return []
-    return [step.key for step in pinned.passes] if pinned else []
+    return [step.key for step in pinned.passes if CACHE_KEY.fullmatch(step.key)] if pinned else []
 
 
 def _token_keys(store: ObjectStore, folder: str) -> list[str]:

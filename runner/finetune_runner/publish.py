@@ -19,6 +19,7 @@ from finetune_runner.made import Made
 from finetune_runner.prepared import Prepared
 from finetune_runner.report import FullReport
 from finetune_runner.signing import is_signed_at, signing_key, wants_signature
+from finetune_runner.store.beside_names import PROVENANCE
 from finetune_runner.store.digests import file_sha256, short
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
@@ -143,10 +144,11 @@ def _write(job: Job, output: ObjectStore, key: str, made: Made, key_to_sign: "Pr
     for name, content in beside(made, key_to_sign).items():
         output.put(name, content)
     ours = manifest.model_copy(update={"attempt": ""})
-    if not output.put_if_absent(MANIFEST, ours.encode()) and not _is_there(output, manifest):
+    output.put_if_absent(MANIFEST, ours.encode())
+    if not _is_there(output, manifest):
         raise FineTuneError(
             Reason.INVALID_SPEC,
-            f"another job publishes at {output.uri('')} at the same time",
+            f"another job publishes or removes its artifact at {output.uri('')} at the same time",
             remedy="Give each job an output of its own.",
             path=output.path,
         )
@@ -154,11 +156,15 @@ def _write(job: Job, output: ObjectStore, key: str, made: Made, key_to_sign: "Pr
 
 
 def _clear(output: ObjectStore, manifest: Manifest) -> None:
-    """Unpublishes what is there: first its manifest, then those of its files that the new artifact lacks."""
+    """Unpublishes what is there: first its manifest, then those of its files that the new artifact lacks.
+
+    Its provenance too: by that the job that has published it would take the new one's files for its own.
+    """
     older = _artifact_at(output)
     if older is None:
         return
     output.delete(MANIFEST)
+    output.delete(PROVENANCE)
     for name in {file.path for file in older.files} - {file.path for file in manifest.files}:
         output.delete(name)
 

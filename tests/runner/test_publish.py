@@ -136,7 +136,24 @@ def test_while_an_artifact_is_being_replaced_there_is_none(place, monkeypatch):
     with pytest.raises(ConnectionError):
         published(second, overwriting(place))
 
-    assert "out/manifest.json" not in place.bucket.object_keys("out/")
+    left = place.bucket.object_keys("out/")
+    assert "out/manifest.json" not in left
+    assert "out/provenance.intoto.json" not in left, "by it the older job's deletion takes the new files"
+
+
+def test_what_is_changed_while_it_is_published_is_not_called_published(place, monkeypatch):
+    """As by the deletion of the job whose artifact it replaces."""
+    put = S3Store.put_if_absent
+
+    def loses_a_file(store, key, content):
+        done = put(store, key, content)
+        place.bucket.delete("out/model.onnx")
+        return done
+
+    done = finished(place)
+    monkeypatch.setattr(S3Store, "put_if_absent", loses_a_file)
+    with pytest.raises(FineTuneError, match="publishes or removes its artifact"):
+        published(done)
 
 
 def test_files_that_only_the_older_artifact_had_are_removed(place):

@@ -165,7 +165,9 @@ def test_a_store_that_has_answered_an_earlier_prepare_is_waited_for_from_the_fir
     monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 1)
     monkeypatch.setattr("time.sleep", lambda _: None)
     place.write_job(place.spec(store={"s3": place.bucket.location("kept") | {"endpoint": proxy.endpoint}}))
-    job = job_for(parser().parse_args(["prepare", *(["--again"] if again else [])]), place.layout)
+    if again:
+        monkeypatch.setenv("FINETUNE_AGAIN", "1")
+    job = job_for(parser().parse_args(["prepare"]), place.layout)
     proxy.harm(Harm.UNAVAILABLE, lambda request: True, times=1)
     if again:
         job.store.check()

@@ -150,6 +150,7 @@ class World:
         if action.name in self.jobs:
             return
         job = json.loads(json.dumps(action.manifest))
+        job["metadata"]["creationTimestamp"] = timestamp(self.now)
         job["metadata"]["uid"] = f"uid-of-{action.name}-{len(self.created)}"
         job["status"] = {"startTime": timestamp(self.now)}
         self.jobs[action.name] = job

@@ -34,6 +34,7 @@ class ApiServer:
         self.unreachable_calls = 0
         """So many calls are not answered, and do nothing."""
         self.namespace_terminating = False
+        self.no_quota = False
         """Nothing can be made in it any more."""
         self.loses_answer = False
         """The next write is carried out, and its answer is lost."""

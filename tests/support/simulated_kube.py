@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.conditions import timestamp
-from finetune_operator.kube import AlreadyExists, Conflict, NamespaceTerminating, Unavailable
+from finetune_operator.kube import AlreadyExists, Conflict, NamespaceTerminating, Refused, Unavailable
 from finetune_operator.labels import JOB_UID
 from finetune_operator.read_children import controller_uid
 from operator_world import UID
@@ -55,6 +55,8 @@ class SimulatedKube:
 
     async def create_job(self, manifest: Wire) -> None:
         await self._reach()
+        if self.api.no_quota:
+            raise Refused(403, "Forbidden", "exceeded quota: jobs")
         if self.api.namespace_terminating:
             raise NamespaceTerminating(403, "Forbidden", "namespace team is being terminated")
         if manifest["metadata"]["name"] not in self.api.jobs:

@@ -245,7 +245,7 @@ class FineTuneJobStatus(Model):
     )
     prepare: PrepareStatus | None = Field(default=None, description="The prepare step.")
     current_pass: Annotated[str, StringConstraints(max_length=63)] = Field(
-        default="", description="Pass that is running, for the printer column."
+        default="", description="Pass that is running, or next, for the printer column."
     )
     progress: Progress | None = Field(default=None, description="Progress of the running pass.")
     passes: list[PassStatus] = Field(

@@ -1,6 +1,7 @@
 """Deletion: of a job whose artifact is to go with it, nothing goes before a short Job has removed the artifact.
 
-It never holds up a deletion for long: what can't be removed in time is told, and left.
+It never holds up a deletion for long: what can't be removed in time is told, and left. Where nobody was there to act in
+time, it is tried once all the same.
 """
 
 import math
@@ -40,9 +41,15 @@ def delete(observed: Observed, settings: Settings) -> Decision:
     if observed.deletion and observed.deletion.finished:
         return let_go(observed, settings, _why(observed.deletion))
     left = _seconds_left(observed, document)
-    if left <= 0:
+    if left <= 0 and (observed.deletion or observed.live_children or observed.ending):
         return let_go(observed, settings, "there was no more time")
-    return _next_step(observed, settings, document, left)
+    return _next_step(observed, settings, document, left if left > 0 else SECONDS)
+
+
+def is_late(observed: Observed, settings: Settings) -> bool:
+    """Whether the time is over in which a removal that can't begin now may be tried again."""
+    document = document_of(observed, settings)
+    return document is None or _seconds_left(observed, document) <= 0
 
 
 def let_go(observed: Observed, settings: Settings, why: str) -> Decision:
@@ -58,7 +65,7 @@ def _next_step(observed: Observed, settings: Settings, document: JobDocument, le
         return Decision(observed.status, stop(observed.live_children), left)
     if observed.deletion:
         return Decision(observed.status, (), left)
-    create = CreateJob(build_deletion_job(document, settings))
+    create = CreateJob(build_deletion_job(document, settings, min(left, SECONDS)))
     chapter = Chapter("DeletingArtifact", f"Job {create.name} removes {_what(document)}")
     return Decision(observed.status, (create,), left, (chapter,))
 
@@ -72,6 +79,8 @@ def _seconds_left(observed: Observed, document: JobDocument) -> int:
     """Until the job is let go in any case: its pods may take their time to end, and the removal its own."""
     graces = [system.termination_grace_period_seconds for system in document.spec.systems]
     end = moment(observed.deletion_time) + timedelta(seconds=max(GRACE_SECONDS, *graces) + SECONDS)
+    if observed.deletion and observed.deletion.created_at:  # which may have begun late
+        end = max(end, moment(observed.deletion.created_at) + timedelta(seconds=SECONDS))
     return math.ceil((end - observed.now).total_seconds())
 
 

@@ -66,7 +66,7 @@ def _silent(case: Case, child: Child) -> FailureStatus:
         remedy=f"use a runner image that fits the operator, and read the pod's log: kubectl logs {name}",
         pod=name,
         exitCode=0,
-        logTail=clip(message),
+        logTail=clip(without_logins(message)),
     )
 
 
@@ -111,7 +111,7 @@ def _told_by_state(case: Case, child: Child, pod: Pod, log_tail: str) -> Failure
         path=system_path(case, child) if reason in (Reason.OUT_OF_HOST_MEMORY, Reason.OUT_OF_DISK) else "",
         pod=pod.name,
         exitCode=pod.exit_code,
-        logTail=clip(log_tail),
+        logTail=clip(without_logins(log_tail)),
     )
 
 

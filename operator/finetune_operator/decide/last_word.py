@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from finetune_api.failures import Reason
 from finetune_api.messages import GaveWay, TerminationMessage
+from finetune_api.redaction import without_logins
 from finetune_operator.decide.case import Case
 from finetune_operator.observed import Child, Pod
 
@@ -36,11 +37,19 @@ def missed_gates(child: Child | None) -> TerminationMessage | None:
 
 
 def decoded(pod: Pod) -> TerminationMessage | None:
-    """A pod's last word; None when it is something else, such as the log's tail."""
+    """A pod's last word; None when it is something else, such as the log's tail.
+
+    Without logins in addresses: pods, those of custom images among them, may quote one.
+    """
     try:
-        return TerminationMessage.decode(pod.message)
+        message = TerminationMessage.decode(pod.message)
     except (ValueError, TypeError):
         return None
+    failure = message.failure
+    if failure is None:
+        return message
+    shown = {"message": without_logins(failure.message), "remedy": without_logins(failure.remedy)}
+    return message.model_copy(update={"failure": failure.model_copy(update=shown)})
 
 
 def said(case: Case, child: Child) -> Iterator[TerminationMessage]:

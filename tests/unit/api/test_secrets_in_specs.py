@@ -32,6 +32,8 @@ def test_nor_has_one_of_a_hub_and_the_error_does_not_repeat_it():
         ({"name": "AWS_SECRET_ACCESS_KEY", "value": "s3cret"}, "is a credential"),
         ({"name": "HF_TOKEN", "value": "s3cret"}, "is a credential"),
         ({"name": "HTTPS_PROXY", "value": "http://me:s3cret@proxy:3128"}, "has a password in it"),
+        ({"name": "HTTPS_PROXY", "value": "HTTPS://s3cret@proxy:3128"}, "has a password in it"),
+        ({"name": "MLFLOW_TRACKING_URI", "value": "mysql+pymysql://me:s3cret@db/mlflow"}, "has a password in it"),
     ],
 )
 def test_a_credential_in_a_systems_environment_is_refused_without_repeating_it(variable, words):

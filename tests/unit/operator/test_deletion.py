@@ -1,16 +1,19 @@
 """artifactDeletion: WithJob keeps a deleted job until its artifact is removed, for a while; without it nothing does."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
 from finetune_api.messages import DeletionDocument
+from finetune_operator.conditions import timestamp
 from finetune_operator.decision import SetFinalizers
 from finetune_operator.labels import DELETION, FINALIZER
+from finetune_operator.observe import observed
 from job_life import JobLife
-from operator_world import SETTINGS, World, failure, message
+from operator_world import SETTINGS, START, UID, World, failure, message
 from simulated_controllers import FOREGROUND
 
 WITH_JOB = {"artifactDeletion": "WithJob", "output": {"s3": {"uri": "s3://models/out"}}}
@@ -137,6 +140,57 @@ def test_after_a_time_the_job_goes_in_any_case(stuck: Callable[[World], object])
     assert told(world)[-1][0] == "ArtifactLeft"
 
 
+def test_a_removal_that_nobody_was_there_to_begin_is_tried_once_all_the_same() -> None:
+    world = kept_world()
+    world.delete()
+    world.later(10 * LONGEST)
+    world.round()
+    assert deletion_job(world)["spec"]["activeDeadlineSeconds"] == 300
+    world.later(299)
+    world.round()
+    assert world.finalizers == (FINALIZER,)
+    world.later(1)
+    world.round()
+    assert (world.finalizers, told(world)[-1][0]) == ((), "ArtifactLeft")
+
+
+def test_a_removal_that_begins_when_pods_have_taken_their_time_ends_no_later_than_the_job_goes() -> None:
+    world = World(spec=wire_spec(**WITH_JOB), finalizers=(FINALIZER,)).completed()
+    world.delete()
+    world.later(100)
+    world.round()
+    assert deletion_job(world)["spec"]["activeDeadlineSeconds"] == LONGEST - 100
+
+
+def test_a_status_that_cannot_be_read_keeps_no_deleted_job() -> None:
+    meta = {"name": "tone", "namespace": "team", "uid": UID, "resourceVersion": "1"}
+    wire = {"metadata": meta, "status": {"of": "a later operator"}}
+    with pytest.raises(ValueError, match="of"):
+        observed(wire, None, [], [], readings=(), now=START)
+    deleted = wire | {"metadata": meta | {"deletionTimestamp": timestamp(START)}}
+    assert observed(deleted, None, [], [], readings=(), now=START).deleting
+
+
+def test_what_may_be_deleted_with_the_job_does_not_hold_its_removal_up() -> None:
+    key = {"name": "aws", "key": "secret"}
+    env = [{"name": "KEY", "valueFrom": {"secretKeyRef": key}}, {"name": "PLAIN", "value": "1"}]
+    volumes = [
+        {"name": "ca", "mountPath": "/ca", "configMap": {"name": "ca"}},
+        {"name": "models", "mountPath": "/models", "persistentVolumeClaim": {"claimName": "models"}},
+    ]
+    systems = [{"name": "gpu", "accelerator": {}}, {"name": "cpu", "env": env, "volumes": volumes}]
+    spec = wire_spec(**WITH_JOB, systems=systems, prepare={"system": "cpu"})
+    world = World(spec=spec, finalizers=(FINALIZER,)).completed()
+    world.delete()
+    world.round()
+    pod = deletion_job(world)["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert {"name": "KEY", "valueFrom": {"secretKeyRef": key | {"optional": True}}} in container["env"]
+    assert {"name": "PLAIN", "value": "1"} in container["env"]
+    assert [v["configMap"] for v in pod["volumes"] if "configMap" in v] == [{"name": "ca", "optional": True}]
+    assert not any("persistentVolumeClaim" in volume for volume in pod["volumes"])
+
+
 def test_a_job_whose_spec_cannot_be_read_goes_at_once() -> None:
     world = World(spec={"passes": []}, finalizers=(FINALIZER,))
     world.delete()
@@ -185,6 +239,18 @@ def test_in_a_namespace_that_goes_too_it_is_let_go_at_once() -> None:
     life = live_with_job()
     life.api.namespace_terminating = True
     life.api.delete_fine_tune_job(foreground=False)
+    life.operator.round()
+    assert life.api.fine_tune_job is None
+    assert life.store.published
+
+
+def test_a_removal_that_is_refused_is_not_tried_again_once_its_time_is_over() -> None:
+    life = live_with_job()
+    life.api.delete_fine_tune_job(foreground=False)
+    life.api.no_quota = True
+    life.operator.round()
+    assert life.api.fine_tune_job
+    life.api.now += timedelta(seconds=LONGEST)
     life.operator.round()
     assert life.api.fine_tune_job is None
     assert life.store.published

@@ -4,7 +4,7 @@ import pytest
 
 from finetune_api.failures import EXIT_CODES, Reason
 from finetune_operator.conditions import timestamp
-from operator_world import World
+from operator_world import World, failure, message
 
 
 def reconciling(world: World) -> str:
@@ -40,6 +40,13 @@ def test_between_two_tries_the_last_failure_is_told() -> None:
     pod = world.start_pod(world.only)
     world.end_pod(pod, 51, "Traceback")
     assert reconciling(world) == f"starting again: pod {pod} ended with exit code 51"
+
+
+def test_what_a_pod_quotes_of_a_login_is_not_repeated() -> None:
+    world = World().prepared()
+    said = failure(Reason.STORE_UNAVAILABLE, "no answer of http://me:s3cret@s3")
+    world.end_pod(world.start_pod(world.only), 51, message("stage", set(), 3, failure=said))
+    assert "StoreUnavailable: no answer of http://…@s3" in reconciling(world)
 
 
 def test_what_no_other_try_can_change_is_not_said_to_start_again() -> None:
