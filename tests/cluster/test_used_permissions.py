@@ -35,7 +35,7 @@ def requests(cluster: Cluster, workspace: Workspace) -> list[Json]:
     workspace.status_when("stuck", lambda s: s.get("phase") == "Waiting", PREPARE_SECONDS, "its volume is missing")
     workspace.kubectl("patch", "ftj", "stuck", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     workspace.status_when("stuck", lambda s: s.get("phase") == "Suspended", PREPARE_SECONDS, "it is suspended")
-    workspace.kubectl("delete", "ftj", "stuck", "--timeout=60s")
+    workspace.kubectl("delete", "ftj", "stuck", "--cascade=foreground", f"--timeout={PREPARE_SECONDS}s")
     workspace.completed("done", CHAIN_SECONDS)
     return list(audited(cluster))[begun:]
 
