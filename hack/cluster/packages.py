@@ -26,6 +26,8 @@ PACKAGES = (
     "nftables",
     "openssl",
     "util-linux",
+    # to have the clock of one process jump
+    "libfaketime",
     # to compile runc and the pause program
     "gcc",
     "libc6-dev",

@@ -11,6 +11,7 @@ from cluster_access import Cluster, until
 from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
 
 DEPLOYMENT = f"deployment/{RELEASE}"
+CONTAINER = "operator"
 READY_SECONDS = 90
 TAKE_OVER_SECONDS = 20
 """Within which another leads once the leader has died."""
