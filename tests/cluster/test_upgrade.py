@@ -1,0 +1,153 @@
+"""The chart is upgraded, rolled back, removed and installed again, and jobs go on where they were."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cluster_manifests as manifests
+import cluster_operator as operator
+import cluster_setup as setup
+from cluster_access import Cluster, until
+from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
+from cluster_simulated_nodes import SimulatedPods, simulated_node
+from cluster_simulated_nodes import system as simulated_system
+from cluster_store import attempts
+from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, PREPARE_SECONDS, STAGE_LABEL, Workspace, in_phase
+from operator_world import message
+from previous_chart import LATER_FIELD, previous_chart
+
+Json = dict[str, Any]
+SOME_STEPS = 600
+STEP_SECONDS = 60
+NO_IMAGE = "finetune.local/none:of-a-later-version"
+HELM = ("helm", "-n", OPERATOR_NAMESPACE)
+WITHIN = ("--wait", "--timeout", "300s")
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def images(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """Of this checkout, whose chart is installed again in the end."""
+    found = setup.load_images()
+    yield found
+    setup.install_chart(cluster, found)
+
+
+@pytest.fixture
+def pods(cluster: Cluster, workspace: Workspace) -> Iterator[SimulatedPods]:
+    """Those of jobs on a node without a kubelet: they run until the test ends them."""
+    with simulated_node(cluster):
+        found = SimulatedPods(cluster, workspace.namespace)
+        yield found
+        workspace.kubectl("delete", "ftj", "--all")
+        found.remove()
+
+
+def simulated(workspace: Workspace, name: str) -> Json:
+    """A spec of two stages."""
+    systems = [simulated_system("first"), simulated_system("second")]
+    passes = [manifests.lora("tune", system="first"), manifests.merge(system="second")]
+    return workspace.spec(name, passes, systems) | {"prepare": {"system": "first"}}
+
+
+def last_word(pod: Any) -> str:
+    """Of a pod that did all it was to do."""
+    stage = pod.metadata.labels.get(STAGE_LABEL)
+    if stage is None:
+        return message("prepare", set(), passes=2)
+    return message("stage", set(range(int(stage) + 1)), passes=2, published=stage == "1")
+
+
+def go_on(workspace: Workspace, pods: SimulatedPods, name: str, labels: str = "") -> str:
+    """A job's pods start, and those that run end well, or those with more labels; its phase."""
+    pods.start()
+    for pod in pods.running(f"{JOB_LABEL}={name},{labels}".rstrip(",")):
+        pods.end(pod, last_word(pod))
+    return str(workspace.status(name).get("phase", ""))
+
+
+def reaches_stage(workspace: Workspace, pods: SimulatedPods, name: str) -> bool:
+    """Whether its first stage runs; it is helped through prepare."""
+    return go_on(workspace, pods, name, f"!{STAGE_LABEL}") == "Running" and bool(pods.running(f"{JOB_LABEL}={name}"))
+
+
+def ends(workspace: Workspace, pods: SimulatedPods, name: str) -> Json:
+    """Its status once it is Complete."""
+    until(lambda: go_on(workspace, pods, name) == "Complete", STEP_SECONDS, f"{name} is Complete")
+    return workspace.status(name)
+
+
+def uids(workspace: Workspace, name: str) -> set[str]:
+    return {job["metadata"]["uid"] for job in workspace.jobs(name)}
+
+
+def knows_later_field(cluster: Cluster) -> bool:
+    return cluster.attempt("kubectl", "explain", f"ftj.spec.{LATER_FIELD}").returncode == 0
+
+
+def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
+    workspace: Workspace, images: dict[str, str], pods: SimulatedPods, tmp_path: Path
+) -> None:
+    cluster = workspace.cluster
+    setup.install_chart(cluster, images, previous_chart(tmp_path))
+    assert not knows_later_field(cluster)
+    workspace.apply("done", simulated(workspace, "done"))
+    workspace.apply("asleep", simulated(workspace, "asleep") | {"suspend": True})
+    workspace.apply("under-way", simulated(workspace, "under-way"))
+    ended, ended_jobs = ends(workspace, pods, "done"), uids(workspace, "done")
+    workspace.status_when("asleep", in_phase("Suspended"), PREPARE_SECONDS, "it was suspended")
+    until(lambda: reaches_stage(workspace, pods, "under-way"), STEP_SECONDS, "its first stage runs")
+    begun = uids(workspace, "under-way")
+
+    setup.install_chart(cluster, images | {"thin-runner": NO_IMAGE}, CHART, replicas="2")
+    assert knows_later_field(cluster)
+    until(lambda: operator.leader(cluster) in operator.pods(cluster), operator.READY_SECONDS, "a new one leads")
+    workspace.apply("later", simulated(workspace, "later"))
+    until(lambda: reaches_stage(workspace, pods, "later"), STEP_SECONDS, "a later job runs")
+
+    cluster.run(*HELM, "rollback", RELEASE, *WITHIN)
+    assert not knows_later_field(cluster)
+    workspace.kubectl("patch", "ftj", "asleep", "--type=merge", "-p", '{"spec":{"suspend":false}}')
+
+    accepted_with = dict.fromkeys(("under-way", "asleep"), images["thin-runner"]) | {"later": NO_IMAGE}
+    for name, image in accepted_with.items():
+        status = ends(workspace, pods, name)
+        assert [step["attempts"] for step in status["passes"]] == [1, 1]
+        assert status["runnerImage"] == image
+        assert len(uids(workspace, name)) == 3
+    assert begun <= uids(workspace, "under-way")
+    assert (workspace.status("done"), uids(workspace, "done")) == (ended, ended_jobs)
+
+
+def test_an_upgrade_that_does_not_get_ready_is_rolled_back(cluster: Cluster, images: dict[str, str]) -> None:
+    before = operator.pods(cluster)
+    changed = ("--reuse-values", "--set", f"replicas=2,image.operator.reference={NO_IMAGE}")
+    done = cluster.attempt(*HELM, "upgrade", RELEASE, str(CHART), *changed, "--wait", "--timeout", "10s")
+    assert done.returncode != 0
+    assert set(before) <= set(operator.pods(cluster)), "the one that worked is gone"
+
+    cluster.run(*HELM, "rollback", RELEASE, *WITHIN)
+    until(lambda: len(operator.pods(cluster)) == 1, operator.READY_SECONDS, "one operator is left")
+
+
+def test_a_job_outlives_an_operator_that_is_uninstalled(workspace: Workspace, images: dict[str, str]) -> None:
+    cluster = workspace.cluster
+    systems = [manifests.system("cpu"), manifests.system("other")]
+    passes = [manifests.lora("tune", SOME_STEPS, system="cpu"), manifests.merge(system="other")]
+    workspace.apply("orphan", workspace.spec("orphan", passes, systems))
+    workspace.status_when("orphan", in_phase("Running"), CHAIN_SECONDS, "it ran")
+    (stage,) = workspace.stage_jobs("orphan")
+
+    cluster.run(*HELM, "uninstall", RELEASE, "--wait")
+    waited = f"--timeout={CHAIN_SECONDS}s"
+    workspace.kubectl("wait", "job", stage["metadata"]["name"], "--for=condition=Complete", waited)
+    assert workspace.status("orphan")["phase"] == "Running"
+    assert len(workspace.stage_jobs("orphan")) == 1
+
+    setup.install_chart(cluster, images)
+    status = workspace.completed("orphan")
+    assert [step["attempts"] for step in status["passes"]] == [1, 1]
+    assert [len(tries) for tries in attempts(workspace, status).values()] == [1, 1]
