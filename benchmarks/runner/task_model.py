@@ -12,9 +12,9 @@ from finetune_runner.data.tokens import IGNORED
 from tiny_tokenizer import tiny_tokenizer
 
 EOS = "<|endoftext|>"
-VOCABULARY = 2048
+VOCABULARY = 2000
+"""Other than the outputs of any layer: onnxruntime-genai's builder takes one of that size for the head."""
 STEPS, BATCH, LEARNING_RATE = 100, 16, 1e-3
-
 
 Text = tuple[str, str]
 """A prompt and its answer."""
