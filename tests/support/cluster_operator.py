@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import tcp_proxy
 from cluster_access import Cluster, until
 from cluster_setup import OPERATOR_LABEL, OPERATOR_NAMESPACE, RELEASE
 
 DEPLOYMENT = f"deployment/{RELEASE}"
 CONTAINER = "operator"
 READY_SECONDS = 90
+API_PORT = 6443
+API_NAME = "kubernetes.default.svc"
+"""Which the API server's certificate is for."""
 TAKE_OVER_SECONDS = 20
 """Within which another leads once the leader has died."""
 
@@ -138,3 +142,14 @@ def changed(cluster: Cluster, pod: dict[str, Any]) -> Iterator[None]:
     finally:
         kubectl(cluster, "rollout", "undo", DEPLOYMENT)
         wait_until_ready(cluster)
+
+
+@contextmanager
+def behind_a_proxy(cluster: Cluster) -> Iterator[tcp_proxy.TcpProxy]:
+    """The operator, and nobody else, reaches the API server through a proxy."""
+    here = cluster.environment["HOST_IP"]
+    with tcp_proxy.before((cluster.environment["NODE_IP"], API_PORT), here) as proxy:
+        place = {"KUBERNETES_SERVICE_HOST": API_NAME, "KUBERNETES_SERVICE_PORT": str(proxy.port)}
+        container = {"name": CONTAINER, "env": [{"name": name, "value": value} for name, value in place.items()]}
+        with changed(cluster, {"hostAliases": [{"ip": here, "hostnames": [API_NAME]}], "containers": [container]}):
+            yield proxy

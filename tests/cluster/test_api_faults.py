@@ -1,0 +1,89 @@
+"""An API server that is away or slow, and watches that are cut: a job ends as if nothing had been."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import cluster_operator as operator
+from cluster_access import Cluster
+from cluster_setup import NAME, hack
+from cluster_witness import assert_complete_and_at_rest, second_moves, two_passes
+from cluster_workspace import CHAIN_SECONDS, Workspace
+from tcp_proxy import TcpProxy, no_delay
+
+SEED = 8
+STEPS = 800
+AWAY_STEPS = 4 * STEPS
+AWAY_SECONDS = 60
+API_SERVER = "kube-apiserver"
+
+pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
+
+
+@pytest.fixture(scope="module")
+def proxy(cluster: Cluster) -> Iterator[TcpProxy]:
+    """What the operator reaches the API server through."""
+    with operator.behind_a_proxy(cluster) as found:
+        yield found
+
+
+def run_until_it_moves(workspace: Workspace, name: str, steps: int) -> None:
+    workspace.apply(name, two_passes(workspace, name, steps))
+    workspace.status_when(name, second_moves, CHAIN_SECONDS, "its second pass moved")
+
+
+def test_api_server_away_for_a_minute(workspace: Workspace) -> None:
+    run_until_it_moves(workspace, "away", AWAY_STEPS)
+    containers = operator.container_ids(workspace.cluster)
+    hack("cluster", "kill", API_SERVER, "--name", NAME)
+    time.sleep(AWAY_SECONDS)
+    hack("cluster", "restart", API_SERVER, "--name", NAME)
+    assert_complete_and_at_rest(workspace, "away")
+    assert set(operator.container_ids(workspace.cluster)) <= set(containers), "the operator did not wait, it ended"
+
+
+def test_slow_api_server(workspace: Workspace, proxy: TcpProxy) -> None:
+    """A second and more from question to answer, so that now and then a lease is not renewed in time."""
+    chance = random.Random(SEED)
+    with slowed(proxy, lambda: chance.uniform(0.1, 1)):
+        run_until_it_moves(workspace, "slow", STEPS)
+        assert_complete_and_at_rest(workspace, "slow")
+
+
+def test_watches_cut_every_few_seconds(workspace: Workspace, proxy: TcpProxy) -> None:
+    with cut_again_and_again(proxy, random.Random(SEED)) as cuts:
+        run_until_it_moves(workspace, "cut", STEPS)
+        assert_complete_and_at_rest(workspace, "cut")
+    assert sum(cuts) > len(cuts) > 1
+
+
+@contextmanager
+def slowed(proxy: TcpProxy, delay_seconds: Callable[[], float]) -> Iterator[None]:
+    proxy.delay_seconds = delay_seconds
+    try:
+        yield
+    finally:
+        proxy.delay_seconds = no_delay
+
+
+@contextmanager
+def cut_again_and_again(proxy: TcpProxy, chance: random.Random) -> Iterator[list[int]]:
+    """How many connections each cut has closed."""
+    cuts: list[int] = []
+    enough = threading.Event()
+
+    def cut() -> None:
+        while not enough.wait(chance.uniform(1, 4)):
+            cuts.append(proxy.cut())
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    try:
+        yield cuts
+    finally:
+        enough.set()
+        cutting.join()
