@@ -197,6 +197,19 @@ def test_rows_of_an_odd_number_of_blocks_are_exported_too(tmp_path):
     assert divergence(tmp_path / "onnx", model) < 0.05
 
 
+def test_a_layer_as_wide_as_the_vocabulary_is_not_taken_for_the_head(tmp_path):
+    sizes = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 320}
+    model = make_random_decoder(
+        {"model_type": "llama", "num_hidden_layers": 2, "vocab_size": 320, "initializer_range": 0.1, **sizes},
+        tmp_path / "model",
+        dtype="float32",
+    )
+
+    export_here(model, tmp_path / "onnx", precision="fp32")
+
+    assert divergence(tmp_path / "onnx", model) < 1e-5
+
+
 def test_an_export_holds_no_second_copy_of_the_weights(tmp_path):
     sizes = {"hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024, "num_hidden_layers": 16}
     config = {"model_type": "llama", "vocab_size": 320, "num_key_value_heads": 4, **sizes}

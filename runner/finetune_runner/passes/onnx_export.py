@@ -12,6 +12,7 @@ from typing import Any
 
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 from finetune_runner.passes.onnx_adapter import LoraProducts, split
+from finetune_runner.passes.output_head import own_head
 from finetune_runner.process import imports, leave
 
 BUILDERS = "builders"
@@ -60,7 +61,7 @@ def export(
         options = [*options, f"adapter_path={adapter}"]
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
-    with rounding(model_class, keeps_grid=keeps_grid), products.watched(model_class):
+    with rounding(model_class, keeps_grid=keeps_grid), products.watched(model_class), own_head(model_class):
         builder.create_model("", model, output, precision, provider, cache, **parsed)
     if adapter:
         products.check()
