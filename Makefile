@@ -52,7 +52,7 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
 
 .PHONY: test-faults
-test-faults: venv ## The faults that `make test` has no time for, one after the other (20 min).
+test-faults: venv ## The faults that `make test` has no time for, one after the other (17 min).
 	$(CLUSTER) build
 	$(BIN)/pytest tests/runner -m faults
 	$(BIN)/pytest tests/cluster -m faults

@@ -16,7 +16,8 @@ from cluster_setup import GPUS
 from cluster_workspace import PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
-LIMIT_SECONDS = 12
+LIMIT_SECONDS = 20
+"""Longer than it takes until a pull fails for a registry whose name nobody knows."""
 END_SECONDS = 120
 GONE_SECONDS = 60
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 MEBIBYTE = 2**20
-FILE_MEBIBYTES = 96
+FILE_MEBIBYTES = 64
 GROWTH_MEBIBYTES = 32
 TEXT = "all work and no play " * 50
 ROWS = FILE_MEBIBYTES * MEBIBYTE // len(TEXT)
