@@ -67,10 +67,12 @@ def crash_for_good(cluster: Cluster, pod: str) -> None:
 @contextmanager
 def two_replicas(cluster: Cluster) -> Iterator[None]:
     kubectl(cluster, "scale", DEPLOYMENT, "--replicas=2")
-    wait_until_ready(cluster)
-    yield
-    kubectl(cluster, "scale", DEPLOYMENT, "--replicas=1")
-    kubectl(cluster, "wait", DEPLOYMENT, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
+    try:
+        wait_until_ready(cluster)
+        yield
+    finally:
+        kubectl(cluster, "scale", DEPLOYMENT, "--replicas=1")
+        kubectl(cluster, "wait", DEPLOYMENT, "--for=jsonpath={.status.replicas}=1", "--timeout=60s")
     until(lambda: leader(cluster) in pods(cluster), TAKE_OVER_SECONDS, "the one that is left leads")
 
 
@@ -123,21 +125,23 @@ def renew(cluster: Cluster) -> None:
 @contextmanager
 def with_environment(cluster: Cluster, **variables: str) -> Iterator[None]:
     """The operator with other settings, as a values file would give it them."""
-    kubectl(cluster, "set", "env", DEPLOYMENT, *(f"{name}={value}" for name, value in variables.items()))
-    wait_until_ready(cluster)
-    try:
+    with _undone(cluster, "set", "env", DEPLOYMENT, *(f"{name}={value}" for name, value in variables.items())):
         yield
-    finally:
-        kubectl(cluster, "rollout", "undo", DEPLOYMENT)
-        wait_until_ready(cluster)
 
 
 @contextmanager
 def changed(cluster: Cluster, pod: dict[str, Any]) -> Iterator[None]:
     """The operator with another pod spec, given as a strategic merge patch."""
-    kubectl(cluster, "patch", DEPLOYMENT, "-p", json.dumps({"spec": {"template": {"spec": pod}}}))
-    wait_until_ready(cluster)
+    with _undone(cluster, "patch", DEPLOYMENT, "-p", json.dumps({"spec": {"template": {"spec": pod}}})):
+        yield
+
+
+@contextmanager
+def _undone(cluster: Cluster, *change: str) -> Iterator[None]:
+    """The Deployment after a kubectl command that changes its pods; as before, afterwards."""
+    kubectl(cluster, *change)
     try:
+        wait_until_ready(cluster)
         yield
     finally:
         kubectl(cluster, "rollout", "undo", DEPLOYMENT)
