@@ -29,7 +29,7 @@ preflight: ## Whether this machine can run the tests; changes nothing.
 	@$(CLUSTER) preflight --disk 20
 
 .PHONY: test
-test: preflight test-unit test-runner test-cluster ## All tests in three tiers (an hour cold, 20 to 25 min warm).
+test: preflight test-unit test-runner test-cluster ## The tests in three tiers, but for the longest faults and Kueue (an hour cold, 20 to 25 min warm).
 
 .PHONY: test-unit
 test-unit: venv ## Seconds; no cluster, no torch.
