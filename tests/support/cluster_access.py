@@ -53,8 +53,8 @@ class Cluster:
         return self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(documents, sort_keys=False))
 
 
-def until(holds: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true value of a condition that is looked at again and again.
+def until(holds: Callable[[], Any], seconds: float, what: str, left: Callable[[], object] | None = None) -> Any:
+    """The first true value of a condition that is looked at again and again; `left` tells what it lacks.
 
     Raises:
         AssertionError: it did not become true in time.
@@ -62,7 +62,7 @@ def until(holds: Callable[[], Any], seconds: float, what: str) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := holds()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+            raise AssertionError(f"not within {seconds:.0f} s: {what}{f', but {left()}' if left else ''}")
         time.sleep(POLL_SECONDS)
     return value
 
