@@ -28,7 +28,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Importing torch alone takes seconds."""
+    """Importing torch alone takes seconds; so do pytest's five last looks for garbage, at all that was ever made."""
+    gc.freeze()
     if "torch" in sys.modules:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print("\nsomething that tests/unit uses imports torch")  # noqa: T201
