@@ -12,9 +12,9 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_api.pod_layout import AGAIN_ENV
 from finetune_runner import logs
-from finetune_runner.exceptions import as_failure
-from finetune_runner.giving_up import give_up_with
-from finetune_runner.interruption import Interrupted, ignore_signals, raise_on_sigterm
+from finetune_runner.ending.exceptions import as_failure
+from finetune_runner.ending.giving_up import give_up_with
+from finetune_runner.ending.interruption import Interrupted, ignore_signals, raise_on_sigterm
 from finetune_runner.job import Job, open_job, read_document
 from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome

@@ -12,8 +12,8 @@ from pathlib import Path
 from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import CACHE_KEY_CHARS
+from finetune_runner.cache_keys.library_versions import CONVERSION, differing
 from finetune_runner.job import Job
-from finetune_runner.library_versions import CONVERSION, differing
 from finetune_runner.sources import base_model
 from finetune_runner.sources.base_model import CONVERSION_VERSION, PinnedModel
 from finetune_runner.store.manifest import Manifest

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import BASE, Plan, PlannedPass
+from finetune_runner.cache_keys.lineage import origins, resolved
 from finetune_runner.job import Job
-from finetune_runner.lineage import origins, resolved
 from finetune_runner.prepared import Prepared
 from finetune_runner.store.manifest import Manifest
 

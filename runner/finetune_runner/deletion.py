@@ -16,13 +16,13 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import CACHE_KEY_CHARS, DeletionDocument
 from finetune_runner.layout import PodLayout
 from finetune_runner.prepared import PREPARED, Prepared
+from finetune_runner.publishing.unpublish import unpublish
 from finetune_runner.retention.inventory import is_live, manifest_at
 from finetune_runner.store.lease import LEASE, lease_in
 from finetune_runner.store.manifest import MANIFEST
 from finetune_runner.store.object_store import ObjectStore
 from finetune_runner.store.opening import open_location
 from finetune_runner.store.token_cache import USED_TOKENS
-from finetune_runner.unpublish import unpublish
 
 log = logging.getLogger(__name__)
 

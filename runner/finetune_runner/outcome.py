@@ -14,7 +14,7 @@ from finetune_api.messages import (
     TerminationMessage,
     failure_message,
 )
-from finetune_runner.gates import Verdict
+from finetune_runner.gating.gates import Verdict
 from finetune_runner.redaction import redacted
 from finetune_runner.store.digests import short
 from finetune_runner.store.manifest import Manifest

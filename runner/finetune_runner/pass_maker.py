@@ -11,12 +11,10 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.merge_choice import meant_for, tuned_beside
 from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
 from finetune_api.resource.passes import Tuning
-from finetune_runner import event_files, interruption, trackers
-from finetune_runner.committed import Committed, gone, input_digests
-from finetune_runner.data_roles import data_names, evaluator_of
-from finetune_runner.job import Job
-from finetune_runner.library_versions import TOKENISING, differing, installed
-from finetune_runner.lineage import (
+from finetune_runner import event_files, trackers
+from finetune_runner.cache_keys.data_roles import data_names, evaluator_of
+from finetune_runner.cache_keys.library_versions import TOKENISING, differing, installed
+from finetune_runner.cache_keys.lineage import (
     BASE_ROLE,
     INPUT_ROLE,
     REFERENCE_BASE_ROLE,
@@ -25,6 +23,10 @@ from finetune_runner.lineage import (
     product_named,
     source_product,
 )
+from finetune_runner.cache_keys.tokens_key import tokens_key
+from finetune_runner.committed import Committed, gone, input_digests
+from finetune_runner.ending import interruption
+from finetune_runner.job import Job
 from finetune_runner.passes.contract import ModelPlace, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.plugins import metrics
@@ -34,7 +36,6 @@ from finetune_runner.progress.state import ProgressState
 from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.manifest import Manifest
 from finetune_runner.store.token_cache import TokenCache
-from finetune_runner.tokens_key import tokens_key
 from finetune_runner.workbench import Workbench
 
 log = logging.getLogger(__name__)

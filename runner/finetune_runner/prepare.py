@@ -10,21 +10,22 @@ from datetime import UTC, datetime
 from finetune_api.data_used import data_used
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Tuning
-from finetune_runner import datasets, prepared, report
-from finetune_runner.candidates import standing_of
-from finetune_runner.chat_templates import check_chat_templates
+from finetune_runner import datasets, prepared
+from finetune_runner.cache_keys.pass_keys import pass_keys
 from finetune_runner.committed import Committed, find_committed
+from finetune_runner.gating.candidates import standing_of
 from finetune_runner.job import Job
-from finetune_runner.keys import pass_keys
 from finetune_runner.memory.fit import MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
-from finetune_runner.new_tokens import check_new_tokens
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.plugins.metrics import libraries_of, metric_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
-from finetune_runner.probe import probe, probe_replacement
-from finetune_runner.publish import open_output, publish, refuse_to_overwrite
-from finetune_runner.signing import signing_key
+from finetune_runner.preparing.chat_templates import check_chat_templates
+from finetune_runner.preparing.new_tokens import check_new_tokens
+from finetune_runner.preparing.probe import probe, probe_replacement
+from finetune_runner.publishing import report
+from finetune_runner.publishing.publish import open_output, publish, refuse_to_overwrite
+from finetune_runner.publishing.signing import signing_key
 from finetune_runner.sources import base_model
 from finetune_runner.turns import await_turn
 

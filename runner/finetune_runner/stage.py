@@ -9,11 +9,11 @@ from finetune_api.plan import PlannedPass, Stage
 from finetune_api.resource.passes import Tuning
 from finetune_api.resource.plugin import Plugin
 from finetune_runner import accelerator, prepared
-from finetune_runner.candidates import standing_of
 from finetune_runner.committed import Committed, find_committed, gone
+from finetune_runner.ending.pass_deadline import ended_after
+from finetune_runner.gating.candidates import standing_of
 from finetune_runner.job import Job
 from finetune_runner.outcome import Outcome
-from finetune_runner.pass_deadline import ended_after
 from finetune_runner.pass_maker import PassMaker
 from finetune_runner.prepare import finish
 from finetune_runner.prepared import Prepared

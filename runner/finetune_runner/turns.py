@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from finetune_api.messages import GaveWay
 from finetune_api.plan import PlannedPass
-from finetune_runner.candidates import to_make
 from finetune_runner.committed import Committed, find_committed
+from finetune_runner.gating.candidates import to_make
 from finetune_runner.job import Job
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepared import Prepared

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from finetune_runner.data.rendering import encoder_of, render
 from finetune_runner.data.tokens import IGNORED
-from finetune_runner.interruption import Interrupted, raise_on_sigterm
+from finetune_runner.ending.interruption import Interrupted, raise_on_sigterm
 from finetune_runner.passes.evaluation.pytorch import load_pytorch
 from finetune_runner.passes.loading import load_tokenizer
 from finetune_runner.store.checkpoints import CheckpointStore

@@ -11,12 +11,12 @@ from finetune_runner.deletion import delete, read_deletion
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
+from finetune_runner.publishing.unpublish import unpublish
 from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.s3 import S3Store
 from finetune_runner.store.token_cache import TokenCache
 from finetune_runner.turns import leases_of
-from finetune_runner.unpublish import unpublish
 from finished_passes import finish_passes
 
 CHAIN = ["tune", "merge", "int4"]

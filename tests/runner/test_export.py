@@ -209,7 +209,7 @@ def test_a_child_never_outlives_an_interruption():
 def test_sigterm_while_exporting_ends_the_builder_too(tiny_phi3, tmp_path):
     code = """
 import sys
-from finetune_runner.interruption import Interrupted, raise_on_sigterm
+from finetune_runner.ending.interruption import Interrupted, raise_on_sigterm
 from finetune_runner.passes.child_process import run_logged
 raise_on_sigterm()
 try:

@@ -9,7 +9,7 @@ from runner_place import environment
 DEAF = """
 import signal
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.pass_deadline import ended_after
+from finetune_runner.ending.pass_deadline import ended_after
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 failure = FineTuneError(Reason.DEADLINE_EXCEEDED, "too late")

@@ -10,8 +10,8 @@ from finetune_runner.committed import find_committed
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
-from finetune_runner.publish import publish
-from finetune_runner.report import report_of
+from finetune_runner.publishing.publish import publish
+from finetune_runner.publishing.report import report_of
 from finetune_runner.store.patience import PatientStore
 from finetune_runner.store.s3 import S3Store
 from finished_passes import finish_passes

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from finetune_runner.interruption import Interrupted, raise_on_sigterm
+from finetune_runner.ending.interruption import Interrupted, raise_on_sigterm
 from finetune_runner.store.checkpoints import CheckpointStore
 from finetune_runner.store.commit import Cache
 from passes import Reported, dora, loftq, lora, qlora, tune

@@ -10,7 +10,7 @@ from pyarrow import feather
 
 from fake_model import make_fake_model
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.exceptions import as_failure
+from finetune_runner.ending.exceptions import as_failure
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
 from row_files import row_files

@@ -5,10 +5,10 @@ from typing import Any
 from finetune_api.messages import JobDocument
 from finetune_api.plan import Plan, plan
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.gates import judge
-from finetune_runner.made import Made
+from finetune_runner.gating.gates import judge
 from finetune_runner.prepared import Prepared, PreparedData, PreparedPass
-from finetune_runner.report import FullReport
+from finetune_runner.publishing.made import Made
+from finetune_runner.publishing.report import FullReport
 from finetune_runner.sources.base_card import BaseCard
 from finetune_runner.sources.base_model import PinnedModel
 from finetune_runner.sources.source import Pinned

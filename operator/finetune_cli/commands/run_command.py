@@ -51,7 +51,7 @@ def command(
     from finetune_cli.local.local_spec import CLAIM, local_spec  # noqa: PLC0415
     from finetune_cli.local.on_cpu import on_cpu  # noqa: PLC0415
     from finetune_cli.local.pod_root import Mapped  # noqa: PLC0415
-    from finetune_runner.interruption import Interrupted, raise_on_sigterm  # noqa: PLC0415
+    from finetune_runner.ending.interruption import Interrupted, raise_on_sigterm  # noqa: PLC0415
 
     job = manifest.read_one(file, file.name, name)
     assert job.spec is not None  # noqa: S101  it is valid

@@ -24,7 +24,7 @@ from finetune_runner.job import Job, open_job
 from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
-from finetune_runner.signing import wants_signature
+from finetune_runner.publishing.signing import wants_signature
 
 STACK = ("torch", "transformers", "peft", "onnxruntime_genai")
 

@@ -14,9 +14,9 @@ from finetune_cli.local import pod_root
 from finetune_cli.local.pod_root import Mapped
 from finetune_cli.local.references import Reference, within
 from finetune_runner import datasets
+from finetune_runner.cache_keys.data_roles import data_names
 from finetune_runner.data.preview import Preview, preview_data, preview_pass
 from finetune_runner.data.tokenizers import open_tokenizer
-from finetune_runner.data_roles import data_names
 from finetune_runner.layout import PodLayout
 from finetune_runner.passes.contract import DataSet
 from finetune_runner.sources import base_model

@@ -5,7 +5,7 @@ https://huggingface.co/docs/hub/model-cards
 
 from finetune_runner.card import figures, making, usage
 from finetune_runner.card.front_matter import front_matter
-from finetune_runner.made import Made
+from finetune_runner.publishing.made import Made
 
 
 def model_card(made: Made) -> str:

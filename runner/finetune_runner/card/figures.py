@@ -7,7 +7,7 @@ from finetune_api.plan import BASE, PlannedPass
 from finetune_api.resource.evaluators import Evaluator, LatencyMetric, SizeBytesMetric
 from finetune_api.turns import decides_on
 from finetune_runner.card.text import table as markdown_table
-from finetune_runner.made import Made
+from finetune_runner.publishing.made import Made
 
 NOT_MEASURED = "No pass has measured this model."
 NOT_COMPARED = (

@@ -4,7 +4,7 @@ from typing import Any
 
 from finetune_api.plan import Product
 from finetune_api.resource.exports import Export
-from finetune_runner.made import Made
+from finetune_runner.publishing.made import Made
 
 LIBRARIES = {Product.MODEL: "transformers", Product.ADAPTER: "peft", Product.ONNX: "onnxruntime-genai"}
 

@@ -5,7 +5,7 @@ import yaml
 from finetune_api.plan import Product, execution_provider
 from finetune_api.resource.exports import Export
 from finetune_runner.card.text import fenced, table
-from finetune_runner.made import Made
+from finetune_runner.publishing.made import Made
 
 UNSEEN = (
     "**Nobody has seen this model run.** The job had no system with {provider}, or the graph is only part of a model."

@@ -4,8 +4,8 @@ from finetune_api.plan import Product
 from finetune_api.resource.data import Preprocess
 from finetune_runner.card.text import fenced
 from finetune_runner.data.template import template_of
-from finetune_runner.made import Made
 from finetune_runner.passes.model_files import ONNX_ADAPTER
+from finetune_runner.publishing.made import Made
 
 S3 = "s3://"
 FOLDER = "FOLDER"

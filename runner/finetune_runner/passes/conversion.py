@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PretrainedConfig
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.exceptions import resource_failure
+from finetune_runner.ending.exceptions import resource_failure
 from finetune_runner.passes.gguf_tokenizer import save_tokenizer
 from finetune_runner.passes.model_files import carry_generation_config, carry_notices, carry_tokenizer
 from finetune_runner.sources.gguf_header import read_header

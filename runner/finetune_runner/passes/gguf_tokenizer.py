@@ -5,7 +5,7 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.exceptions import resource_failure
+from finetune_runner.ending.exceptions import resource_failure
 
 SAMPLES = (
     "### Text: Wait, you two are married? Since when?\n### The tone is:\nsurprise",

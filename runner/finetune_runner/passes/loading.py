@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.exceptions import resource_failure
+from finetune_runner.ending.exceptions import resource_failure
 
 SOURCE_PATH = "spec.inputModel.source"
 

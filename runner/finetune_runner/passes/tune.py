@@ -20,7 +20,7 @@ from finetune_api.training_arguments import parsed
 from finetune_runner.data.new_tokens import add_new_tokens
 from finetune_runner.data.prompt_file import write_prompt
 from finetune_runner.data.statistics import Statistics
-from finetune_runner.interruption import deferred
+from finetune_runner.ending.interruption import deferred
 from finetune_runner.memory.choice import Choice
 from finetune_runner.memory.fit import in_gibibytes, read_shapes
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report

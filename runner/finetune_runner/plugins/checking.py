@@ -13,7 +13,7 @@ from finetune_api.plan import PlannedPass, plan
 from finetune_api.plugin import GROUP, PluginConfig
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.lineage import source_product
+from finetune_runner.cache_keys.lineage import source_product
 from finetune_runner.plugins import installed
 from finetune_runner.plugins.installed import AnyInstalled, InstalledPlugin
 

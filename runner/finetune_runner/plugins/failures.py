@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.exceptions import as_failure
+from finetune_runner.ending.exceptions import as_failure
 from finetune_runner.plugins.installed import AnyInstalled
 
 log = logging.getLogger(__name__)

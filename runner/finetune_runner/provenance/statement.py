@@ -13,8 +13,8 @@ from finetune_api.cache_key import PASS_VERSIONS, digest_of
 from finetune_api.plan import PlannedPass
 from finetune_api.public_spec import public_spec
 from finetune_api.resource.passes import Tuning
-from finetune_runner.library_versions import DECIDING, deciding
-from finetune_runner.made import Made
+from finetune_runner.cache_keys.library_versions import DECIDING, deciding
+from finetune_runner.publishing.made import Made
 from finetune_runner.sources.source import Pinned
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

@@ -8,9 +8,9 @@ from pydantic import Field
 from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.input_model import InputModel
+from finetune_runner.cache_keys.library_versions import CONVERSION, deciding
 from finetune_runner.formats.first_bytes import LFS
 from finetune_runner.layout import PodLayout
-from finetune_runner.library_versions import CONVERSION, deciding
 from finetune_runner.sources import gguf_check, mlflow_layout
 from finetune_runner.sources.base_card import BaseCard, read_card
 from finetune_runner.sources.gguf_header import GgufError, Header, read_header

@@ -12,7 +12,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from finetune_api.resource.training import Training
-from finetune_runner.interruption import Deferral, Interrupted
+from finetune_runner.ending.interruption import Deferral, Interrupted
 from finetune_runner.passes.contract import Checkpoints
 from finetune_runner.training.trainer import AdapterTrainer
 

@@ -12,7 +12,7 @@ from typing import Any
 from transformers import Trainer, TrainerCallback
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.giving_up import give_up
+from finetune_runner.ending.giving_up import give_up
 from finetune_runner.training.step_watch import StepWatch
 
 REMEDY = (

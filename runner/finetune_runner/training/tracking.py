@@ -13,7 +13,7 @@ from transformers import Trainer, TrainerCallback
 from transformers.integrations import get_reporting_integration_callbacks
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.interruption import Interrupted
+from finetune_runner.ending.interruption import Interrupted
 from finetune_runner.redaction import redacted
 from finetune_runner.trackers import part_login_from_address
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from finetune_runner.interruption import raise_on_sigterm
+from finetune_runner.ending.interruption import raise_on_sigterm
 
 
 @pytest.fixture

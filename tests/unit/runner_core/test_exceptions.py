@@ -5,8 +5,8 @@ import errno
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.exceptions import as_failure
-from finetune_runner.interruption import Interrupted
+from finetune_runner.ending.exceptions import as_failure
+from finetune_runner.ending.interruption import Interrupted
 
 
 class OutOfMemoryError(RuntimeError):

@@ -7,7 +7,7 @@ import pytest
 from api_specs import wire_pass
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.gates import choose, judge
+from finetune_runner.gating.gates import choose, judge
 from gated_specs import gated_spec
 
 DROP = {"after": "int4", "comparedTo": "tune"}

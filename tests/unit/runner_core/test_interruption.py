@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from finetune_runner.interruption import Interrupted, check, deferred
+from finetune_runner.ending.interruption import Interrupted, check, deferred
 
 pytestmark = pytest.mark.usefixtures("runner_signals")
 

@@ -5,7 +5,7 @@ import pytest
 from api_specs import spec_of, wire_pass, wire_spec
 from finetune_api.plan import plan
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.keys import pass_keys
+from finetune_runner.cache_keys.pass_keys import pass_keys
 
 CHAIN = [("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "build"), ("check", "cpu", "evaluate")]
 

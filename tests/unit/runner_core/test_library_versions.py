@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finetune_api.plan import PRODUCES
-from finetune_runner.library_versions import DECIDING, PINNED, deciding
+from finetune_runner.cache_keys.library_versions import DECIDING, PINNED, deciding
 
 LOCK = Path(__file__).parents[3] / "requirements/runner.txt"
 

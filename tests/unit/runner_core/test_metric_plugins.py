@@ -11,7 +11,7 @@ from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.plugin import MetricPlugin
 from finetune_api.validate import parse
 from finetune_cli.plugin_findings import plugin_findings
-from finetune_runner.keys import pass_keys
+from finetune_runner.cache_keys.pass_keys import pass_keys
 from finetune_runner.passes.evaluation.answers import Answer
 from finetune_runner.passes.evaluation.plugin_metric import plugin_figure
 from finetune_runner.plugins.metrics import metric_calls, require_same

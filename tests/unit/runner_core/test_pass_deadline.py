@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.interruption import Interrupted, check, deferred
-from finetune_runner.pass_deadline import ended_after
+from finetune_runner.ending.interruption import Interrupted, check, deferred
+from finetune_runner.ending.pass_deadline import ended_after
 
 FAILURE = FineTuneError(Reason.DEADLINE_EXCEEDED, "pass 'tune' was not done after 1 seconds")
 AT_ONCE, LATER = 0.001, 600

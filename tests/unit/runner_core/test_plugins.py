@@ -10,7 +10,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product, plan
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.plugin import Plugin
-from finetune_runner.keys import pass_keys
+from finetune_runner.cache_keys.pass_keys import pass_keys
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.plugins.checking import plugin_calls, require_same
 from passes import Reported, inputs

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.validate import parse
-from finetune_runner.beside import beside
 from finetune_runner.provenance.checking import check
 from finetune_runner.provenance.envelope import opened
 from finetune_runner.provenance.keys import private_key_of
+from finetune_runner.publishing.beside import beside
 from made_artifacts import COMMIT, made
 from signing_keys import new_key, private_pem, public_pem
 

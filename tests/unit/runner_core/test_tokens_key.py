@@ -5,7 +5,7 @@ import pytest
 from api_specs import wire_spec
 from finetune_api.plan import plan
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.tokens_key import tokens_key
+from finetune_runner.cache_keys.tokens_key import tokens_key
 
 CHAIN = [("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "build"), ("check", "cpu", "evaluate")]
 

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import Published
 from finetune_api.plan import PlannedPass, Product
-from finetune_runner.beside import beside, refuse_reserved
 from finetune_runner.committed import Committed, verified_on
-from finetune_runner.gates import choose
+from finetune_runner.gating.gates import choose
 from finetune_runner.job import Job
-from finetune_runner.made import Made
 from finetune_runner.prepared import Prepared
-from finetune_runner.report import FullReport
-from finetune_runner.signing import is_signed_at, signing_key, wants_signature
+from finetune_runner.publishing.beside import beside, refuse_reserved
+from finetune_runner.publishing.made import Made
+from finetune_runner.publishing.report import FullReport
+from finetune_runner.publishing.signing import is_signed_at, signing_key, wants_signature
 from finetune_runner.store.beside_names import PROVENANCE
 from finetune_runner.store.digests import file_sha256, short
 from finetune_runner.store.manifest import MANIFEST, Manifest, ManifestFile

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.card import model_card
-from finetune_runner.made import Made
 from finetune_runner.provenance import envelope
 from finetune_runner.provenance.statement import statement_of
+from finetune_runner.publishing.made import Made
 from finetune_runner.store.beside_names import CARD, PROVENANCE, REPORT, RESERVED
 from finetune_runner.store.manifest import Manifest
 

@@ -3,7 +3,7 @@
 from finetune_api.gates import Standing, standing
 from finetune_api.plan import PlannedPass
 from finetune_runner.committed import Committed
-from finetune_runner.gates import Verdict, judge
+from finetune_runner.gating.gates import Verdict, judge
 from finetune_runner.job import Job
 
 

@@ -9,7 +9,7 @@ from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Tuning
 from finetune_runner.committed import Committed, verified_on
 from finetune_runner.prepared import Prepared
-from finetune_runner.report import FullReport
+from finetune_runner.publishing.report import FullReport
 from finetune_runner.store.manifest import Manifest
 
 

@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from finetune_api.resource.base import Model
-from finetune_runner.candidates import standing_of, verdicts
 from finetune_runner.committed import Committed
-from finetune_runner.gates import Verdict
+from finetune_runner.gating.candidates import standing_of, verdicts
+from finetune_runner.gating.gates import Verdict
 from finetune_runner.job import Job
 from finetune_runner.prepared import Prepared, PreparedData
 from finetune_runner.store.beside_names import REPORT

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from finetune_api.failures import FineTuneError
-from finetune_runner import interruption
-from finetune_runner.giving_up import give_up
-from finetune_runner.interruption import Interrupted
+from finetune_runner.ending import interruption
+from finetune_runner.ending.giving_up import give_up
+from finetune_runner.ending.interruption import Interrupted
 
 
 @contextmanager

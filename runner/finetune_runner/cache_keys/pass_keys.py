@@ -13,9 +13,9 @@ from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import AUTO, ORIGINAL, Pass
 from finetune_api.resource.training import WITHOUT_EFFECT
-from finetune_runner.data_roles import data_configs, data_names, evaluator_of
-from finetune_runner.library_versions import deciding
-from finetune_runner.lineage import origins, resolved
+from finetune_runner.cache_keys.data_roles import data_configs, data_names, evaluator_of
+from finetune_runner.cache_keys.library_versions import deciding
+from finetune_runner.cache_keys.lineage import origins, resolved
 from finetune_runner.plugins.checking import PluginCall
 from finetune_runner.plugins.metrics import MetricCall, libraries_of
 

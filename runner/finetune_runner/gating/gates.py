@@ -8,7 +8,7 @@ from finetune_api.gates import Measurement, first_passing, pairs, requirement
 from finetune_api.resource.base import Model
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_runner.gate_advice import advice
+from finetune_runner.gating.advice import advice
 
 NOTHING = Decimal("NaN")
 HOPELESS = Decimal("-Infinity")

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.interruption import Interrupted
+from finetune_runner.ending.interruption import Interrupted
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE_TEXT = "No space left on device"

@@ -7,7 +7,7 @@ from finetune_api.messages import CACHE_KEY_CHARS
 from finetune_api.plan import PlannedPass
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Tuning
-from finetune_runner.data_roles import data_configs, data_names
+from finetune_runner.cache_keys.data_roles import data_configs, data_names
 from finetune_runner.store.token_cache import KIND, VERSION
 
 

@@ -1,0 +1,1 @@
+"""How a process ends before its work does: asked to, out of time, hung, or by an exception."""

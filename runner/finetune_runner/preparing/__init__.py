@@ -1,0 +1,1 @@
+"""What prepare alone looks at, before anything expensive starts."""
