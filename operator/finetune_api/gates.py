@@ -139,3 +139,8 @@ def first_passing(spec: FineTuneJobSpec, candidates: Sequence[str], passed: Sequ
     """
     judged = list(zip(spec.gates, passed, strict=True))
     return next((c for c in candidates if all(held for gate, held in judged if decides_on(spec, gate, c))), None)
+
+
+def judged(passed: bool | None) -> str:
+    """What a gate came to."""
+    return {True: "passed", False: "missed", None: "not judged"}[passed]

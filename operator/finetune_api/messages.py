@@ -112,10 +112,6 @@ class GateOutcome(Model):
         description="What was compared with its bound: the figure, or of maxDrop how much worse it is."
     )
 
-    @property
-    def word(self) -> str:
-        return {True: "passed", False: "missed", None: "not judged"}[self.passed]
-
     @model_serializer
     def _array(self) -> list[int | str | None]:
         return [None if self.passed is None else int(self.passed), self.value]

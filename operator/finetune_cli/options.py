@@ -1,10 +1,13 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+UNIT_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class NamedFolder(click.ParamType[tuple[str, Path]]):
@@ -21,6 +24,20 @@ class NamedFolder(click.ParamType[tuple[str, Path]]):
         if not Path(folder).is_dir():
             self.fail(f"there is no folder {folder!r}", param, ctx)
         return name, Path(folder)
+
+
+class Age(click.ParamType[float]):
+    """30d, 12h, 90m or 2w, in seconds."""
+
+    name = "AGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d{1,6})([mhdw])", str(value))
+        if not found:
+            self.fail(f"{value!r} is not a number with m, h, d or w, such as 30d", param, ctx)
+        return float(int(found[1]) * UNIT_SECONDS[found[2]])
 
 
 NAMED = NamedFolder()

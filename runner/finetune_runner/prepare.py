@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from finetune_api.data_used import data_used
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.gates import judged
 from finetune_api.resource.passes import Tuning
 from finetune_runner import datasets, prepared
 from finetune_runner.cache_keys.pass_keys import pass_keys
@@ -63,7 +64,9 @@ def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -
     report.write(job, full)
     outcome.judged(full.gates)
     for gate, told in zip(full.gates, outcome.gates, strict=True):
-        log.info("gate %s: %s after %s %s (%s)", told.word, gate.metric, gate.after, gate.value, gate.requirement)
+        log.info(
+            "gate %s: %s after %s %s (%s)", judged(told.passed), gate.metric, gate.after, gate.value, gate.requirement
+        )
     if standing_of(job, committed).decided:
         outcome.published = publish(job, pinned, committed, full, has_key=outcome.kind == "prepare")
 

@@ -87,9 +87,9 @@ def test_outputs_are_listed_with_pass_job_size_age_and_last_use(kept):
     kept.age("team/jobs/", 3)
     kept.put_checkpoint("int4")
 
-    assert kept.listed("tune").split()[1:] == ["lora", "job", "62", "B", "40d", "3d"]
+    assert kept.listed("tune").split()[1:] == ["lora", "job", "62", "bytes", "40d", "3d"]
     assert kept.listed("merge").split()[1:3] == ["merge_adapter_weights", "job"]
-    assert kept.listed("int4").split()[1:] == ["-", "-", "14", "B", "-", "-", "1", "checkpoints"]
+    assert kept.listed("int4").split()[1:] == ["-", "-", "14", "bytes", "-", "-", "1", "checkpoints"]
     assert kept.cache("list").splitlines()[-1].startswith("3 keys, ")
 
 
@@ -99,7 +99,7 @@ def test_pruning_only_tells_until_it_is_told_to(kept):
 
     told = kept.cache("prune", "--older-than", "30d")
 
-    assert f"would remove team/cache/{kept.key('tune')}: lora of job job, 62 B, used 40d ago" in told
+    assert f"would remove team/cache/{kept.key('tune')}: lora of job job, 62 bytes, used 40d ago" in told
     assert "--yes does it" in told
     assert kept.objects() == before
 
@@ -119,7 +119,7 @@ def test_an_output_that_a_job_found_lately_stays(kept):
     kept.age("", 40)
     prepare(kept.place.another().job(kept.spec), Outcome(kind="prepare"))
 
-    assert "would free 0 B" in kept.cache("prune", "--older-than", "30d")
+    assert "would free 0 bytes" in kept.cache("prune", "--older-than", "30d")
 
 
 def test_tokens_that_a_job_used_lately_stay_and_others_go(kept, tmp_path):
@@ -144,7 +144,7 @@ def test_what_a_job_at_work_needs_stays(kept):
     job = kept.place.job(kept.spec)
     with leases_of(job).held(kept.key("int4")):
         assert "in use" in kept.listed("tune")
-        assert "freed 0 B" in kept.cache("prune", "--older-than", "30d", "--unfinished", "7d", "--yes")
+        assert "freed 0 bytes" in kept.cache("prune", "--older-than", "30d", "--unfinished", "7d", "--yes")
     assert kept.job_finds("tune")
 
 
@@ -200,7 +200,7 @@ def test_a_manifest_that_cannot_be_read_protects_what_may_be_its_files(kept):
 
 def test_a_namespace_is_pruned_by_itself(kept):
     kept.age("", 40)
-    assert "freed 0 B" in kept.cache("prune", "--older-than", "30d", "--yes", "--namespace", "tea")
+    assert "freed 0 bytes" in kept.cache("prune", "--older-than", "30d", "--yes", "--namespace", "tea")
 
 
 @pytest.mark.parametrize(
@@ -219,4 +219,4 @@ def test_misuse_is_told(finetune, tmp_path, options, words):
 
 
 def test_an_empty_store_holds_nothing(finetune, tmp_path):
-    assert finetune("cache", "list", "--store", tmp_path).out.splitlines()[-1] == "0 keys, 0 B"
+    assert finetune("cache", "list", "--store", tmp_path).out.splitlines()[-1] == "0 keys, 0 bytes"

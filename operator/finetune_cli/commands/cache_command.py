@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from finetune_cli.ages import Age, age_in_words, size_in_words
-from finetune_cli.options import ENDPOINT
+from finetune_cli.options import ENDPOINT, Age
+from finetune_cli.words import age, size
 
 if TYPE_CHECKING:
     from finetune_runner.retention.inventory import Entry
@@ -48,7 +48,7 @@ def list_command(*, store: str, endpoint: str, namespace: str) -> None:
     click.echo(COLUMNS.format("OUTPUT", "PASS", "JOB", "SIZE", "AGE", "USED", "BESIDE"))
     for entry in sorted(entries, key=lambda entry: entry.used):
         click.echo(_line(entry, now).rstrip())
-    click.echo(f"{len(entries)} keys, {size_in_words(sum(entry.size_bytes for entry in entries))}")
+    click.echo(f"{len(entries)} keys, {size(sum(entry.size_bytes for entry in entries))}")
 
 
 @command.command("prune")
@@ -90,17 +90,18 @@ def _prune(store: "ObjectStore", removals: Iterable["Removal"], now: float, *, y
             continue
         freed += removal.folder.size_bytes
         click.echo(f"{'removed' if yes else 'would remove'} {_described(removal, now)}")
-    click.echo(f"freed {size_in_words(freed)}" if yes else f"would free {size_in_words(freed)}; --yes does it")
+    click.echo(f"freed {size(freed)}" if yes else f"would free {size(freed)}; --yes does it")
 
 
 def _described(removal: "Removal", now: float) -> str:
     folder, manifest = removal.folder, removal.entry.manifest
-    size = size_in_words(folder.size_bytes)
     if removal.manifest and manifest:
-        used = age_in_words(now - removal.entry.used)
-        return f"{removal.entry.place}: {manifest.kind}{_of_job(manifest.job)}, {size}, used {used} ago"
+        used = age(now - removal.entry.used)
+        return (
+            f"{removal.entry.place}: {manifest.kind}{_of_job(manifest.job)}, {size(folder.size_bytes)}, used {used} ago"
+        )
     what = "checkpoint" if folder in removal.entry.checkpoints else "uncommitted attempt"
-    return f"{folder.place}: {what}{_of_job(folder.job)}, {size}, {age_in_words(now - folder.modified)} old"
+    return f"{folder.place}: {what}{_of_job(folder.job)}, {size(folder.size_bytes)}, {age(now - folder.modified)} old"
 
 
 def _of_job(name: str) -> str:
@@ -115,11 +116,11 @@ def _line(entry: "Entry", now: float) -> str:
         *([f"{len(entry.checkpoints)} checkpoints"] if entry.checkpoints else []),
         *(["in use"] if entry.busy else []),
     ])  # fmt: skip
-    size = size_in_words(entry.size_bytes)
+    bytes_in_words = size(entry.size_bytes)
     if manifest is None or info is None:
-        return COLUMNS.format(place, "-", "-", size, "-", "-", beside)
-    ages = (age_in_words(now - info.modified), age_in_words(now - entry.used))
-    return COLUMNS.format(place, manifest.kind, manifest.job or "-", size, *ages, beside)
+        return COLUMNS.format(place, "-", "-", bytes_in_words, "-", "-", beside)
+    ages = (age(now - info.modified), age(now - entry.used))
+    return COLUMNS.format(place, manifest.kind, manifest.job or "-", bytes_in_words, *ages, beside)
 
 
 @contextmanager

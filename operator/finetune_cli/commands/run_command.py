@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from finetune_api.failures import SIGTERM_EXIT
-from finetune_api.gates import requirement
+from finetune_api.gates import judged, requirement
 from finetune_api.messages import JobDocument, figure_line
 from finetune_cli import manifest
 from finetune_cli.options import mapped_options
@@ -97,7 +97,8 @@ def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -
         state = "reused" if index in result.reused else "made" if index in committed else "skipped"
         click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
     for gate, outcome in zip(document.spec.gates, result.message.gates, strict=True):
-        click.echo(f"gate      {gate.metric} after {gate.after}: {outcome.value} ({requirement(gate)}) {outcome.word}")
+        came_to = f"{outcome.value} ({requirement(gate)}) {judged(outcome.passed)}"
+        click.echo(f"gate      {gate.metric} after {gate.after}: {came_to}")
     if artifact := result.message.published:
         digest = base64.urlsafe_b64decode(artifact.digest + "=").hex()
         click.echo(f"artifact  {actual_path(artifact.uri, claims)}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from finetune_api.gates import judged
 from finetune_api.messages import figure_line
 from finetune_api.resource.status import (
     ConditionType,
@@ -13,8 +14,8 @@ from finetune_api.resource.status import (
     PassState,
     PassStatus,
 )
-from finetune_cli.describing.words import between, columns, duration, moment, size
 from finetune_cli.local.display import figures
+from finetune_cli.words import between, columns, duration, moment, size
 
 PREPARE = "prepare"
 
@@ -99,8 +100,7 @@ def _pass_row(step: PassStatus, status: FineTuneJobStatus, now: datetime) -> tup
 
 def _gate(gate: GateStatus) -> tuple[str, str]:
     value = f": {gate.value}" if gate.value else ""
-    judged = {True: "passed", False: "missed", None: "not judged"}[gate.passed]
-    return judged, f"{gate.metric} after {gate.after}{value} ({gate.requirement})"
+    return judged(gate.passed), f"{gate.metric} after {gate.after}{value} ({gate.requirement})"
 
 
 def _artifact(artifact: NamedArtifact) -> list[str]:

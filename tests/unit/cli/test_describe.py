@@ -9,7 +9,7 @@ import yaml
 from finetune_api import API_VERSION, KIND
 from finetune_api.resource.status import FineTuneJobStatus
 from finetune_cli.describing.story import story
-from finetune_cli.describing.words import columns, duration, size
+from finetune_cli.words import columns, duration, size
 
 NOON = "2026-11-24T12:00:00Z"
 DIGEST = "sha256:" + "0" * 64

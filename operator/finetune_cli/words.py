@@ -24,6 +24,14 @@ def duration(seconds: float) -> str:
     return " ".join(part for part in parts if part) or "0 s"
 
 
+def age(seconds: float) -> str:
+    """In its largest unit, for a narrow column: 45d, 3h, 12m."""
+    for count, unit in ((86400, "d"), (3600, "h")):
+        if seconds >= count:
+            return f"{seconds // count:.0f}{unit}"
+    return f"{max(0.0, seconds) // 60:.0f}m"
+
+
 def between(begin: datetime | None, end: datetime | None) -> str:
     """How long something took; empty where that is not known."""
     return duration((end - begin).total_seconds()) if begin and end else ""
