@@ -8,9 +8,9 @@ import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
+from finetune_runner.artifact.stop_tokens import stop_tokens
 from finetune_runner.passes.evaluation.onnx import OnnxModel
 from finetune_runner.passes.evaluation.pytorch import load_pytorch
-from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
 from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
 from plugin_packages import sample_plugins
 

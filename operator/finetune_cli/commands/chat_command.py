@@ -45,12 +45,13 @@ def command(*, location: str, prompt: str | None, max_new_tokens: int, cache: Pa
     from finetune_cli.artifact.download import on_this_machine  # noqa: PLC0415
     from finetune_runner.artifact.prompts import Prompts, recorded  # noqa: PLC0415
     from finetune_runner.artifact.runtime import Runtime  # noqa: PLC0415
+    from finetune_runner.artifact.stop_tokens import stop_tokens  # noqa: PLC0415
     from finetune_runner.data.tokenizers import open_tokenizer  # noqa: PLC0415
 
     folder = on_this_machine(location, endpoint, cache)
     tokenizer = open_tokenizer(folder, trust_remote_code=False)
     prompts = Prompts(recorded(folder, tokenizer), tokenizer)
-    runtime = Runtime(folder, tokenizer)
+    runtime = Runtime(folder, stop_tokens(folder, tokenizer.eos_token_id))
     try:
         said = iter([prompts.values(prompt)]) if prompt is not None else _asked(prompts.columns)
         for values in said:

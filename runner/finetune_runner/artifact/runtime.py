@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 
 GENAI_CONFIG = "genai_config.json"
@@ -23,8 +22,12 @@ PROVIDERS = {
 class Runtime:
     """A loaded model, with the adapter that lies beside it, if any."""
 
-    def __init__(self, folder: Path, tokenizer: Any) -> None:
+    def __init__(self, folder: Path, stop: frozenset[int]) -> None:
         """Loads it.
+
+        Args:
+            folder: the artifact's.
+            stop: tokens that end an answer.
 
         Raises:
             FineTuneError: ModelUnsupported, it is no ONNX model, or the runtime is not installed or can't load it.
@@ -34,10 +37,11 @@ class Runtime:
             raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"{folder} holds no ONNX model", remedy=remedy)
         self._genai = _genai()
         decoder = json.loads((folder / GENAI_CONFIG).read_text(encoding="utf-8"))["model"]
-        self._longest = int(decoder["context_length"])
+        self.context_length = int(decoder["context_length"])
+        """Most tokens of a prompt and its answer together."""
         self._least = int((decoder["decoder"].get("sliding_window") or {}).get("window_size") or 0)
         """The key-value cache must hold a sliding window, however short the text."""
-        self._stop = stop_tokens(folder, tokenizer.eos_token_id)
+        self._stop = stop
         try:
             self._model = self._genai.Model(str(folder))
             self._adapters = self._loaded(folder / ONNX_ADAPTER)
@@ -48,7 +52,19 @@ class Runtime:
     @property
     def provider(self) -> str:
         """The execution provider that it runs on; empty for one that has no name here."""
-        return provider_of(self._model)
+        return PROVIDERS.get(self._model.device_type, "")
+
+    def generator(self, prompt: Sequence[int], limit: int, *, at_least: int = 0) -> Any:
+        """One that has read the prompt, and generates `at_least` to `limit` tokens."""
+        parameters = self._genai.GeneratorParams(self._model)
+        length = min(max(len(prompt) + limit, self._least), self.context_length)
+        least = len(prompt) + at_least if at_least else 0
+        parameters.set_search_options(do_sample=False, max_length=length, min_length=least)
+        generator = self._genai.Generator(self._model, parameters)
+        if self._adapters:
+            generator.set_active_adapter(self._adapters, ADAPTER)
+        generator.append_tokens(list(prompt))
+        return generator
 
     def answer(self, prompt: Sequence[int], limit: int) -> Iterator[int]:
         """The likeliest next tokens, up to the end of the text or the limit.
@@ -56,10 +72,10 @@ class Runtime:
         Raises:
             ValueError: the prompt leaves no room for an answer.
         """
-        if len(prompt) >= self._longest:
-            msg = f"the prompt has {len(prompt)} tokens, and the model takes {self._longest} with the answer"
+        if len(prompt) >= self.context_length:
+            msg = f"the prompt has {len(prompt)} tokens, and the model takes {self.context_length} with the answer"
             raise ValueError(msg)
-        generator = self._generator(prompt, limit)
+        generator = self.generator(prompt, limit)
         for _ in range(limit):
             if generator.is_done():
                 return
@@ -76,23 +92,11 @@ class Runtime:
             prompt: its last tokens are left out where it does not fit the model with the steps.
             steps: how many tokens are generated.
         """
-        read = prompt[: max(1, self._longest - steps)]
-        generator = self._generator(read, steps, at_least=steps)
+        read = prompt[: max(1, self.context_length - steps)]
+        generator = self.generator(read, steps, at_least=steps)
         for _ in range(steps):
             yield generator.get_logits()
             generator.generate_next_token()
-
-    def _generator(self, prompt: Sequence[int], limit: int, *, at_least: int = 0) -> Any:
-        """One that has read the prompt, and generates `at_least` to `limit` tokens."""
-        parameters = self._genai.GeneratorParams(self._model)
-        length = min(max(len(prompt) + limit, self._least), self._longest)
-        least = len(prompt) + at_least if at_least else 0
-        parameters.set_search_options(do_sample=False, max_length=length, min_length=least)
-        generator = self._genai.Generator(self._model, parameters)
-        if self._adapters:
-            generator.set_active_adapter(self._adapters, ADAPTER)
-        generator.append_tokens(list(prompt))
-        return generator
 
     def _loaded(self, file: Path) -> Any:
         if not file.is_file():
@@ -100,11 +104,6 @@ class Runtime:
         adapters = self._genai.Adapters(self._model)
         adapters.load(str(file), ADAPTER)
         return adapters
-
-
-def provider_of(model: Any) -> str:
-    """The execution provider that a loaded model runs on; empty for one that has no name here."""
-    return PROVIDERS.get(model.device_type, "")
 
 
 def _genai() -> Any:

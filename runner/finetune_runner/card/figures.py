@@ -2,7 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 
-from finetune_api.gates import Measurement, measurements
+from finetune_api.gates import Measurement, judged, measurements
 from finetune_api.plan import BASE, PlannedPass
 from finetune_api.resource.evaluators import Evaluator, LatencyMetric, SizeBytesMetric
 from finetune_api.turns import decides_on
@@ -34,9 +34,7 @@ def gates(made: Made) -> str:
     ]
     if not asked:
         return ""
-    rows = [
-        [f"{v.metric} after `{v.after}`", v.requirement, v.value, "passed" if v.passed else "missed"] for v in asked
-    ]
+    rows = [[f"{v.metric} after `{v.after}`", v.requirement, v.value, judged(v.passed)] for v in asked]
     return "Gates it had to pass to be published:\n\n" + markdown_table(["gate", "required", "found", ""], rows)
 
 

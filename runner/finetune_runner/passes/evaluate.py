@@ -13,13 +13,13 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.passes import Evaluate
+from finetune_runner.artifact.stop_tokens import stop_tokens
 from finetune_runner.data.rendering import encoder_of, render
 from finetune_runner.passes.contract import DATA, ModelPlace, PassInputs, PassResult, Report
 from finetune_runner.passes.evaluation.figure import Figure, number_of, text_of
 from finetune_runner.passes.evaluation.measuring import Measuring, Row, Subject
 from finetune_runner.passes.evaluation.metrics import figure_of
 from finetune_runner.passes.evaluation.model_under_test import ModelUnderTest
-from finetune_runner.passes.evaluation.stop_tokens import stop_tokens
 from finetune_runner.passes.loading import load_tokenizer
 
 NAME = "metrics.json"

@@ -12,6 +12,7 @@ import onnxruntime_genai
 
 from finetune_runner.artifact.prompts import Prompts, recorded
 from finetune_runner.artifact.runtime import Runtime
+from finetune_runner.artifact.stop_tokens import stop_tokens
 from finetune_runner.data.file_tokenizer import TOKENIZER, FileTokenizer
 from finetune_runner.data.tokenizers import open_tokenizer
 from finetune_runner.passes.trial import RAN_ON, TRUSTING
@@ -41,7 +42,7 @@ def tried(directory: Path, *, trust_remote_code: bool) -> str:
     tokenizer = _tokenizer(directory, trust_remote_code=trust_remote_code)
     prompts = Prompts(recorded(directory, tokenizer), tokenizer)
     prompt = prompts.tokens({column: column for column in prompts.columns})
-    runtime = Runtime(directory, tokenizer)
+    runtime = Runtime(directory, stop_tokens(directory, tokenizer.eos_token_id))
     for step, logits in enumerate(runtime.logits(prompt, STEPS), start=1):
         if not np.isfinite(logits).all():
             msg = f"logits that are no finite numbers, at new token {step} of {STEPS}"
