@@ -14,6 +14,9 @@ from finetune_api import API_VERSION, KIND
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.leadership import Leadership, lead_alone, run_for_leadership
 from finetune_operator.logs import configure_logging
+from finetune_operator.metrics.instruments import Metrics
+from finetune_operator.metrics.serving import serve_metrics
+from finetune_operator.metrics.standing import Standing
 from finetune_operator.observe import Key
 from finetune_operator.progress import ProgressWatch
 from finetune_operator.resync import resync
@@ -42,28 +45,30 @@ def main() -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """kopf, the workers, resync and progress, side by side: the first that ends, ends all."""
+    """kopf, the workers, resync, progress and metrics, side by side: the first that ends, ends all."""
     async with Kube.connect() as kube:
         if not await kube.is_served():
             sys.exit(f"finetune-operator: the API server knows no {KIND} of {API_VERSION}; install the CRD")
         queue: WorkQueue[Key] = WorkQueue()
         progress = ProgressWatch(settings.progress_interval_seconds, queue.add)
-        leadership = Leadership()
-        worker = Worker(kube, settings, queue, progress, leadership, clock=kube.now)
+        leadership, metrics = Leadership(), Metrics()
+        metrics.registry.register(Standing(leadership, metrics.jobs, lambda: queue.waiting, kube.now))
+        worker = Worker(kube, settings, queue, progress, leadership, metrics=metrics, clock=kube.now)
         logger.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
         await first_of(
             *(worker.run() for _ in range(settings.workers)),
-            resync(kube, queue, settings.watch_namespaces, settings.resync_seconds),
+            resync(kube, queue, metrics, settings.watch_namespaces, settings.resync_seconds),
             progress.run(),
             run_for_leadership(leadership, settings.lease, kube.client) if settings.lease else lead_alone(leadership),
-            run_shell(settings, queue),
+            run_shell(settings, queue, metrics),
+            *([serve_metrics(metrics.registry, settings.metrics_port)] if settings.metrics_port else []),
         )
 
 
-async def run_shell(settings: Settings, queue: WorkQueue[Key]) -> None:
+async def run_shell(settings: Settings, queue: WorkQueue[Key], metrics: Metrics) -> None:
     """kopf, until SIGTERM; standalone, since leadership is decided by a Lease and not by its peering."""
     await kopf.operator(
-        registry=build_registry(queue.add),
+        registry=build_registry(queue.add, metrics),
         settings=build_settings(settings),
         standalone=True,
         clusterwide=not settings.watch_namespaces,

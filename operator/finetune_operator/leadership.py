@@ -38,6 +38,10 @@ class Leadership:
     def __init__(self) -> None:
         self._leads = asyncio.Event()
 
+    @property
+    def leads(self) -> bool:
+        return self._leads.is_set()
+
     async def wait(self) -> None:
         """Until it leads."""
         await self._leads.wait()

@@ -16,6 +16,7 @@ M = TypeVar("M", bound=Model)
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 LOG_FORMATS = ("text", "json")
 LONGEST_SECONDS = 30 * 86400
+HIGHEST_PORT = 65535
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -60,6 +61,8 @@ class Settings:
     log_format: str = "text"
     log_level: str = "info"
     liveness_endpoint: str = "http://0.0.0.0:8081/healthz"
+    metrics_port: int = 0
+    """Where /metrics is served; 0: nowhere."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -85,6 +88,7 @@ class Settings:
             log_format=_choice(environ, "FINETUNE_LOG_FORMAT", LOG_FORMATS, "text"),
             log_level=_choice(environ, "FINETUNE_LOG_LEVEL", LOG_LEVELS, "info"),
             liveness_endpoint=environ.get("FINETUNE_LIVENESS_ENDPOINT") or cls.liveness_endpoint,
+            metrics_port=_port(environ, "FINETUNE_METRICS_PORT"),
         )
 
 
@@ -123,6 +127,14 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
         msg = f"{name} is {text}; it must lie between 1 and {LONGEST_SECONDS}"
         raise SettingsError(msg)
     return value
+
+
+def _port(environ: Mapping[str, str], name: str) -> int:
+    text = environ.get(name) or "0"
+    if text.isdecimal() and int(text) <= HIGHEST_PORT:
+        return int(text)
+    msg = f"{name} is {text!r}; use a port up to {HIGHEST_PORT}, or 0 for none"
+    raise SettingsError(msg)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ import kopf
 from finetune_api import API_VERSION, KIND, PLURAL
 from finetune_api.resource.status import TERMINAL
 from finetune_operator import labels
+from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.observe import Key
 from finetune_operator.settings import Settings
 
 SERVER_TIMEOUT_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 10
 PAGE = 500
+DELETED = "DELETED"
+"""What the API server calls an event about an object that is gone."""
 
 
 class Patience:
@@ -25,14 +28,20 @@ class Patience:
         return chain((1, 1, 2, 3, 5, 8), repeat(10))
 
 
-def build_registry(add: Callable[[Key], None]) -> Any:
-    """The handlers: each event becomes the key of the FineTuneJob that it is about."""
+def build_registry(add: Callable[[Key], None], metrics: Metrics) -> Any:
+    """The handlers: each event becomes the key of the FineTuneJob that it is about, and is counted."""
 
-    async def on_fine_tune_job(body: Mapping[str, Any], **_: Any) -> None:
+    async def on_fine_tune_job(body: Mapping[str, Any], type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
+        metrics.heard(KIND)
+        if type == DELETED:
+            metrics.jobs.forget(body)
+        else:
+            metrics.jobs.see(body)
         if not is_done(body):
             add((body["metadata"]["namespace"], body["metadata"]["name"]))
 
     async def on_child(body: Mapping[str, Any], **_: Any) -> None:
+        metrics.heard(body["kind"])
         if key := key_of_child(body):
             add(key)
 

@@ -21,6 +21,11 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """Keys that no worker has taken yet."""
+        return len(self._ready)
+
     def add(self, key: K) -> None:
         """Work on a key soon; once more after the present work, if it is being worked on."""
         if key in self._working:

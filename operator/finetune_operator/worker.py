@@ -15,6 +15,8 @@ from finetune_operator.decide.retention import seconds_kept
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, NamespaceTerminating, Refused
 from finetune_operator.leadership import Leadership
+from finetune_operator.metrics.change import change
+from finetune_operator.metrics.instruments import Metrics, RoundError
 from finetune_operator.observe import Clock, Key, observe
 from finetune_operator.observed import Observed, Pod
 from finetune_operator.progress import ProgressWatch
@@ -37,6 +39,7 @@ class Worker:
         progress: ProgressWatch[Key],
         leadership: Leadership,
         *,
+        metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._kube = kube
@@ -44,6 +47,7 @@ class Worker:
         self._queue = queue
         self._progress = progress
         self._leadership = leadership
+        self._metrics = metrics
         self._clock = clock
 
     async def run(self) -> None:
@@ -52,12 +56,16 @@ class Worker:
             key = await self._queue.take()
             await self._leadership.wait()
             try:
-                again_after = await self.reconcile(key)
+                with self._metrics.round_seconds.time():
+                    again_after = await self.reconcile(key)
             except (Conflict, AlreadyExists):
+                self._metrics.repeated(RoundError.CONFLICT)
                 self._queue.done(key, again_after=0)
             except KubeError as error:
+                self._metrics.repeated(RoundError.API)
                 logger.warning("%s/%s: %s; again in %.1f s", *key, error, self._queue.failed(key))
             except Exception:  # the boundary between jobs: a fault in one, told and retried, stops no other
+                self._metrics.repeated(RoundError.FAULT)
                 logger.exception("%s/%s: a fault; again in %.1f s", *key, self._queue.failed(key))
             else:
                 self._queue.done(key, again_after)
@@ -148,6 +156,7 @@ class Worker:
     async def _write_status(self, observed: Observed, decision: Decision) -> None:
         if decision.status != observed.status:
             await self._kube.apply_status(status_patch(observed, decision.status))
+            self._metrics.wrote(observed.namespace, change(observed.status, decision.status, observed.now))
 
 
 class Taken(Exception):  # noqa: N818 - as Refused

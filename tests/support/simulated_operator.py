@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from finetune_api.resource.status import Progress
 from finetune_operator.kube import AlreadyExists, Conflict, KubeError
 from finetune_operator.leadership import Leadership
+from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.observe import Key
 from finetune_operator.observed import Pod, Reading
 from finetune_operator.settings import Settings
@@ -52,12 +53,13 @@ class Operator:
     def __init__(self, api: ApiServer, settings: Settings) -> None:
         self.api = api
         self.heard = Heard()
+        self.metrics = Metrics()
         self.woken = api.watched()
         self.due: datetime | None = None
         self.went_well = False
         """The last round did all that it had decided on."""
         kube, now = SimulatedKube(api), lambda: api.now
-        self._worker = Worker(kube, settings, WorkQueue(), self.heard, Leadership(), clock=now)
+        self._worker = Worker(kube, settings, WorkQueue(), self.heard, Leadership(), metrics=self.metrics, clock=now)
         self._round: Coroutine[Any, Any, float | None] | None = None
         api.watchers.append(self.wake)
 

@@ -41,6 +41,8 @@ def test_the_default_store_is_written_as_in_the_spec() -> None:
         ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "0"),
         ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "nan"),
         ("FINETUNE_LOG_FORMAT", "xml"),
+        ("FINETUNE_METRICS_PORT", "http"),
+        ("FINETUNE_METRICS_PORT", "65536"),
     ],
 )
 def test_a_variable_that_makes_no_sense_is_named(name: str, value: str) -> None:

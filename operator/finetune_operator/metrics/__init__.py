@@ -1,0 +1,1 @@
+"""What the operator tells Prometheus: docs/operations.md lists it."""
