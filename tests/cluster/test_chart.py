@@ -140,7 +140,9 @@ def test_a_value_that_makes_no_sense_is_refused(cluster: Cluster, change: str) -
 def test_network_policies_are_as_the_api_server_takes_them(cluster: Cluster) -> None:
     """What they let through is the network's part, and that of the tests' cluster enforces none."""
     egress = ("networkPolicy.egress[0].to[0].ipBlock.cidr=10.1.0.0/16", "networkPolicy.egress[0].ports[0].port=443")
+    prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
     lists = {
+        "networkPolicy.metricsFrom": json.dumps([prometheus]),
         "networkPolicy.dnsPorts": "[53,5353]",
         "networkPolicy.ingress": '[{"from":[{"namespaceSelector":{}}],"ports":[{"port":8080}]}]',
     }
@@ -148,7 +150,7 @@ def test_network_policies_are_as_the_api_server_takes_them(cluster: Cluster) -> 
     documents = render(cluster, *changes, json_values=lists)
     operator, jobs = policies = of_kind(documents, "NetworkPolicy")
     assert (operator["metadata"]["namespace"], jobs["metadata"]["namespace"]) == (OPERATOR_NAMESPACE, "default")
-    assert operator["spec"]["ingress"] == []
+    assert operator["spec"]["ingress"] == [{"from": [prometheus], "ports": [{"port": 8080, "protocol": "TCP"}]}]
     assert [rule["ports"][0]["port"] for rule in jobs["spec"]["ingress"]] == [8080, 8080]
     assert jobs["spec"]["ingress"][1]["from"] == [{"namespaceSelector": {}}]
     asked = [(port["port"], port["protocol"]) for port in jobs["spec"]["egress"][0]["ports"]]
@@ -160,3 +162,28 @@ def test_network_policies_are_as_the_api_server_takes_them(cluster: Cluster) -> 
     ]
     said = cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump_all(policies))
     assert said.count("(server dry run)") == 2
+
+
+def test_nobody_asks_the_operator_unless_it_is_named(cluster: Cluster) -> None:
+    (operator,) = of_kind(render(cluster, "networkPolicy.enabled=true"), "NetworkPolicy")
+    assert operator["spec"]["ingress"] == []
+
+
+def test_a_pod_monitor_is_made_on_request_alone_and_finds_the_port(cluster: Cluster) -> None:
+    """Whether Prometheus takes it is its own operator's part: no such kind is in the tests' cluster."""
+    asked = ("metrics.podMonitor.enabled=true", "metrics.podMonitor.labels.release=prometheus", "metrics.port=9090")
+    documents = render(cluster, *asked)
+    (monitor,), (deployment,) = of_kind(documents, "PodMonitor"), of_kind(documents, "Deployment")
+    pod = deployment["spec"]["template"]
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
+    assert (ports[endpoint["port"]], environment(documents)["FINETUNE_METRICS_PORT"]) == (9090, "9090")
+    assert of_kind(render(cluster), "PodMonitor") == []
+
+
+def test_metrics_can_be_switched_off(cluster: Cluster) -> None:
+    documents = render(cluster, "metrics.enabled=false", "metrics.podMonitor.enabled=true")
+    assert Settings.from_environment(environment(documents)).metrics_port == 0
+    assert of_kind(documents, "PodMonitor") == []

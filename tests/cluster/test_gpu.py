@@ -6,6 +6,7 @@ import pytest
 
 import cluster_manifests as manifests
 from cluster_access import Cluster
+from cluster_metrics import Figures
 from cluster_setup import GPUS
 from cluster_workspace import Workspace
 
@@ -69,3 +70,14 @@ def test_without_a_device_the_runner_says_so_and_what_to_do(failed_job: Json) ->
 
 def test_a_missing_device_is_not_tried_again(failed_job: Json, workspace: Workspace) -> None:
     assert [gpus(pod) for pod in stage_pods(workspace)].count(["1"]) == 1
+
+
+def test_prometheus_is_told_of_the_accelerators_time_and_of_the_failure(
+    failed_job: Json, cluster: Cluster, workspace: Workspace
+) -> None:
+    figures = Figures(cluster)
+    held = failed_job["status"]["acceleratorSeconds"]
+    assert held >= 1
+    assert figures.value("accelerator_seconds_total", namespace=workspace.namespace) == held
+    assert figures.value("jobs_failed_total", reason="AcceleratorUnavailable") >= 1
+    assert figures.value("jobs", namespace=workspace.namespace, phase="Failed") == 1

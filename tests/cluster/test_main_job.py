@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cluster_access import Cluster
+from cluster_metrics import Figures
 from cluster_workspace import Workspace
 
 Json = dict[str, Any]
@@ -89,6 +90,22 @@ def test_the_published_model_generates_text(artifact: Path) -> None:
     generator.append_tokens(prompt)
     generator.generate_next_token()
     assert len(generator.get_sequence(0)) == len(prompt) + 1
+
+
+def test_prometheus_is_told_of_it_by_the_operator_that_leads(
+    main_job: Json, cluster: Cluster, shared_workspace: Workspace
+) -> None:
+    figures = Figures(cluster)
+    assert figures.value("leads") == 1
+    assert figures.value("jobs", namespace=shared_workspace.namespace, phase="Complete") >= 1
+    assert figures.value("jobs_completed_total") >= 1
+    assert figures.value("accelerator_seconds_total", namespace=shared_workspace.namespace) == 0
+    rounds = figures.value("reconcile_seconds_count")
+    assert rounds > 10
+    assert figures.value("reconcile_seconds_bucket", le="+Inf") == rounds
+    assert figures.value("reconcile_errors_total", kind="fault") == 0
+    for kind in ("FineTuneJob", "Job", "Pod"):
+        assert figures.value("last_watch_event_timestamp_seconds", kind=kind) > 1.7e9
 
 
 def test_kubectl_explain_documents_every_field_of_lora(cluster: Cluster) -> None:
