@@ -1,5 +1,6 @@
 """What jobs leave behind that were deleted, or have ended: nothing that runs, and no more than was asked for."""
 
+from dataclasses import replace
 from typing import Any
 
 import cluster_manifests as manifests
@@ -70,7 +71,7 @@ def test_a_namespace_goes_though_its_jobs_artifact_cannot_be_removed_any_more(wo
     """In one of its own, beside the others'."""
     namespace = f"{workspace.namespace}-going"
     spec = with_job(workspace.spec("kept", [manifests.lora(max_steps=2)]))
-    other = Workspace(workspace.cluster, namespace, workspace.bucket)
+    other = replace(workspace, namespace=namespace)
     workspace.cluster.kubectl("create", "namespace", namespace)
     other.apply("kept", spec | {"suspend": True})
     other.status_when("kept", in_phase("Suspended"), PREPARE_SECONDS, "it was Suspended")

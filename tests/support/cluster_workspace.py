@@ -28,11 +28,8 @@ class Workspace:
     cluster: Cluster
     namespace: str
     bucket: Bucket
-
-    @property
-    def endpoint(self) -> str:
-        """The S3 server as pods reach it."""
-        return self.cluster.environment["S3_CLUSTER_ENDPOINT"]
+    endpoint: str
+    """The S3 server as pods reach it."""
 
     def s3(self, key: str) -> Json:
         return manifests.s3(self.endpoint, self.bucket.uri(key))
@@ -139,7 +136,7 @@ def create(cluster: Cluster, model: Path, theme: str) -> Workspace:
     bucket.put(manifests.HELDOUT_KEY, manifests.heldout_rows())
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("label", "namespace", name, RESTRICTED)
-    workspace = Workspace(cluster, name, bucket)
+    workspace = Workspace(cluster, name, bucket, cluster.environment["S3_CLUSTER_ENDPOINT"])
     workspace.kubectl("apply", "-f", "-", stdin=hack("images", "ml-env-volume", "--namespace", name))
     create_credentials(workspace, manifests.SECRET, cluster.environment["S3_SECRET_KEY"])
     return workspace

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
+
+from tcp_proxy import no_delay
 
 HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding", "content-length"}
 
@@ -22,6 +25,8 @@ class Harm(Enum):
     """501, likewise."""
     CUT = auto()
     """The connection ends after half of the request."""
+    GONE = auto()
+    """The connection ends without an answer, and the server hears nothing of it."""
     ANSWER_LOST = auto()
     """The server does it, and the answer gets lost."""
     ANSWER_CUT = auto()
@@ -45,6 +50,8 @@ class Fault:
     when: Callable[[Request], bool]
     times: int = 1_000_000
     """How many requests are left that meet it."""
+    met: int = 0
+    """How many have."""
 
 
 @dataclass
@@ -52,8 +59,10 @@ class Proxy:
     """Add faults to it; `seen` has every request."""
 
     server: Any
-    """The S3Server behind it."""
+    """The S3 server behind it: its `endpoint`, and a `client()` for CONDITION_IGNORED."""
     endpoint: str = ""
+    delay_seconds: Callable[[], float] = no_delay
+    """Asked for each request, before the server hears of it."""
     faults: list[Fault] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,18 +78,19 @@ class Proxy:
             for fault in self.faults:
                 if fault.times and fault.when(request):
                     fault.times -= 1
+                    fault.met += 1
                     return fault.harm
         return None
 
 
 @contextmanager
-def proxied(server: Any) -> Iterator[Proxy]:
-    """A proxy before a server until the end of the block."""
+def proxied(server: Any, address: str = "127.0.0.1") -> Iterator[Proxy]:
+    """A proxy before a server, at an address of this machine, until the end of the block."""
     proxy = Proxy(server)
     handler = type("Handler", (_Handler,), {"proxy": proxy})
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    listening = ThreadingHTTPServer((address, 0), handler)
     listening.daemon_threads = True
-    proxy.endpoint = f"http://127.0.0.1:{listening.server_address[1]}"
+    proxy.endpoint = f"http://{address}:{listening.server_address[1]}"
     threading.Thread(target=listening.serve_forever, args=[0.05], daemon=True).start()
     try:
         yield proxy
@@ -96,8 +106,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         request = Request(self.command, self.path, self.headers, self.rfile.read(length))
+        time.sleep(self.proxy.delay_seconds())
         harm = self.proxy.met(request)
-        if harm in (Harm.UNAVAILABLE, Harm.NOT_IMPLEMENTED):
+        if harm is Harm.GONE:
+            self.close_connection = True
+        elif harm in (Harm.UNAVAILABLE, Harm.NOT_IMPLEMENTED):
             self._refuse(503 if harm is Harm.UNAVAILABLE else 501)
         elif harm is Harm.CONDITION_IGNORED:
             self._put_anyway(request)
