@@ -16,7 +16,7 @@ from s3_proxy import Harm, Proxy, Request
 from tcp_proxy import no_delay
 
 SEED = 8
-STEPS = 2500
+STEPS = 1500
 SAVE_STEPS = 250
 SHARE = 0.2
 """Of the requests that are answered with 503."""
