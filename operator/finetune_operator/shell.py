@@ -16,6 +16,8 @@ from finetune_operator.settings import Settings
 
 SERVER_TIMEOUT_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 10
+SILENCE_SECONDS = 70
+"""After which a watch is begun anew: the API server sends a bookmark a minute at least."""
 PAGE = 500
 DELETED = "DELETED"
 """What the API server calls an event about an object that is gone."""
@@ -64,6 +66,7 @@ def build_settings(settings: Settings) -> Any:
     shell.scanning.disabled = True
     shell.watching.server_timeout = SERVER_TIMEOUT_SECONDS
     shell.watching.connect_timeout = CONNECT_TIMEOUT_SECONDS
+    shell.watching.inactivity_timeout = SILENCE_SECONDS
     shell.watching.chunk_size = PAGE
     shell.watching.label_selectors["batch", "v1", "jobs"] = labels.SELECTOR
     shell.watching.label_selectors["", "v1", "pods"] = labels.SELECTOR

@@ -1,4 +1,4 @@
-"""An API server that is away or slow, and watches that are cut: a job ends as if nothing had been."""
+"""An API server that is away or slow, and watches that are cut or silent: a job ends as if nothing had been."""
 
 import random
 import threading
@@ -12,13 +12,15 @@ import cluster_operator as operator
 from cluster_access import Cluster
 from cluster_setup import NAME, hack
 from cluster_witness import assert_complete_and_at_rest, second_moves, two_passes
-from cluster_workspace import CHAIN_SECONDS, Workspace
+from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 from tcp_proxy import TcpProxy, no_delay
 
 SEED = 8
 STEPS = 800
 AWAY_STEPS = 4 * STEPS
 AWAY_SECONDS = 60
+SILENCE_SECONDS = 100
+"""After which a silent watch is noticed: the API server says something once a minute."""
 API_SERVER = "kube-apiserver"
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
@@ -26,8 +28,8 @@ pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
 
 @pytest.fixture(scope="module")
 def proxy(cluster: Cluster) -> Iterator[TcpProxy]:
-    """What the operator reaches the API server through."""
-    with operator.behind_a_proxy(cluster) as found:
+    """What the operator reaches the API server through; it must rely on its watches, since it looks at all seldom."""
+    with operator.behind_a_proxy(cluster, FINETUNE_RESYNC_SECONDS="3600") as found:
         yield found
 
 
@@ -59,6 +61,17 @@ def test_watches_cut_every_few_seconds(workspace: Workspace, proxy: TcpProxy) ->
         run_until_it_moves(workspace, "cut", STEPS)
         assert_complete_and_at_rest(workspace, "cut")
     assert sum(cuts) > len(cuts) > 1
+
+
+def test_watches_that_go_silent_are_begun_anew(workspace: Workspace, proxy: TcpProxy) -> None:
+    """Nobody ends their connections, as where a firewall has forgotten them."""
+    run_until_it_moves(workspace, "silent", STEPS)
+    containers = operator.container_ids(workspace.cluster)
+    assert proxy.silence()
+    workspace.apply("unheard", two_passes(workspace, "unheard", STEPS) | {"suspend": True})
+    workspace.status_when("unheard", in_phase("Suspended"), SILENCE_SECONDS, "the operator heard of it")
+    assert_complete_and_at_rest(workspace, "silent")
+    assert operator.container_ids(workspace.cluster) == containers, "the operator was started anew"
 
 
 @contextmanager

@@ -149,11 +149,11 @@ def _undone(cluster: Cluster, *change: str) -> Iterator[None]:
 
 
 @contextmanager
-def behind_a_proxy(cluster: Cluster) -> Iterator[tcp_proxy.TcpProxy]:
-    """The operator, and nobody else, reaches the API server through a proxy."""
+def behind_a_proxy(cluster: Cluster, **variables: str) -> Iterator[tcp_proxy.TcpProxy]:
+    """The operator, and nobody else, reaches the API server through a proxy; with other settings, if need be."""
     here = cluster.environment["HOST_IP"]
     with tcp_proxy.before((cluster.environment["NODE_IP"], API_PORT), here) as proxy:
-        place = {"KUBERNETES_SERVICE_HOST": API_NAME, "KUBERNETES_SERVICE_PORT": str(proxy.port)}
-        container = {"name": CONTAINER, "env": [{"name": name, "value": value} for name, value in place.items()]}
+        variables |= {"KUBERNETES_SERVICE_HOST": API_NAME, "KUBERNETES_SERVICE_PORT": str(proxy.port)}
+        container = {"name": CONTAINER, "env": [{"name": name, "value": value} for name, value in variables.items()]}
         with changed(cluster, {"hostAliases": [{"ip": here, "hostnames": [API_NAME]}], "containers": [container]}):
             yield proxy

@@ -1,4 +1,4 @@
-"""A way to a server that can be made slow or cut; it carries bytes, so that TLS goes through it untouched."""
+"""A way to a server that can be made slow, cut or silent; it carries bytes, so that TLS goes through it untouched."""
 
 import socket
 import threading
@@ -18,6 +18,8 @@ def no_delay() -> float:
 class Connection:
     client: socket.socket
     server: socket.socket
+    silent: bool = False
+    """It stays open, and what either end says gets lost."""
 
     def close(self) -> None:
         for end in (self.client, self.server):
@@ -41,6 +43,13 @@ class TcpProxy:
             connection.close()
         return len(found)
 
+    def silence(self) -> int:
+        """Makes every connection silent for good; how many there were. Those that come are like any other."""
+        found = list(self.connections)
+        for connection in found:
+            connection.silent = True
+        return len(found)
+
     def carry(self, client: socket.socket) -> None:
         try:
             server = socket.create_connection(self.upstream, timeout=10)
@@ -56,6 +65,8 @@ class TcpProxy:
     def _pump(self, connection: Connection, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(CHUNK):
+                if connection.silent:
+                    continue
                 time.sleep(self.delay_seconds())
                 sink.sendall(data)
         self.connections.discard(connection)
