@@ -49,7 +49,7 @@ def test_api_server_away_for_a_minute(workspace: Workspace) -> None:
 
 
 def test_slow_api_server(workspace: Workspace, proxy: TcpProxy) -> None:
-    """A second and more from question to answer: a lease may not be renewed in time, so that nobody leads for a while."""
+    """A second and more from question to answer: now and then a lease is not renewed, and nobody leads."""
     chance = random.Random(SEED)
     with slowed(proxy, lambda: chance.uniform(0.1, 1)):
         workspace.apply("slow", two_passes(workspace, "slow", STEPS))
