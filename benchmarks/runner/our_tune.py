@@ -23,7 +23,8 @@ def main(work: Path) -> None:
         "learningRate": task["learningRate"],
         "loggingSteps": 10,
     }
-    config = lora(r=task["r"], alpha=task["alpha"], training=training)
+    modules = {"targetModules": task["targetModules"]} if task["targetModules"] else {}
+    config = lora(r=task["r"], alpha=task["alpha"], training=training, **modules)
     train = data_set(rows, textTemplate=task["template"], maxSeqLen=task["maxSeqLen"])
     tune(Path(task["model"]), work / "adapter", config, train=train)
     times.save(work / "steps.json")
