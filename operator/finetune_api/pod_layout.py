@@ -35,6 +35,9 @@ AGAIN_ENV = "FINETUNE_AGAIN"
 """Set for a prepare where an earlier one has used the store: if that does not answer now, it is away, and its endpoint
 right. No argument, which an older runner in a plugin's image would not take."""
 
+HUB_CACHE_ENV = "HF_HUB_CACHE"
+"""Where pods share the hub library's cache: a variable of their system, or of every one by the chart's modelCache."""
+
 PREPARE_COMMAND = ("finetune-runner", "prepare")
 
 DELETE_COMMAND = ("finetune-runner", "delete")

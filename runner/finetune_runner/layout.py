@@ -22,6 +22,8 @@ class PodLayout:
     progress_port: int
     pod_uid: str
     """Names this pod's attempt in the store."""
+    hub_cache: Path | None = None
+    """The hub library's cache, where it is shared with other pods."""
 
     @classmethod
     def under(cls, root: Path, *, job_file: Path | None = None, work: Path | None = None) -> "PodLayout":
@@ -36,6 +38,7 @@ class PodLayout:
             termination_message=_below(root, pod_layout.TERMINATION_MESSAGE),
             progress_port=pod_layout.PROGRESS_PORT,
             pod_uid=os.environ.get(pod_layout.POD_UID_ENV) or str(uuid.uuid4()),
+            hub_cache=Path(cache) if (cache := os.environ.get(pod_layout.HUB_CACHE_ENV)) else None,
         )
 
     def with_port(self, port: int) -> "PodLayout":

@@ -8,6 +8,7 @@ import yaml
 
 from cluster_access import Cluster
 from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE, add_program
+from finetune_api.pod_layout import HUB_CACHE_ENV
 from finetune_operator.settings import Settings
 
 Json = dict[str, Any]
@@ -72,6 +73,23 @@ def test_the_operator_understands_what_every_job_gets(cluster: Cluster) -> None:
     assert settings.default_system is not None
     assert settings.default_system.env[0].value == "http://proxy.example.com:3128"
     assert settings.default_system.node_selector == {"pool": "ml"}
+
+
+def test_the_model_cache_is_mounted_into_every_jobs_pods_beside_what_else_they_get(cluster: Cluster) -> None:
+    given = {"defaultSystem": '{"env":[{"name":"HTTPS_PROXY","value":"http://proxy.example.com:3128"}]}'}
+    settings = Settings.from_environment(environment(render(cluster, "modelCache.claimName=models", json_values=given)))
+    assert settings.default_system is not None
+    (volume,) = settings.default_system.volumes
+    assert volume.persistent_volume_claim is not None
+    assert (volume.persistent_volume_claim.claim_name, volume.read_only) == ("models", False)
+    variables = {variable.name: variable.value for variable in settings.default_system.env}
+    assert variables == {"HTTPS_PROXY": "http://proxy.example.com:3128", HUB_CACHE_ENV: volume.mount_path}
+
+
+def test_a_model_cache_is_not_said_twice(cluster: Cluster) -> None:
+    twice = ("modelCache.claimName=models", f"defaultSystem.env[0].name={HUB_CACHE_ENV}")
+    done = cluster.attempt("helm", "lint", "--strict", str(CHART), *(o for v in twice for o in ("--set", v)))
+    assert "defaultSystem.env has HF_HUB_CACHE, which modelCache sets" in done.stdout + done.stderr
 
 
 def test_without_a_default_store_there_is_none(cluster: Cluster) -> None:

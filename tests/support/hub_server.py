@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 TOKEN = "hf_good"
+LARGE = (".safetensors", ".gguf")
+"""Files that the hub keeps in Git LFS."""
 
 
 @dataclass
@@ -41,6 +44,8 @@ class Hub(ThreadingHTTPServer):
         super().__init__((host, 0), _Handler)
         self.repositories: dict[str, Repository] = {}
         self.broken = False
+        self.sent: list[str] = []
+        """Paths of the files that were downloaded, one by one."""
 
     @property
     def endpoint(self) -> str:
@@ -67,6 +72,13 @@ def running_hub(host: str = "127.0.0.1") -> Iterator[Hub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def sibling(path: str, data: bytes) -> dict[str, Any]:
+    """What the hub tells of a file."""
+    told = {"rfilename": path, "size": len(data), "blobId": "0" * 40}
+    lfs = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+    return told | ({"lfs": lfs} if path.endswith(LARGE) else {})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound")
             return
         files = repository.commits[sha]
-        siblings = [{"rfilename": path, "size": len(data), "blobId": "0" * 40} for path, data in files.items()]
+        siblings = [sibling(path, data) for path, data in files.items()]
         self._send(HTTPStatus.OK, json.dumps({"id": name, "sha": sha, "siblings": siblings}).encode())
 
     def _file(self, kind: str, name: str, sha: str, path: str) -> None:
@@ -111,7 +123,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.FORBIDDEN, "GatedRepo")
             return
         data = repository.commits[sha][path]
-        etag = hashlib.sha1(data).hexdigest()
+        etag = (hashlib.sha256 if path.endswith(LARGE) else hashlib.sha1)(data).hexdigest()
+        if self.command == "GET":
+            self.server.sent.append(path)
         self._send(HTTPStatus.OK, data, {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
 
     def _allowed(self, kind: str, name: str) -> Repository | None:

@@ -88,3 +88,23 @@ The finalizers are asked for by the admission plugin OwnerReferencesPermissionEn
   resources: [localqueues/pendingworkloads]
   verbs: [get]
 {{- end -}}
+
+{{- /* What every job's systems get, as JSON: defaultSystem, with the model cache. */ -}}
+{{- define "finetune-operator.defaultSystem" -}}
+{{- $system := deepCopy .Values.defaultSystem -}}
+{{- with .Values.modelCache -}}
+{{- if .claimName -}}
+{{- $env := dict "name" "HF_HUB_CACHE" "value" "/var/cache/huggingface" -}}
+{{- range $system.env -}}
+{{- if eq .name $env.name -}}
+{{- fail (printf "defaultSystem.env has %s, which modelCache sets: use one of them" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- $claim := dict "claimName" .claimName -}}
+{{- $volume := dict "name" "model-cache" "mountPath" $env.value "readOnly" .readOnly "persistentVolumeClaim" $claim -}}
+{{- $_ := set $system "env" (append ($system.env | default list) $env) -}}
+{{- $_ := set $system "volumes" (append ($system.volumes | default list) $volume) -}}
+{{- end -}}
+{{- end -}}
+{{- if $system }}{{ $system | toJson }}{{ end -}}
+{{- end -}}

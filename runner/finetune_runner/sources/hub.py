@@ -1,5 +1,6 @@
 """Models and rows on the Hugging Face hub: a revision pinned to a commit, files of that commit."""
 
+import logging
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import HuggingFaceRepository
 from finetune_runner.layout import PodLayout
+from finetune_runner.sources.hub_cache import copied
 from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, not_found
 from finetune_runner.store.paths import below
 from finetune_runner.store.secrets import secret_value
@@ -18,6 +20,10 @@ from finetune_runner.store.secrets import secret_value
 METADATA_SECONDS = 30.0
 UNAUTHORIZED = 401
 FORBIDDEN = 403
+BOOK_KEEPING = ".cache"
+"""Folder of the hub library's own in a folder that it downloads to."""
+
+log = logging.getLogger(__name__)
 
 
 class HubSource:
@@ -34,13 +40,14 @@ class HubSource:
         self.repository = repository
         self.uri = f"hf://{repository.repo}"
         self.token = _token(repository, layout, path)
+        self._cache = layout.hub_cache if kind == "model" else None
 
     def names(self) -> list[str]:
         return [file.rfilename for file in self._info.siblings or []]
 
     def resolve(self, wanted: Wanted) -> Pinned:
         info = self._info
-        files = [PinnedFile(path=f.rfilename, size=f.size or 0) for f in info.siblings or [] if wanted(f.rfilename)]
+        files = [_pinned_file(found) for found in info.siblings or [] if wanted(found.rfilename)]
         if not files:
             raise not_found(
                 self.kind,
@@ -59,15 +66,38 @@ class HubSource:
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
         with self._mapped():
             for file in files:
-                below(target, file.path)
-                self._api().hf_hub_download(
-                    self.repository.repo,
-                    file.path,
-                    repo_type=self.kind,
-                    revision=pinned.revision,
-                    local_dir=target,
-                )
-        shutil.rmtree(target / ".cache", ignore_errors=True)  # the hub library's book-keeping
+                place = below(target, file.path)
+                if not self._from_cache(pinned, file, place):
+                    # A cache of its own: from a shared one the library would copy without a look at the content.
+                    self._download(pinned, file, local_dir=target, cache_dir=target / BOOK_KEEPING)
+        shutil.rmtree(target / BOOK_KEEPING, ignore_errors=True)
+
+    def _download(self, pinned: Pinned, file: PinnedFile, **more: Any) -> Path:
+        download = self._api().hf_hub_download
+        repo = self.repository.repo
+        return Path(download(repo, file.path, repo_type=self.kind, revision=pinned.revision, **more))
+
+    def _from_cache(self, pinned: Pinned, file: PinnedFile, place: Path) -> bool:
+        """Whether a file was had by way of the cache that pods share, downloaded there if need be.
+
+        Only what the hub has a sha256 of, which are large files: the others are asked of the hub each time, so that one
+        who may not read the model gets none of it.
+        """
+        from huggingface_hub import errors  # noqa: PLC0415
+
+        if self._cache is None or not file.sha256:
+            return False
+        try:
+            for anew in (False, True):
+                cached = self._download(pinned, file, cache_dir=self._cache, force_download=anew)
+                if copied(cached, file, place):
+                    return True
+                log.warning("%s in the model cache is not what the hub has, and is not used", cached)
+        except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError):
+            raise
+        except OSError as error:
+            log.warning("the model cache can't be used for %s: %s", file.path, error)
+        return False
 
     def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
         from huggingface_hub import hf_hub_url  # noqa: PLC0415
@@ -169,6 +199,11 @@ def first_bytes(chunks: Iterable[bytes], size: int) -> bytes:
         if len(found) >= size:
             break
     return bytes(found[:size])
+
+
+def _pinned_file(found: Any) -> PinnedFile:
+    """From what the hub tells of it: of what it keeps in Git LFS, the sha256 too."""
+    return PinnedFile(path=found.rfilename, size=found.size or 0, sha256=found.lfs.sha256 if found.lfs else "")
 
 
 def _token(repository: HuggingFaceRepository, layout: PodLayout, path: str) -> str:
