@@ -9,6 +9,7 @@ import yaml
 from cluster_access import Cluster
 from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE, add_program
 from finetune_api.pod_layout import HUB_CACHE_ENV
+from finetune_operator.labels import of_job
 from finetune_operator.settings import Settings
 
 Json = dict[str, Any]
@@ -199,6 +200,18 @@ def test_a_pod_monitor_is_made_on_request_alone_and_finds_the_port(cluster: Clus
     ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
     assert (ports[endpoint["port"]], environment(documents)["FINETUNE_METRICS_PORT"]) == (9090, "9090")
     assert of_kind(render(cluster), "PodMonitor") == []
+
+
+def test_another_pod_monitor_finds_the_stages_pods_in_the_namespaces_that_are_served(cluster: Cluster) -> None:
+    asked = ("metrics.podMonitor.enabled=true", "metrics.podMonitor.jobs=true")
+    _, everywhere = of_kind(render(cluster, *asked), "PodMonitor")
+    _, some = of_kind(render(cluster, *asked, "watchNamespaces={team-a,team-b}"), "PodMonitor")
+    selected = everywhere["spec"]["selector"]["matchLabels"].items()
+    assert selected <= of_job("tone", "uid", "stage").items()
+    assert not selected <= of_job("tone", "uid", "prepare").items()  # they serve nothing
+    assert everywhere["spec"]["podMetricsEndpoints"] == [{"port": "progress", "path": "/metrics"}]
+    assert everywhere["spec"]["namespaceSelector"] == {"any": True}
+    assert some["spec"]["namespaceSelector"] == {"matchNames": ["team-a", "team-b"]}
 
 
 def test_metrics_can_be_switched_off(cluster: Cluster) -> None:
