@@ -1,9 +1,13 @@
 """What the operator tells Prometheus: how jobs stand now, and what it has counted."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
@@ -168,3 +172,23 @@ def test_a_wait_is_told_when_it_is_over() -> None:
     world.start_pod(world.only)
     world.round()
     assert change(before, world.status, world.now).wait == Wait("Unschedulable", 90)
+
+
+def served() -> set[str]:
+    """Names of the operator's figures as Prometheus has them; those of a histogram as one."""
+    metrics, leadership = Metrics(), Leadership()
+    leadership._leads.set()
+    metrics.registry.register(Standing(leadership, metrics.jobs, lambda: 0, lambda: NOW))
+    families = [family for family in metrics.registry.collect() if family.name.startswith("finetune_operator_")]
+    return {family.name + ("_total" if family.type == "counter" else "") for family in families}
+
+
+def test_the_guide_lists_every_figure_and_its_alerts_ask_for_no_other() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    table = text.partition("| figure |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert {f"finetune_operator_{name}" for cell in cells for name in re.findall(r"`(\w+)`", cell)} == served()
+    (group,) = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])["groups"]
+    asked = {name for rule in group["rules"] for name in re.findall(r"finetune_operator_\w+", rule["expr"])}
+    assert len(asked) >= 6
+    assert asked <= served()
