@@ -11,16 +11,16 @@ from typing import Any
 from finetune_api.messages import CACHE_KEY_CHARS
 
 PASS_VERSIONS: dict[str, int] = {
-    "lora": 2,
-    "qlora": 3,
-    "dora": 2,
-    "loftq": 2,
-    "loha": 2,
-    "lokr": 2,
+    "lora": 3,
+    "qlora": 4,
+    "dora": 3,
+    "loftq": 3,
+    "loha": 3,
+    "lokr": 3,
     "merge_adapter_weights": 2,
     "model_builder": 3,
     "extract_adapters": 3,
-    "evaluate": 3,
+    "evaluate": 4,
     "plugin": 1,
 }
 """Raised when a pass's code changes what it makes."""

@@ -144,10 +144,10 @@ def extract(adapter: Path, base: Path, output: Path, report: Reported | None = N
 
 
 def evaluate(source: Path, output: Path, product: Product, *, base: Path | None = None, **fields: Any) -> PassResult:
-    """Accuracy and loss on ROWS, or on `rows`."""
+    """Accuracy and loss on ROWS, on `rows`, or on the data set `test`."""
     metrics = [{"name": "accuracy", "accuracy": {"maxNewTokens": 8}}, {"name": "loss", "loss": {}}]
     evaluator = {"name": "tone", "metrics": metrics, "batchSize": 4} | fields.pop("evaluator", {})
-    data = {DATA: data_set(fields.pop("rows", None))}
+    data = {DATA: fields.pop("test", None) or data_set(fields.pop("rows", None))}
     report = fields.pop("report", Reported())
     given = inputs(
         source, output, product=product, base=base, data=data, evaluator=Evaluator.model_validate(evaluator), **fields

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.artifact.stop_tokens import GENAI_CONFIG
 from finetune_runner.passes.model_files import ONNX_ADAPTER
 
-GENAI_CONFIG = "genai_config.json"
 ADAPTER = "adapter"
 PROVIDERS = {
     "CPU": "CPUExecutionProvider",

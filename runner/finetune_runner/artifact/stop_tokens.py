@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+GENAI_CONFIG = "genai_config.json"
+
 
 def stop_tokens(directory: Path, tokenizer_eos: int) -> frozenset[int]:
     """The tokenizer's end-of-sequence token, and what the model's own files name besides, such as <end_of_turn>."""
     generation = _read(directory / "generation_config.json").get("eos_token_id")
-    genai = _read(directory / "genai_config.json").get("model", {}).get("eos_token_id")
+    genai = _read(directory / GENAI_CONFIG).get("model", {}).get("eos_token_id")
     return frozenset({tokenizer_eos, *_ids(generation), *_ids(genai)})
 
 

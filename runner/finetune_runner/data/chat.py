@@ -1,6 +1,7 @@
 """Conversations become text by a chat template, and what of it is the assistant's is known. No transformers needed.
 
-Rendered as transformers renders, so that training sees what generation will see: the same sandbox, the same helpers.
+Rendered as transformers renders, so that training sees what generation will see: the same sandbox, the same helpers,
+but for the clock.
 """
 
 import datetime as dt
@@ -16,6 +17,9 @@ from finetune_runner.data.marks import BEGIN, END, Text, between_marks
 ASSISTANT = "assistant"
 MARKED = re.compile(r"\{%-?\s*generation\b")
 Message = dict[str, Any]
+TODAY = dt.datetime(2024, 7, 26, tzinfo=dt.UTC)
+"""What every template is told, whatever the day: the date that Llama's fall back to. Or else the same rows would be
+other tokens tomorrow, and a model be asked in words that it was not trained on."""
 
 
 class ChatTemplate:
@@ -148,7 +152,7 @@ def _refuse(message: str) -> None:
 
 
 def _now(form: str) -> str:
-    return dt.datetime.now().astimezone().strftime(form)
+    return TODAY.strftime(form)
 
 
 def conversation(value: object) -> list[Message]:

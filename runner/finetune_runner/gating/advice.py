@@ -14,8 +14,11 @@ FINER = {
     "k_quant": "k_quant_last (the head in 8 bits) or k_quant_mixed",
     "k_quant_last": "k_quant_mixed",
 }
-"""Algorithm of an export to the one that loses less."""
+"""Algorithm of an export to int4, to the one that loses less."""
+FINER_INT8 = dict.fromkeys(("default", "rtn", "rtn_last"), "k_quant")
+"""Of an export to int8: more bits for some layers are no gain there."""
 TRAIN_MORE = "Train longer (numTrainEpochs, maxSteps), on more rows, or with a larger r."
+AS_SEEN = "Merge {} with mergeBase: auto or dequantised: a qlora adapter makes up for its base's rounding."
 SIZE = "size_bytes"
 SPEED = ("time_to_first_token", "tokens_per_second")
 
@@ -23,15 +26,17 @@ SPEED = ("time_to_first_token", "tokens_per_second")
 def advice(spec: FineTuneJobSpec, gate: Gate) -> str:
     """What to change so that the gate is passed; a sentence or two of at most 200 bytes."""
     step = next(step for step in spec.passes if step.name == gate.after)
-    kind = measurements(spec, gate.metric, gate.after)[0].metric.variant
+    metric = measurements(spec, gate.metric, gate.after)[0].metric
+    kind = metric.variant
     if kind == SIZE:
         return _smaller(step)
     if kind in SPEED:
         return _faster(step)
-    if not (isinstance(step.config, Export) and step.config.precision in ROUNDED):
-        return TRAIN_MORE
-    finer = _finer(step.name, step.config)
-    return finer if gate.compared_to else f"{finer} {TRAIN_MORE}"
+    compared = bool(gate.compared_to) or metric.config.needs_reference
+    if isinstance(step.config, Export) and step.config.precision in ROUNDED:
+        finer = _finer(step.name, step.config)
+        return finer if compared else f"{finer} {TRAIN_MORE}"
+    return AS_SEEN.format(step.name) if compared and step.merge_adapter_weights else TRAIN_MORE
 
 
 def _smaller(step: Pass) -> str:
@@ -50,8 +55,9 @@ def _faster(step: Pass) -> str:
 
 def _finer(name: str, config: Export) -> str:
     """How to round with less loss."""
-    if config.algorithm in FINER:
-        return f"Round {name} with algorithm: {FINER[config.algorithm]}."
+    finer = FINER if config.precision == "int4" else FINER_INT8
+    if config.algorithm in finer:
+        return f"Round {name} with algorithm: {finer[config.algorithm]}."
     if config.precision == "int4":
         return f"Round {name} with blockSize: 16, or with precision: int8."
     return f"Round {name} with blockSize: 16, or not at all."

@@ -14,6 +14,7 @@ from finetune_api.resource.exports import GPTQ, Export, ModelBuilder
 from finetune_runner.data.prompt_file import carry_prompt
 from finetune_runner.passes.child_process import KILLED, ChildFailedError, run_logged
 from finetune_runner.passes.contract import PassInputs, Report
+from finetune_runner.passes.end_tokens import stop_exported_at_marks
 from finetune_runner.passes.model_files import carry_notices
 
 BUILDER_PROVIDERS = {
@@ -61,6 +62,8 @@ def build(config: Export, inputs: PassInputs, model: Path, report: Report, *, ad
         except ChildFailedError as error:
             raise _failure(error, inputs.path) from error
     _check(inputs)
+    if adapter:
+        stop_exported_at_marks(adapter, inputs.output)
     carry_prompt(inputs.source, inputs.output)
     carry_notices(inputs.source, inputs.output)
     return _size(inputs.output)

@@ -77,7 +77,9 @@ def _same(inputs: PassInputs, tokenizer: Any) -> Any:
 
 
 def _load(place: ModelPlace, inputs: PassInputs, tokenizer: Any) -> ModelUnderTest:
-    stop = stop_tokens(place.base or place.directory, tokenizer.eos_token_id)
+    stop = stop_tokens(place.directory, tokenizer.eos_token_id)
+    if place.base:
+        stop |= stop_tokens(place.base, tokenizer.eos_token_id)
     if place.product is Product.ONNX:
         from finetune_runner.passes.evaluation.onnx import OnnxModel  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from finetune_runner.passes.merging.as_seen import AsSeen, read_as_seen
 from finetune_runner.passes.merging.by_shard import merge_by_shard
 from finetune_runner.passes.merging.unfit import UnfitError
 from finetune_runner.passes.merging.whole import merge_whole
-from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
+from finetune_runner.passes.model_files import carry_generation_config, carry_notices, carry_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ def run(config: MergeAdapterWeights, inputs: PassInputs, report: Report) -> Pass
         dequantised = config.merge_base == DEQUANTISED
         merge(inputs.output, read_as_seen(inputs.source, inputs.path) if dequantised else None, report)
     carry_tokenizer(inputs.source, inputs.output)
+    carry_generation_config(inputs.source, inputs.output)
     carry_notices(inputs.source, inputs.output)
     carry_prompt(inputs.source, inputs.output)
     return PassResult(figures)

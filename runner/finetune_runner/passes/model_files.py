@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+CHAT_TEMPLATE = "chat_template.jinja"
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -12,7 +13,7 @@ TOKENIZER_FILES = (
     "vocab.json",
     "vocab.txt",
     "merges.txt",
-    "chat_template.jinja",
+    CHAT_TEMPLATE,
 )
 GENERATION_CONFIG = "generation_config.json"
 ONNX_ADAPTER = "adapter.onnx_adapter"

@@ -27,7 +27,8 @@ from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, 
 from finetune_runner.passes.devices import CPU, attention_for, device_for, dtype_for, float32_products
 from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.merging.as_seen import write_as_seen
-from finetune_runner.passes.model_files import carry_notices, carry_tokenizer
+from finetune_runner.passes.model_files import carry_notices
+from finetune_runner.passes.tuned_tokenizer import save_tokenizer
 from finetune_runner.training.adapter import save_adapter, with_adapter
 from finetune_runner.training.arguments import TF32, training_arguments
 from finetune_runner.training.best import Best
@@ -115,8 +116,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
                 _train(trainer, config, inputs, Path(scratch))
             figures = _figures(trainer)
     _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
-    if new_tokens:
-        tokenizer.save_pretrained(inputs.output)
+    save_tokenizer(tokenizer, inputs, changed=bool(new_tokens))
     told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
     return PassResult(figures | told | _counts(rows.statistics) | step_figures(trainer))
 
@@ -225,7 +225,6 @@ def _save(
 ) -> None:
     _check_weights(model, inputs.path)
     save_adapter(model, inputs.output, start)
-    carry_tokenizer(inputs.source, inputs.output)
     carry_notices(inputs.source, inputs.output)
     write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
     lines = [of_the_result(line) for line in log]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.data import Preprocess
+from finetune_runner.data.chat import ChatTemplate
 from finetune_runner.data.examples import Example, build_examples, distinct
 from finetune_runner.data.examples import split_held_out as split_streams
 
@@ -152,3 +153,8 @@ def test_as_many_rows_as_there_are_cannot_be_held_out():
 def test_a_single_distinct_row_cannot_be_split():
     with pytest.raises(ValueError, match="1 distinct rows"):
         split_held_out([Example("", "a")] * 9, 0.5, 1)
+
+
+def test_a_template_that_asks_for_the_day_is_told_the_same_one_whenever_it_asks():
+    template = ChatTemplate("{{ strftime_now('%d %b %Y') }}", bos="", eos="", path=PATH)
+    assert template.render([{"role": "user", "content": "hello"}]) == "26 Jul 2024"

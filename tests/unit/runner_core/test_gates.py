@@ -102,6 +102,8 @@ def test_a_missed_drop_names_both_figures_and_the_next_better_rounding():
     ("algorithm", "precision", "remedy"),
     [
         ("k_quant_mixed", "int4", "Round int4 with blockSize: 16, or with precision: int8."),
+        ("rtn_last", "int8", "Round int4 with algorithm: k_quant."),
+        ("k_quant", "int8", "Round int4 with blockSize: 16, or not at all."),
         ("k_quant_mixed", "int8", "Round int4 with blockSize: 16, or not at all."),
         ("k_quant", "fp32", "Train longer (numTrainEpochs, maxSteps), on more rows, or with a larger r."),
     ],

@@ -80,9 +80,19 @@ class Measuring:
 
     def answers(self, max_new_tokens: int) -> list[Answer]:
         """Each row's outcome, with an answer of so many tokens at most."""
-        texts = [self._tokenizer.decode(tokens[:max_new_tokens], skip_special_tokens=True) for tokens in self._written]
-        examples = [row.example for row in self._rows]
-        return [whole_answer(e.prompt, e.completion, text) for e, text in zip(examples, texts, strict=True)]
+        return [
+            whole_answer(
+                row.example.prompt, self._expected(row.example.completion), self._text(tokens[:max_new_tokens])
+            )
+            for row, tokens in zip(self._rows, self._written, strict=True)
+        ]
+
+    def _expected(self, completion: str) -> str:
+        """As it would read if the model had written it: without the marks that a chat's template ends it with."""
+        return self._text(self._tokenizer(completion, add_special_tokens=False)["input_ids"])
+
+    def _text(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
 
     @cached_property
     def losses(self) -> list[Loss]:

@@ -1,0 +1,42 @@
+"""Further tokens that end a text, in generation_config.json and genai_config.json: where every runtime looks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from finetune_runner.artifact.stop_tokens import GENAI_CONFIG, stop_tokens
+from finetune_runner.passes.model_files import GENERATION_CONFIG
+
+EOS = "eos_token_id"
+
+
+def write_end_mark(base: Path, adapter: Path, mark: int | None, eos: int) -> None:
+    """Beside an adapter, its base's generation_config.json with one more token; nothing where the base stops at it.
+
+    Args:
+        base: the model's directory.
+        adapter: the adapter's.
+        mark: the token, if any.
+        eos: the tokenizer's end-of-sequence token.
+    """
+    stops = stop_tokens(base, eos)
+    if mark is None or mark in stops:
+        return
+    file = base / GENERATION_CONFIG
+    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    _write(adapter / GENERATION_CONFIG, settings | {EOS: sorted({*stops, mark})})
+
+
+def stop_exported_at_marks(adapter: Path, exported: Path) -> None:
+    """The exported base stops where the adapter beside it was tuned to."""
+    file = adapter / GENERATION_CONFIG
+    if not file.is_file():
+        return
+    genai = exported / GENAI_CONFIG
+    document = json.loads(genai.read_text(encoding="utf-8"))
+    document["model"][EOS] = json.loads(file.read_text(encoding="utf-8"))[EOS]
+    _write(genai, document)
+
+
+def _write(file: Path, document: dict[str, Any]) -> None:
+    file.write_text(json.dumps(document, indent=4) + "\n", encoding="utf-8")
