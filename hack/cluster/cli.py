@@ -130,7 +130,7 @@ def _kueue(chosen: argparse.Namespace) -> None:
         print(f"{cluster.name}: Kueue is gone")
         return
     binaries.build(["kueue"])
-    kueue.install(cluster)
+    kueue.install(cluster, chosen.pods_ready)
     print(f"{cluster.name}: Kueue {settings.KUEUE_VERSION} is ready")
 
 
@@ -165,6 +165,8 @@ def _parser() -> argparse.ArgumentParser:
     gpus.add_argument("count", type=int)
     queues = _cluster_command(commands, "kueue", _kueue, "install Kueue, built once")
     queues.add_argument("--remove", action="store_true", help="take it away again")
+    wait = "seconds within which an admitted Job must have its pods running (waitForPodsReady); default: for ever"
+    queues.add_argument("--pods-ready", type=int, default=0, metavar="SECONDS", help=wait)
     _command(commands, "smoke", _smoke, "try everything with two clusters of its own")
     return parser
 

@@ -21,12 +21,20 @@ NAMESPACE = "kueue-system"
 DEPLOYMENT = "kueue-controller-manager"
 CERTIFICATE = "kueue-webhook-server-cert"
 READY_SECONDS = 120
+CONFIGURATION = "controller_manager_config.yaml"
 PROGRAM_FOLDER = "/opt/kueue"
+RETRY_SECONDS = 10
+"""Until one that was evicted since its pods did not get ready may be admitted again."""
 
 
-def install(cluster: Cluster) -> None:
-    """Apply it and wait until it is ready; may be repeated."""
-    with _overlay() as folder:
+def install(cluster: Cluster, pods_ready_seconds: int = 0) -> None:
+    """Apply it and wait until it is ready; may be repeated.
+
+    Args:
+        cluster: where.
+        pods_ready_seconds: within which an admitted Job must have its pods running (waitForPodsReady); 0: for ever.
+    """
+    with _overlay(pods_ready_seconds) as folder:
         _kubectl(cluster, "apply", "--server-side", "--force-conflicts", "-k", str(folder))
     within = f"--timeout={READY_SECONDS}s"
     _in_namespace(cluster, "wait", f"secret/{CERTIFICATE}", "--for=jsonpath={.data.tls\\.crt}", within)
@@ -42,14 +50,17 @@ def remove(cluster: Cluster) -> None:
 
 
 @contextmanager
-def _overlay() -> Iterator[Path]:
+def _overlay(pods_ready_seconds: int = 0) -> Iterator[Path]:
     """A kustomization over the module's config/default."""
     with tempfile.TemporaryDirectory(prefix="kueue-") as scratch:
         folder = Path(scratch)
         # By a link: kustomize takes a path with an @ in it for a repository's address.
         (folder / "module").symlink_to(_module())
-        target = {"kind": "Deployment", "name": DEPLOYMENT}
-        patches = [{"target": target, "patch": json.dumps(_changes())}]
+        deployment = {"kind": "Deployment", "name": DEPLOYMENT}
+        patches = [{"target": deployment, "patch": json.dumps(_changes())}]
+        if pods_ready_seconds:
+            config_map = {"kind": "ConfigMap", "name": "kueue-manager-config"}
+            patches.append({"target": config_map, "patch": json.dumps([_waiting_for_pods(pods_ready_seconds)])})
         content = {"resources": ["module/config/default"], "patches": patches}
         (folder / "kustomization.yaml").write_text(json.dumps(content))
         yield folder
@@ -78,6 +89,14 @@ def _changes() -> list[dict[str, Any]]:
             "value": {"name": "program", "hostPath": {"path": str(program), "type": "Directory"}},
         },
     ]
+
+
+def _waiting_for_pods(seconds: int) -> dict[str, Any]:
+    """Of the configuration: its own, and waitForPodsReady, which it has as a comment."""
+    text = (_module() / "config/components/manager" / CONFIGURATION).read_text(encoding="utf-8")
+    wait = {"timeout": f"{seconds}s", "requeuingStrategy": {"backoffBaseSeconds": RETRY_SECONDS}}
+    value = f"{text}\nwaitForPodsReady: {json.dumps(wait)}\n"
+    return {"op": "replace", "path": f"/data/{CONFIGURATION}", "value": value}
 
 
 def _module() -> Path:

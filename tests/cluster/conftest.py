@@ -9,6 +9,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 import cluster_diagnostics as diagnostics
+import cluster_kueue as kueue
 import cluster_manifests as manifests
 import cluster_setup as setup
 import cluster_workspace as workspaces
@@ -63,6 +64,13 @@ def workspace(cluster: Cluster, tiny_model: Path, request: pytest.FixtureRequest
     made = workspaces.create(cluster, tiny_model, theme)
     yield made
     workspaces.remove(made)
+
+
+@pytest.fixture(scope="session")
+def kueue_installed(cluster: Cluster) -> Iterator[None]:
+    """Kueue, to the end of the session: what is marked kueue is run by itself."""
+    with kueue.installed(cluster):
+        yield
 
 
 @pytest.fixture(scope="session")

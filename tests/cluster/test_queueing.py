@@ -4,18 +4,18 @@ Two jobs, room for one: both wait and say for what; with quota the first runs, t
 the middle of a pass, the first makes room for the second, and goes on from its checkpoint once it is admitted again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 import cluster_kueue as kueue
-import cluster_manifests as manifests
 from cluster_access import Cluster
 from cluster_audit import Permission, asked_for, audited
-from cluster_manifests import with_change
+from cluster_kueue import queued, queueing_spec
 from cluster_setup import RELEASE
+from cluster_witness import moved, reconciling, resumed
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ LONG_STEPS = 2000
 CPU = "100m"
 """What a stage asks for."""
 
-pytestmark = pytest.mark.kueue
+pytestmark = [pytest.mark.kueue, pytest.mark.usefixtures("kueue_installed")]
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,9 @@ class Course:
 
 
 @pytest.fixture(scope="module")
-def queue(cluster: Cluster, workspace: Workspace) -> Iterator[str]:
-    with kueue.installed(cluster):
-        yield kueue.make_queue(workspace, "0")
-        kueue.remove_queue(workspace)
+def queue(workspace: Workspace) -> Iterator[str]:
+    yield kueue.make_queue(workspace, "0")
+    kueue.remove_queue(workspace)
 
 
 @pytest.fixture(scope="module")
@@ -67,45 +66,22 @@ def course(workspace: Workspace, queue: str) -> Course:
     second = workspace.completed("second")
     pods = workspace.stage_pods("first")
     kueue.activate(workspace, workload, active=True)
-    resumed = workspace.status_when("first", went_on, CHAIN_SECONDS, "it went on from its checkpoint")
+    again = workspace.status_when("first", resumed, CHAIN_SECONDS, "it went on from its checkpoint")
     first = workspace.completed("first")
     (job_at_end,) = workspace.stage_jobs("first")
     done = {"first": first, "second": second}
     asked = {asked_for(request) for request in list(audited(workspace.cluster))[begun:]}
-    return Course(queue, waiting, behind, evicted, pods, job_before, job_at_end, resumed, done, asked)
+    return Course(queue, waiting, behind, evicted, pods, job_before, job_at_end, again, done, asked)
 
 
 def wait_in_queue(workspace: Workspace, name: str, steps: int) -> Json:
     """The status of a new job once Kueue has said what it waits for."""
-    system = manifests.system("queueing", queueName=kueue.LOCAL_QUEUE)
-    passes = [with_change(manifests.lora("tune", steps), "lora.training.seed", steps)]
-    spec = workspace.spec(name, passes, [system]) | {"backoffLimit": 0}
-    workspace.apply(name, spec)
+    workspace.apply(name, queueing_spec(workspace, name, steps))
     return workspace.status_when(name, queued("position", "insufficient"), PREPARE_SECONDS, "it waited for quota")
-
-
-def queued(*words: str) -> Callable[[Json], bool]:
-    return lambda status: reason(status) == "Queued" and all(word in message(status) for word in words)
-
-
-def reconciling(status: Json) -> Json:
-    return next((c for c in status.get("conditions", []) if c["type"] == "Reconciling"), {})
-
-
-def reason(status: Json) -> str:
-    return reconciling(status).get("reason", "")
 
 
 def message(status: Json) -> str:
     return reconciling(status).get("message", "")
-
-
-def moved(status: Json) -> bool:
-    return status.get("progress", {}).get("step", 0) > 0
-
-
-def went_on(status: Json) -> bool:
-    return status.get("progress", {}).get("resumedFromStep", 0) > 0
 
 
 def test_a_stage_without_quota_says_what_it_waits_for_and_where_it_stands(course: Course) -> None:
@@ -117,7 +93,7 @@ def test_a_stage_without_quota_says_what_it_waits_for_and_where_it_stands(course
 
 
 def test_a_second_job_waits_while_the_first_has_the_quota(course: Course) -> None:
-    assert reason(course.behind) == "Queued"
+    assert queued()(course.behind)
 
 
 def test_an_evicted_stage_frees_its_pod_and_says_why(course: Course) -> None:

@@ -25,7 +25,12 @@ def two_passes(workspace: Workspace, name: str, steps: int) -> Json:
 
 def second_moves(status: Json) -> bool:
     """It has done steps, so that there is something to lose; and the first is committed, since a pass begins then."""
-    return status.get("currentPass") == SECOND and status.get("progress", {}).get("step", 0) > 0
+    return status.get("currentPass") == SECOND and moved(status)
+
+
+def moved(status: Json) -> bool:
+    """It has done steps."""
+    return status.get("progress", {}).get("step", 0) > 0
 
 
 def resumed(status: Json) -> bool:
