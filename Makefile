@@ -52,13 +52,13 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
 
 .PHONY: test-faults
-test-faults: venv ## The faults that `make test` has no time for, one after the other (17 min).
+test-faults: venv ## The faults that `make test` has no time for, one after the other (22 min).
 	$(CLUSTER) build
 	$(BIN)/pytest tests/runner -m faults
 	$(BIN)/pytest tests/cluster -m faults
 
 .PHONY: test-kueue
-test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (3 min, and once some to build Kueue).
+test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (6 min, and once some to build Kueue).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kueue
 	$(BIN)/pytest tests/cluster -m kueue
