@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -111,7 +112,7 @@ def _in_namespace(cluster: Cluster, *arguments: str) -> None:
 
 def _kubectl(cluster: Cluster, *arguments: str) -> None:
     command = [str(binaries.path("kubectl")), *arguments]
-    variables = environment.variables(cluster)
+    variables = {**os.environ, **environment.variables(cluster)}  # without HOME its cache would lie in this folder
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

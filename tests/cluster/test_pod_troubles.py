@@ -13,6 +13,7 @@ import cluster_manifests as manifests
 import cluster_operator as operator
 from cluster_access import until
 from cluster_setup import GPUS
+from cluster_witness import reconciling
 from cluster_workspace import PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
@@ -132,6 +133,8 @@ def test_a_pod_that_cannot_start_is_told_while_it_waits_and_then_ends_its_job(
 ) -> None:
     trouble, course = TROUBLES[name], courses[name]
     assert course.waiting["phase"] == "Waiting"
+    assert trouble.words in (said := reconciling(course.waiting)["message"])
+    assert "It waits until 20" in said
     assert (course.failure["reason"], course.failure["path"]) == (trouble.reason, trouble.path)
     assert course.failure["pass"] == "tune"
     assert trouble.words in course.failure["message"]

@@ -5,6 +5,7 @@ It can be lost that prepare was read, and the stage started on its word; then pr
 
 from finetune_api.plan import Stage
 from finetune_operator.decide.case import Case, Verdict
+from finetune_operator.decide.pod_limit import told
 from finetune_operator.decide.pod_trouble import trouble
 
 
@@ -14,7 +15,7 @@ def at_work(case: Case) -> Verdict | None:
         child = case.observed.child("stage", case.attempt, stage.index)
         if child and child.live:
             found = trouble(child)
-            reason, message = (found.kind, found.message) if found else ("Running", described(case, stage))
+            reason, message = (found.kind, told(case, found)) if found else ("Running", described(case, stage))
             return Verdict(case.status, reason, message, stage=stage, child=child)
     return None
 

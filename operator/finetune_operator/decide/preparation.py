@@ -6,6 +6,7 @@ from finetune_api.resource.status import FailureStatus, FineTuneJobStatus, PassS
 from finetune_operator.build_job import build_prepare_job
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.ending import failed
+from finetune_operator.decide.pod_limit import told
 from finetune_operator.decide.pod_trouble import WAITING_FOR_JOB, trouble
 from finetune_operator.decision import CreateJob
 from finetune_operator.names import prepare_name
@@ -26,7 +27,7 @@ def prepare(case: Case) -> Verdict | None:
         return prepare_again(case, f"the last word of {child.name} is lost")
     status = _asked_for(case, case.attempt, child.name)
     if found := trouble(child):
-        return Verdict(status, found.kind, found.message)
+        return Verdict(status, found.kind, told(case, found))
     if waiting := _waiting(case, child):
         return Verdict(status, WAITING_FOR_JOB, waiting)
     return Verdict(status, "Preparing", "looking for cached passes, checking model and data")

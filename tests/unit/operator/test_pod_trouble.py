@@ -105,6 +105,16 @@ def test_a_pod_that_cannot_start_for_long_fails_the_job_and_frees_what_it_holds(
     assert world.live == []
 
 
+def test_while_a_pod_waits_it_is_told_until_when_and_what_to_do() -> None:
+    world = World().prepared()
+    stuck(world, containerStatuses=waiting("CreateContainerConfigError", 'secret "hub" not found'))
+    end = timestamp(world.now + timedelta(seconds=600))
+    told = f'secret "hub" not found. It waits until {end}; meanwhile, create what the message names'
+    assert told in reconciling(world)
+    world.now += timedelta(seconds=60)
+    assert told in reconciling(world)
+
+
 def test_a_pod_that_no_node_takes_for_a_day_fails_the_job_with_the_schedulers_words() -> None:
     world = World().prepared()
     text = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
@@ -178,7 +188,7 @@ def test_the_newest_warning_is_the_one_that_is_told() -> None:
     world.later(5)
     world.warn(uid, "FailedMount", "timed out waiting for the condition")
     world.events[uid].reverse()
-    assert reconciling(world).endswith("timed out waiting for the condition")
+    assert "FailedMount: timed out waiting for the condition. It waits" in reconciling(world)
 
 
 @pytest.mark.parametrize(
