@@ -60,6 +60,14 @@ KUBERNETES = Source(
         f" -X {VERSION_PACKAGE}.gitMajor={KUBERNETES_MAJOR} -X {VERSION_PACKAGE}.gitMinor={KUBERNETES_MINOR}"
     ),
 )
+ETCD = Source(
+    name="etcd",
+    version=settings.ETCD_VERSION,
+    packages={"etcd": "go.etcd.io/etcd/server/v3"},
+    minutes=1,
+    # Most of what it is made of Kubernetes is made of, too.
+    module=GOMOD / "kubernetes",
+)
 RUNC = Source(
     name="runc",
     version=settings.RUNC_VERSION,
@@ -118,7 +126,7 @@ KUEUE = Source(
     minutes=8,
     optional=True,
 )
-SOURCES = (KUBERNETES, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUBE_SCORE, KUEUE)
+SOURCES = (KUBERNETES, ETCD, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUBE_SCORE, KUEUE)
 
 
 def path(name: str) -> Path:

@@ -24,7 +24,7 @@ from cluster import (
     settings,
     waiting,
 )
-from cluster.components import ALL, WAVES
+from cluster.components import ALL, WAVES, etcd
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 def up(cluster: Cluster) -> bool:
     """Start whatever does not run and wait until all of it is ready; False when all of it ran."""
     _check_built()
+    etcd.refuse_old_data(cluster)
     with _lock(cluster):
         ran = is_up(cluster)
         if ran:

@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# Installing a package must not start its service here.\nexit 101\n"
-SERVICES = {"etcd-server": "etcd", "containerd": "containerd"}
+SERVICES = {"containerd": "containerd"}
 
 PACKAGES = (
-    "etcd-server",
-    "etcd-client",
     "containerd",
     "containernetworking-plugins",
     "iproute2",
@@ -49,7 +47,7 @@ def missing() -> list[str]:
 
 
 def install() -> None:
-    """Install what is missing, without letting apt start etcd's and containerd's own services."""
+    """Install what is missing, without letting apt start containerd's own service."""
     wanted = missing()
     if not wanted:
         print("packages: already installed")

@@ -12,6 +12,7 @@ from cluster import options
 from cluster.errors import ClusterError
 
 KUBERNETES_VERSION = "v1.34.4"
+ETCD_VERSION = "v3.6.4"  # whose client libraries Kubernetes 1.34.4 is built on
 RUNC_VERSION = "v1.4.0"
 HELM_VERSION = "v3.22.0"
 VERSITYGW_VERSION = "v1.8.0"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cluster import api
+from cluster import api, binaries
 from cluster.components.component import Component
+from cluster.errors import ClusterError
+from cluster.settings import ETCD_VERSION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cluster.settings import Cluster
 
 CLIENT = "http://127.0.0.1:2379"
@@ -15,11 +19,20 @@ PEER = "http://127.0.0.1:2380"
 HEALTH_PORT = 2381
 
 
+def refuse_old_data(cluster: Cluster) -> None:
+    """Debian's etcd 3.4 kept them in a folder without a version; 3.6 doesn't read them."""
+    if (cluster.root / "etcd").exists():
+        raise ClusterError(
+            f"{cluster.name} has the data of an older etcd, which {ETCD_VERSION} doesn't read: remove them with "
+            f"`python3 hack/cluster down --name {cluster.name} --purge`, which also empties its S3 buckets"
+        )
+
+
 def command(cluster: Cluster) -> list[str]:
     return [
-        "/usr/bin/etcd",
+        str(binaries.path("etcd")),
         f"--name={cluster.node_name}",
-        f"--data-dir={cluster.root / 'etcd'}",
+        f"--data-dir={_data(cluster)}",
         f"--listen-client-urls={CLIENT}",
         f"--advertise-client-urls={CLIENT}",
         f"--listen-peer-urls={PEER}",
@@ -34,6 +47,11 @@ def command(cluster: Cluster) -> list[str]:
 
 def ready(cluster: Cluster) -> bool:
     return api.answers(cluster, HEALTH_PORT, "/health", tls=False)
+
+
+def _data(cluster: Cluster) -> Path:
+    """Named for the minor version: no etcd reads the data of one that is two older."""
+    return cluster.root / f"etcd-{ETCD_VERSION.rpartition('.')[0]}"
 
 
 ETCD = Component(name="etcd", command=command, ready=ready)
