@@ -33,6 +33,10 @@ def merge(cluster: Cluster, path: str, content: Object) -> None:
     _checked(cluster, "PATCH", path, content, "application/merge-patch+json")
 
 
+def delete(cluster: Cluster, path: str) -> None:
+    _checked(cluster, "DELETE", path)
+
+
 def exists(cluster: Cluster, path: str) -> bool:
     try:
         return _request(cluster, "GET", path)[0] == http.client.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import settings
+from cluster import settings, shell
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -96,10 +97,11 @@ HELM = Source(
     minutes=3,
     ldflags=f"-s -w -X helm.sh/helm/v3/internal/version.version={settings.HELM_VERSION}",
 )
+KWOK_MODULE = "sigs.k8s.io/kwok"
 KWOK = Source(
     name="kwok",
     version=settings.KWOK_VERSION,
-    packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+    packages={"kwok": f"{KWOK_MODULE}/cmd/kwok"},
     minutes=2,
     optional=True,
 )
@@ -140,7 +142,7 @@ def present(source: Source) -> bool:
 
 
 def missing() -> list[str]:
-    """The sources that ``up`` needs and that are not built yet."""
+    """The sources that every cluster needs and that are not built yet."""
     return [source.name for source in SOURCES if not source.optional and not present(source)]
 
 
@@ -150,9 +152,15 @@ def available() -> dict[str, Path]:
     return {name: path(name) for name in names if path(name).exists()}
 
 
-def build(components: list[str], with_kwok: bool = False) -> None:
+def module_folder(module: str, version: str) -> Path:
+    """A module's folder in Go's cache; downloaded if need be, as for the build."""
+    found = json.loads(shell.run("go", "mod", "download", "-json", f"{module}@{version}"))
+    return Path(found["Dir"])
+
+
+def build(components: list[str]) -> None:
     """Build what was asked for (everything, if nothing was) and is not there yet."""
-    wanted = _wanted(components, with_kwok)
+    wanted = _wanted(components)
     with _lock():
         for source in wanted:
             if present(source):
@@ -161,14 +169,14 @@ def build(components: list[str], with_kwok: bool = False) -> None:
                 _build(source)
 
 
-def _wanted(components: list[str], with_kwok: bool) -> list[Source]:
+def _wanted(components: list[str]) -> list[Source]:
     known = {name: source for source in SOURCES for name in (source.name, *source.packages)}
     unknown = sorted(set(components) - set(known))
     if unknown:
         raise ClusterError(f"unknown component {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     if components:
         return [source for source in SOURCES if source in [known[name] for name in components]]
-    return [source for source in SOURCES if not source.optional or (with_kwok and source is KWOK)]
+    return [source for source in SOURCES if not source.optional]
 
 
 def _build(source: Source) -> None:

@@ -46,6 +46,7 @@ def identities(cluster: Cluster) -> list[Identity]:
         Identity("kube-scheduler", "/CN=system:kube-scheduler"),
         Identity("kube-proxy", "/CN=system:kube-proxy"),
         Identity("coredns", "/CN=finetune:coredns"),
+        Identity("kwok", "/CN=finetune:kwok"),
     ]
 
 
@@ -61,7 +62,7 @@ def ensure(cluster: Cluster) -> None:
     for identity in identities(cluster):
         if not (cluster.certs / f"{identity.file}.crt").exists():
             _certificate(cluster, identity)
-    for holder in ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns"):
+    for holder in ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "coredns", "kwok"):
         _kubeconfig(cluster, holder, cluster.config / f"{holder}.kubeconfig")
     _kubeconfig(cluster, "admin", cluster.kubeconfig)
 

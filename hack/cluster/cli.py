@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cluster import (
     binaries,
+    components,
     environment,
     images,
     kueue,
@@ -25,7 +26,7 @@ from cluster import (
     settings,
     smoke,
 )
-from cluster.components import ALL, named
+from cluster.components import kwok, named
 from cluster.errors import ClusterError
 
 DEFAULT_NAME = os.environ.get("FINETUNE_CLUSTER", "demo")
@@ -52,7 +53,7 @@ def _preflight(chosen: argparse.Namespace) -> None:
 def _build(chosen: argparse.Namespace) -> None:
     preflight.check(chosen.disk)
     packages.install()
-    binaries.build(chosen.component, chosen.with_kwok)
+    binaries.build(chosen.component)
     images.archives()
 
 
@@ -60,6 +61,8 @@ def _up(chosen: argparse.Namespace) -> None:
     preflight.check(preflight.UP_DISK_GIB, go=False)
     started = time.monotonic()
     cluster = _configured(chosen)
+    if kwok.wanted(cluster) and not binaries.present(binaries.KWOK):
+        binaries.build(["kwok"])
     if lifecycle.up(cluster):
         print(f"cluster {cluster.name} is up after {time.monotonic() - started:.0f} s")
     else:
@@ -75,7 +78,7 @@ def _configured(chosen: argparse.Namespace) -> settings.Cluster:
     cluster = settings.cluster(chosen.name)
     if chosen.subnet not in (None, cluster.subnet) and cluster.kubeconfig.exists():
         raise ClusterError(f"{cluster.name}'s certificates are for subnet {cluster.subnet}: `down --purge` first")
-    given = {"subnet": chosen.subnet, "gpus": chosen.gpus, "audit": chosen.audit}
+    given = {"subnet": chosen.subnet, "gpus": chosen.gpus, "audit": chosen.audit, "kwok_nodes": chosen.kwok_nodes}
     options.change(cluster.root, **{name: value for name, value in given.items() if value is not None})
     return settings.cluster(chosen.name)
 
@@ -90,7 +93,7 @@ def _status(chosen: argparse.Namespace) -> int:
     """Exit 0 only when everything runs and is ready."""
     cluster = settings.cluster(chosen.name)
     there = network.exists(cluster)
-    for component in ALL:
+    for component in components.of(cluster):
         pid = processes.pid(cluster, component.name)
         state = "stopped" if not pid else "ready" if there and component.ready(cluster) else "not ready"
         print(f"{component.name:26}{state:12}{pid or ''}")
@@ -146,11 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (disk, build):
         command.add_argument("--disk", type=int, default=preflight.BUILD_DISK_GIB, help="GiB that must be free")
     build.add_argument("--component", action="append", default=[], help="only this one; may be repeated")
-    build.add_argument("--with-kwok", action="store_true", help="also kwok, for tests at scale")
 
     up = _cluster_command(commands, "up", _up, "start a cluster")
     up.add_argument("--gpus", type=int, help="how many nvidia.com/gpu the node claims to have")
     up.add_argument("--subnet", type=int, choices=range(1, 255), metavar="1-254", help="N of 10.211.N.0/24")
+    up.add_argument("--kwok-nodes", type=int, help="how many more nodes kwok simulates; it is built once")
     up.add_argument("--audit", action=argparse.BooleanOptionalAction, help="write an audit log")
     down = _cluster_command(commands, "down", _down, "stop a cluster; its data stays")
     down.add_argument("--purge", action="store_true", help="remove its data too")

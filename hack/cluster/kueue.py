@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster import binaries, environment, settings, shell
+from cluster import binaries, environment, settings
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -101,9 +101,7 @@ def _waiting_for_pods(seconds: int) -> dict[str, Any]:
 
 
 def _module() -> Path:
-    """The module's folder in Go's cache; downloaded if need be, as for the build."""
-    found = json.loads(shell.run("go", "mod", "download", "-json", f"{binaries.KUEUE_MODULE}@{settings.KUEUE_VERSION}"))
-    return Path(found["Dir"])
+    return binaries.module_folder(binaries.KUEUE_MODULE, settings.KUEUE_VERSION)
 
 
 def _in_namespace(cluster: Cluster, *arguments: str) -> None:

@@ -12,8 +12,10 @@ from cluster import (
     binaries,
     certificates,
     cgroups,
+    components,
     environment,
     images,
+    kwok_nodes,
     mounts,
     network,
     nodes,
@@ -52,7 +54,7 @@ def up(cluster: Cluster) -> bool:
 def is_up(cluster: Cluster) -> bool:
     """Every process runs and says that it is ready."""
     return network.exists(cluster) and all(
-        processes.pid(cluster, component.name) and component.ready(cluster) for component in ALL
+        processes.pid(cluster, component.name) and component.ready(cluster) for component in components.of(cluster)
     )
 
 
@@ -106,10 +108,11 @@ def _start(cluster: Cluster) -> None:
     certificates.ensure(cluster)
     environment.link_programs(cluster)
     for wave in WAVES:
-        starting = [component for component in wave if not processes.pid(cluster, component.name)]
-        for component in starting:
-            _launch(cluster, component)
-        for component in wave:
+        wanted = [component for component in wave if component.wanted(cluster)]
+        for component in wanted:
+            if not processes.pid(cluster, component.name):
+                _launch(cluster, component)
+        for component in wanted:
             _await(cluster, component)
     images.load_own(cluster)
     s3_service.ensure(cluster)
@@ -124,9 +127,12 @@ def _takes_pods(cluster: Cluster) -> bool:
 
 
 def _apply_options(cluster: Cluster) -> None:
-    wanted = options.load(cluster.root).gpus
-    if nodes.gpus(cluster) != (wanted, wanted):
-        set_gpus(cluster, wanted)
+    wanted = options.load(cluster.root)
+    if nodes.gpus(cluster) != (wanted.gpus, wanted.gpus):
+        set_gpus(cluster, wanted.gpus)
+    kwok_nodes.set_count(cluster, wanted.kwok_nodes)
+    for component in set(ALL) - set(components.of(cluster)):
+        processes.stop(cluster, component.name, component.stop_seconds)
 
 
 def _launch(cluster: Cluster, component: Component) -> None:

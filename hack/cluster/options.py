@@ -17,6 +17,7 @@ class Options:
     subnet: int = 0
     gpus: int = 0
     audit: bool = False
+    kwok_nodes: int = 0
 
 
 def load(root: Path) -> Options:

@@ -12,19 +12,26 @@ from cluster.components.kube_controller_manager import KUBE_CONTROLLER_MANAGER
 from cluster.components.kube_proxy import KUBE_PROXY
 from cluster.components.kube_scheduler import KUBE_SCHEDULER
 from cluster.components.kubelet import KUBELET
+from cluster.components.kwok import KWOK
 from cluster.components.s3 import S3
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from cluster.components.component import Component
+    from cluster.settings import Cluster
 
 # Those of one wave need nothing of each other and start together.
 WAVES: tuple[tuple[Component, ...], ...] = (
     (ETCD, CONTAINERD, S3),
     (KUBE_APISERVER,),
-    (KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, KUBELET, KUBE_PROXY, COREDNS),
+    (KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, KUBELET, KUBE_PROXY, COREDNS, KWOK),
 )
 ALL = tuple(component for wave in WAVES for component in wave)
+
+
+def of(cluster: Cluster) -> tuple[Component, ...]:
+    """Those that it is to have."""
+    return tuple(component for component in ALL if component.wanted(cluster))
 
 
 def named(name: str) -> Component:

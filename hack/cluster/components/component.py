@@ -15,6 +15,10 @@ def _nothing(_cluster: Cluster) -> None:
     """Most components read no files but certificates."""
 
 
+def _always(_cluster: Cluster) -> bool:
+    return True
+
+
 def _no_environment(_cluster: Cluster) -> dict[str, str]:
     return {}
 
@@ -28,6 +32,7 @@ class Component:
     ready: Callable[[Cluster], bool]
     prepare: Callable[[Cluster], None] = _nothing
     environment: Callable[[Cluster], dict[str, str]] = _no_environment
+    wanted: Callable[[Cluster], bool] = _always
     aliases: tuple[str, ...] = field(default=())
     start_seconds: float = 60
     stop_seconds: float = 10

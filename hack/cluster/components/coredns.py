@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cluster import api, binaries
+from cluster import api, binaries, roles
 from cluster.components.component import Component
 from cluster.settings import CLUSTER_DOMAIN, Cluster
 
@@ -26,7 +26,7 @@ COREFILE = """\
 }}
 """
 
-ROLE = "finetune:coredns"
+USER = "finetune:coredns"
 RULES = [
     {"apiGroups": [""], "resources": ["services", "pods", "namespaces", "nodes"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
@@ -37,7 +37,7 @@ def prepare(cluster: Cluster) -> None:
     kubeconfig = cluster.config / "coredns.kubeconfig"
     content = COREFILE.format(ip=cluster.node_ip, port=READY_PORT, domain=CLUSTER_DOMAIN, kubeconfig=kubeconfig)
     _config(cluster).write_text(content)
-    _allow(cluster)
+    roles.grant(cluster, USER, RULES)
 
 
 def command(cluster: Cluster) -> list[str]:
@@ -46,20 +46,6 @@ def command(cluster: Cluster) -> list[str]:
 
 def ready(cluster: Cluster) -> bool:
     return api.answers(cluster, READY_PORT, "/ready", tls=False)
-
-
-def _allow(cluster: Cluster) -> None:
-    group, rbac = "/apis/rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": ROLE}, "rules": RULES}
-    binding = {
-        "apiVersion": f"{rbac}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": ROLE},
-        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": ROLE},
-        "subjects": [{"apiGroup": rbac, "kind": "User", "name": "finetune:coredns"}],
-    }
-    api.apply(cluster, f"{group}/clusterroles/{ROLE}", role)
-    api.apply(cluster, f"{group}/clusterrolebindings/{ROLE}", binding)
 
 
 def _config(cluster: Cluster) -> Path:

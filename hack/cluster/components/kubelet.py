@@ -73,7 +73,7 @@ def command(cluster: Cluster) -> list[str]:
 def ready(cluster: Cluster) -> bool:
     """The node looks ready for a while after its kubelet died, so only this kubelet's own word counts."""
     healthy = api.answers(cluster, HEALTH_PORT, "/healthz", tls=False)
-    return healthy and nodes.ready(cluster, processes.started_at(cluster, "kubelet"))
+    return healthy and nodes.ready(cluster, cluster.node_name, processes.started_at(cluster, "kubelet"))
 
 
 def _config(cluster: Cluster) -> Path:
