@@ -19,9 +19,11 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from finetune_operator.settings import LeaseSettings
 
-LEASE_SECONDS = 15
-"""After its holder was last heard of; these three are what Kubernetes' own controllers use."""
-RENEW_SECONDS = 10
+LEASE_SECONDS = 12
+"""After its holder was last heard of. Another leads at most 16 seconds and four calls after the last renewal: it may
+hear of that, and of the end, RETRY_SECONDS late. The 15, 10 and 2 of Kubernetes' own controllers would make it 19.
+"""
+RENEW_SECONDS = 7
 """A leader that could not renew for so long stops leading."""
 RETRY_SECONDS = 2
 CALL_SECONDS = 2
