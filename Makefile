@@ -54,6 +54,7 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 .PHONY: test-faults
 test-faults: venv ## The faults that `make test` has no time for, one after the other (22 min).
 	$(CLUSTER) build
+	$(CLUSTER) build --component kwok
 	$(BIN)/pytest tests/runner -m faults
 	$(BIN)/pytest tests/cluster -m faults
 

@@ -1,67 +1,71 @@
 """The leader of two operators dies under fifty running jobs: the other leads, and nothing is lost or made twice.
 
-Three of the jobs run in pods of their own; the others' pods are on a node without a kubelet, and end as the test says.
+Three of the jobs run in pods of their own; the others' pods are on a node that kwok simulates, and end as the test
+says.
 """
 
 import logging
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import yaml
 
+import cluster_kwok as kwok
 import cluster_manifests as manifests
 import cluster_operator as operator
 from cluster_access import Cluster, until
-from cluster_simulated_nodes import SimulatedPods, simulated_node
-from cluster_simulated_nodes import system as simulated_system
 from cluster_store import attempts
-from cluster_workspace import CHAIN_SECONDS, STAGE_LABEL, Workspace
+from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, STAGE_LABEL, Workspace
 from operator_world import message
 
 Json = dict[str, Any]
 REAL = ("real-0", "real-1", "real-2")
 SIMULATED = tuple(f"simulated-{number:02}" for number in range(47))
-UNSEEN = 20
-"""Stages that end while nobody leads."""
-LONG_STEPS = 800
-ALL_RUN_SECONDS = 120
-CAUGHT_UP_SECONDS = 30
+ALL = SIMULATED + REAL
+UNSEEN, SEEN = SIMULATED[:20], SIMULATED[20:]
+"""Those whose stages end while nobody leads, and the others."""
+STEPS = 200
+SIMULATED_RUN_SECONDS = 240
+CAUGHT_UP_SECONDS = 120
 
 pytestmark = pytest.mark.faults
 logger = logging.getLogger(__name__)
 
 
-@pytest.fixture
-def pods(cluster: Cluster, workspace: Workspace) -> Iterator[SimulatedPods]:
-    """Two operators, and a node for the pods that run nothing."""
-    with simulated_node(cluster), operator.two_replicas(cluster):
-        found = SimulatedPods(cluster, workspace.namespace)
-        yield found
-        workspace.kubectl("delete", "ftj", "--all")
-        found.remove()
+@pytest.fixture(autouse=True)
+def _two_operators_and_a_simulated_node(cluster: Cluster, workspace: Workspace) -> Iterator[None]:
+    with operator.two_replicas(cluster), kwok.kwok_node(workspace):
+        yield
 
 
-def jobs(workspace: Workspace) -> list[Json]:
-    """All that there are, as documents."""
-    return [*(_simulated(workspace, name) for name in SIMULATED), *(_real(workspace, name) for name in REAL)]
-
-
-def _real(workspace: Workspace, name: str) -> Json:
-    tune = manifests.lora(max_steps=LONG_STEPS)
+def real(workspace: Workspace, name: str) -> Json:
+    tune = manifests.lora(max_steps=STEPS)
     tune["lora"]["training"]["seed"] = REAL.index(name)
     return manifests.job(name, workspace.spec(name, [tune]))
 
 
-def _simulated(workspace: Workspace, name: str) -> Json:
-    spec = workspace.spec(name, [manifests.lora()], [simulated_system("simulated")])
+def simulated(workspace: Workspace, name: str) -> Json:
+    spec = workspace.spec(name, [manifests.lora()], [kwok.system("simulated")])
     return manifests.job(name, spec | {"prepare": {"system": "simulated"}})
 
 
-def phases(workspace: Workspace) -> dict[str, str]:
-    found = workspace.get("ftj")["items"]
-    return {job["metadata"]["name"]: job.get("status", {}).get("phase", "") for job in found}
+def apply(workspace: Workspace, jobs: list[Json]) -> None:
+    workspace.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(jobs))
+
+
+def elsewhere(workspace: Workspace, names: tuple[str, ...], phase: str) -> dict[str, str]:
+    """Those of the jobs that are in another phase, with the one they are in."""
+    found = {job["metadata"]["name"]: job.get("status", {}).get("phase", "") for job in workspace.get("ftj")["items"]}
+    return {name: found[name] for name in names if found[name] != phase}
+
+
+def wait_for(workspace: Workspace, names: tuple[str, ...], phase: str, seconds: float) -> None:
+    def left() -> dict[str, str]:
+        return elsewhere(workspace, names, phase)
+
+    until(lambda: not left(), seconds, f"{len(names)} jobs are {phase}", left)
 
 
 def children(workspace: Workspace) -> set[str]:
@@ -69,54 +73,45 @@ def children(workspace: Workspace) -> set[str]:
     return {job["metadata"]["uid"] for job in workspace.get("jobs")["items"]}
 
 
-def end_prepares(pods: SimulatedPods) -> None:
-    for pod in pods.running(f"!{STAGE_LABEL}"):
-        pods.end(pod, message("prepare", set(), passes=1))
-
-
-def end_stages(pods: SimulatedPods, most: int) -> set[str]:
-    """Names of the jobs whose stage it was."""
-    ended = pods.running(STAGE_LABEL)[:most]
-    for pod in ended:
-        pods.end(pod, message("stage", {0}, passes=1, published=True))
-    return {pod.metadata.annotations["finetune-operator.dev/job-name"] for pod in ended}
-
-
-def all_running(workspace: Workspace, pods: SimulatedPods) -> bool:
+def simulated_run(workspace: Workspace) -> bool:
     """A job says Running when it is prepared: its stage's pod may still have to start."""
-    pods.start()
-    end_prepares(pods)
-    return set(phases(workspace).values()) == {"Running"} and len(pods.running(STAGE_LABEL)) == len(SIMULATED)
+    kwok.end(workspace, f"!{STAGE_LABEL}", message("prepare", set(), passes=1))
+    return not elsewhere(workspace, SIMULATED, "Running") and stages_run(workspace) == len(SIMULATED)
 
 
-def test_the_leader_dies_under_fifty_running_jobs(cluster: Cluster, workspace: Workspace, pods: SimulatedPods) -> None:
-    workspace.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(jobs(workspace)))
-    until(lambda: all_running(workspace, pods), ALL_RUN_SECONDS, "fifty jobs run")
+def stages_run(workspace: Workspace) -> int:
+    return len(kwok.running(workspace, STAGE_LABEL))
+
+
+def end_stages(workspace: Workspace, names: tuple[str, ...]) -> None:
+    """Returns once their pods have ended."""
+    stages = f"{STAGE_LABEL},{JOB_LABEL} in ({','.join(names)})"
+    kwok.end(workspace, stages, message("stage", {0}, passes=1, published=True))
+    workspace.kubectl("wait", "pods", "-l", stages, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+
+
+def test_the_leader_dies_under_fifty_running_jobs(cluster: Cluster, workspace: Workspace) -> None:
+    apply(workspace, [simulated(workspace, name) for name in SIMULATED])
+    until(lambda: simulated_run(workspace), SIMULATED_RUN_SECONDS, "all simulated jobs run")
+    apply(workspace, [real(workspace, name) for name in REAL])
+    wait_for(workspace, ALL, "Running", CHAIN_SECONDS)
     before = children(workspace)
-    assert len(before) == 2 * len(REAL + SIMULATED)
+    assert len(before) == 2 * len(ALL)
 
-    dead, died = operator.leader(cluster), time.monotonic()
-    operator.crash_for_good(cluster, dead)
-    unseen = end_stages(pods, UNSEEN)
+    dead = operator.leader(cluster)
+    died = operator.crash_for_good(cluster, dead)
+    end_stages(workspace, UNSEEN)
     assert operator.leader(cluster) == dead, "another led before anything could go unseen"
     until(lambda: operator.leader(cluster) not in ("", dead), operator.TAKE_OVER_SECONDS, "another leads")
-    led = time.monotonic() - died
-    assert led < operator.TAKE_OVER_SECONDS
-    until(lambda: ended(workspace) >= unseen, CAUGHT_UP_SECONDS, "what ended meanwhile is seen")
-    logger.info("another leads after %.1f s, all that ended is seen after %.1f s", led, time.monotonic() - died)
+    led = operator.led_since(cluster) - died
+    assert led < timedelta(seconds=operator.TAKE_OVER_SECONDS)
+    wait_for(workspace, UNSEEN, "Complete", CAUGHT_UP_SECONDS)
+    logger.info("after %s another leads, after %s all that ended is seen", led, datetime.now(UTC) - died)
 
-    end_stages(pods, len(SIMULATED))
-    until(lambda: not unended(workspace), CHAIN_SECONDS, "all jobs are Complete", left=lambda: unended(workspace))
+    end_stages(workspace, SEEN)
+    wait_for(workspace, ALL, "Complete", CHAIN_SECONDS)
     assert children(workspace) == before
     for name in REAL:
         status = workspace.status(name)
         assert [step["attempts"] for step in status["passes"]] == [1]
         assert [len(tries) for tries in attempts(workspace, status).values()] == [1]
-
-
-def ended(workspace: Workspace) -> set[str]:
-    return {name for name, phase in phases(workspace).items() if phase == "Complete"}
-
-
-def unended(workspace: Workspace) -> dict[str, str]:
-    return {name: phase for name, phase in phases(workspace).items() if phase != "Complete"}

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+import cluster_kwok as kwok
 import cluster_manifests as manifests
 import cluster_operator as operator
 import cluster_setup as setup
 from cluster_access import Cluster, until
 from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
-from cluster_simulated_nodes import SimulatedPods, simulated_node
-from cluster_simulated_nodes import system as simulated_system
 from cluster_store import attempts
 from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, PREPARE_SECONDS, STAGE_LABEL, Workspace, in_phase
 from operator_world import message
@@ -20,7 +19,7 @@ from previous_chart import LATER_FIELD, previous_chart
 
 Json = dict[str, Any]
 SOME_STEPS = 600
-STEP_SECONDS = 60
+STEP_SECONDS = 120
 NO_IMAGE = "finetune.local/none:of-a-later-version"
 HELM = ("helm", "-n", OPERATOR_NAMESPACE)
 WITHIN = ("--wait", "--timeout", "300s")
@@ -37,46 +36,42 @@ def images(cluster: Cluster) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def pods(cluster: Cluster, workspace: Workspace) -> Iterator[SimulatedPods]:
-    """Those of jobs on a node without a kubelet: they run until the test ends them."""
-    with simulated_node(cluster):
-        found = SimulatedPods(cluster, workspace.namespace)
-        yield found
-        workspace.kubectl("delete", "ftj", "--all")
-        found.remove()
+def kwok_node(workspace: Workspace) -> Iterator[None]:
+    """For pods that run until the test ends them."""
+    with kwok.kwok_node(workspace):
+        yield
 
 
 def simulated(workspace: Workspace, name: str) -> Json:
     """A spec of two stages."""
-    systems = [simulated_system("first"), simulated_system("second")]
+    systems = [kwok.system("first"), kwok.system("second")]
     passes = [manifests.lora("tune", system="first"), manifests.merge(system="second")]
     return workspace.spec(name, passes, systems) | {"prepare": {"system": "first"}}
 
 
-def last_word(pod: Any) -> str:
-    """Of a pod that did all it was to do."""
-    stage = pod.metadata.labels.get(STAGE_LABEL)
-    if stage is None:
-        return message("prepare", set(), passes=2)
-    return message("stage", set(range(int(stage) + 1)), passes=2, published=stage == "1")
-
-
-def go_on(workspace: Workspace, pods: SimulatedPods, name: str, labels: str = "") -> str:
-    """A job's pods start, and those that run end well, or those with more labels; its phase."""
-    pods.start()
-    for pod in pods.running(f"{JOB_LABEL}={name},{labels}".rstrip(",")):
-        pods.end(pod, last_word(pod))
+def prepared(workspace: Workspace, name: str) -> str:
+    """A job's prepare ends well; its phase."""
+    kwok.end(workspace, f"{JOB_LABEL}={name},!{STAGE_LABEL}", message("prepare", set(), passes=2))
     return str(workspace.status(name).get("phase", ""))
 
 
-def reaches_stage(workspace: Workspace, pods: SimulatedPods, name: str) -> bool:
-    """Whether its first stage runs; it is helped through prepare."""
-    return go_on(workspace, pods, name, f"!{STAGE_LABEL}") == "Running" and bool(pods.running(f"{JOB_LABEL}={name}"))
+def reaches_stage(workspace: Workspace, name: str) -> bool:
+    """Whether its first stage runs."""
+    running = prepared(workspace, name) == "Running"
+    return running and bool(kwok.running(workspace, f"{JOB_LABEL}={name},{STAGE_LABEL}"))
 
 
-def ends(workspace: Workspace, pods: SimulatedPods, name: str) -> Json:
+def goes_on(workspace: Workspace, name: str) -> str:
+    """All pods that a job has end well; its phase."""
+    for stage, last in ((0, False), (1, True)):
+        word = message("stage", set(range(stage + 1)), passes=2, published=last)
+        kwok.end(workspace, f"{JOB_LABEL}={name},{STAGE_LABEL}={stage}", word)
+    return prepared(workspace, name)
+
+
+def ends(workspace: Workspace, name: str) -> Json:
     """Its status once it is Complete."""
-    until(lambda: go_on(workspace, pods, name) == "Complete", STEP_SECONDS, f"{name} is Complete")
+    until(lambda: goes_on(workspace, name) == "Complete", STEP_SECONDS, f"{name} is Complete")
     return workspace.status(name)
 
 
@@ -88,8 +83,9 @@ def knows_later_field(cluster: Cluster) -> bool:
     return cluster.attempt("kubectl", "explain", f"ftj.spec.{LATER_FIELD}").returncode == 0
 
 
+@pytest.mark.usefixtures("kwok_node")
 def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
-    workspace: Workspace, images: dict[str, str], pods: SimulatedPods, tmp_path: Path
+    workspace: Workspace, images: dict[str, str], tmp_path: Path
 ) -> None:
     cluster = workspace.cluster
     setup.install_chart(cluster, images, previous_chart(tmp_path))
@@ -97,16 +93,16 @@ def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
     workspace.apply("done", simulated(workspace, "done"))
     workspace.apply("asleep", simulated(workspace, "asleep") | {"suspend": True})
     workspace.apply("under-way", simulated(workspace, "under-way"))
-    ended, ended_jobs = ends(workspace, pods, "done"), uids(workspace, "done")
+    ended, ended_jobs = ends(workspace, "done"), uids(workspace, "done")
     workspace.status_when("asleep", in_phase("Suspended"), PREPARE_SECONDS, "it was suspended")
-    until(lambda: reaches_stage(workspace, pods, "under-way"), STEP_SECONDS, "its first stage runs")
+    until(lambda: reaches_stage(workspace, "under-way"), STEP_SECONDS, "its first stage runs")
     begun = uids(workspace, "under-way")
 
     setup.install_chart(cluster, images | {"thin-runner": NO_IMAGE}, CHART, replicas="2")
     assert knows_later_field(cluster)
     until(lambda: operator.leader(cluster) in operator.pods(cluster), operator.READY_SECONDS, "a new one leads")
     workspace.apply("later", simulated(workspace, "later"))
-    until(lambda: reaches_stage(workspace, pods, "later"), STEP_SECONDS, "a later job runs")
+    until(lambda: reaches_stage(workspace, "later"), STEP_SECONDS, "a later job runs")
 
     cluster.run(*HELM, "rollback", RELEASE, *WITHIN)
     assert not knows_later_field(cluster)
@@ -114,7 +110,7 @@ def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
 
     accepted_with = dict.fromkeys(("under-way", "asleep"), images["thin-runner"]) | {"later": NO_IMAGE}
     for name, image in accepted_with.items():
-        status = ends(workspace, pods, name)
+        status = ends(workspace, name)
         assert [step["attempts"] for step in status["passes"]] == [1, 1]
         assert status["runnerImage"] == image
         assert len(uids(workspace, name)) == 3

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import tcp_proxy
@@ -56,12 +57,24 @@ def pid(cluster: Cluster, pod: str = "") -> int:
     return next(int(task[1]) for task in tasks if task[0] == container)
 
 
-def crash_for_good(cluster: Cluster, pod: str) -> None:
-    """What a node that dies does to a pod: it stops at once, gives no Lease back, and does not come again."""
+def led_since(cluster: Cluster) -> datetime:
+    """When the leader took the Lease."""
+    lease = cluster.get("-n", OPERATOR_NAMESPACE, "lease", RELEASE)
+    return datetime.fromisoformat(lease["spec"]["acquireTime"])
+
+
+def crash_for_good(cluster: Cluster, pod: str) -> datetime:
+    """What a node that dies does to a pod: it stops at once, gives no Lease back, and does not come again.
+
+    Returns:
+        When it stopped.
+    """
     process = pid(cluster, pod)
     os.kill(process, signal.SIGSTOP)
+    stopped = datetime.now(UTC)
     kubectl(cluster, "delete", "pod", pod, "--force", "--grace-period=0")
     os.kill(process, signal.SIGKILL)
+    return stopped
 
 
 @contextmanager
