@@ -10,8 +10,8 @@ from finetune_api.resource.systems import System
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
 from finetune_operator.default_system import with_defaults
-from finetune_operator.names import prepare_name, stage_name
-from finetune_operator.pod_template import CONTAINER, Work, build_pod_spec
+from finetune_operator.names import CONTAINER, prepare_name, stage_name
+from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
 
 PREPARE_RESOURCES = {

@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+CONTAINER = "runner"
+"""The container of a pod that is ours."""
 LIMIT = 63
 PART_LIMIT = 20
 HASH_CHARS = 10

@@ -92,7 +92,7 @@ def observed(
     deleted = "deletionTimestamp" in meta
     status = _status(wire, deleted=deleted)
     stays_finished = status.terminal and not deleted
-    read = ReadDocument() if stays_finished else read_document(config_map, meta["uid"])
+    read = ReadDocument() if stays_finished else read_document(config_map, meta)
     return Observed(
         namespace=meta["namespace"],
         name=meta["name"],

@@ -9,10 +9,9 @@ from finetune_api.resource.systems import System, Volume
 from finetune_api.validate_env import OWN_ENV_PREFIX
 from finetune_operator import labels
 from finetune_operator.build_config_map import JOB_KEY
-from finetune_operator.names import config_map_name, volume_name
+from finetune_operator.names import CONTAINER, config_map_name, volume_name
 from finetune_operator.references import References, references, written_references
 
-CONTAINER = "runner"
 USER = 10001
 """Of no special meaning on the node; the images' user."""
 GRACE_SECONDS = 60

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from finetune_operator import labels
-from finetune_operator.names import deletion_name
+from finetune_operator.names import CONTAINER, deletion_name
 from finetune_operator.observed import Child, Pod
 
 Wire = Mapping[str, Any]
@@ -85,8 +85,7 @@ def _finish(status: Wire) -> tuple[Literal["", "Complete", "Failed"], Wire]:
 
 def read_pod(wire: Wire) -> Pod:
     meta, status = wire["metadata"], wire.get("status") or {}
-    containers = status.get("containerStatuses") or [{}]
-    state = containers[0].get("state") or {}
+    state = _runner(status).get("state") or {}
     ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
     return Pod(
         name=meta["name"],
@@ -108,6 +107,11 @@ def read_pod(wire: Wire) -> Pod:
         unschedulable=_unschedulable(status),
         bare=_condition(status, "PodReadyToStartContainers").get("status") == "False",
     )
+
+
+def _runner(status: Wire) -> Wire:
+    """The status of our container: a sidecar that a mesh has put beside it is none of the job's."""
+    return next((one for one in status.get("containerStatuses") or [] if one.get("name") == CONTAINER), {})
 
 
 def _unschedulable(status: Wire) -> str:

@@ -22,9 +22,14 @@ class ReadDocument:
     """What this version of the operator can't make out of it."""
 
 
-def read_document(config_map: Mapping[str, Any] | None, uid: str) -> ReadDocument:
-    """Only from a ConfigMap that is ours: one that somebody else made in its place says nothing."""
-    if config_map is None or controller_uid(config_map) != uid:
+def read_document(config_map: Mapping[str, Any] | None, job: Mapping[str, Any]) -> ReadDocument:
+    """Only from a ConfigMap that is ours and tells of this job: one that somebody else made in its place says nothing.
+
+    Args:
+        config_map: as the API server has it.
+        job: metadata of the FineTuneJob.
+    """
+    if config_map is None or controller_uid(config_map) != job["uid"]:
         return ReadDocument()
     annotations = config_map["metadata"].get("annotations") or {}
     try:
@@ -32,4 +37,6 @@ def read_document(config_map: Mapping[str, Any] | None, uid: str) -> ReadDocumen
     except ValidationError as error:
         first = error.errors()[0]
         return ReadDocument(unreadable=f"{spec_path(first['loc'][1:])}: {first['msg']}")
+    if (document.namespace, document.name, document.uid) != (job["namespace"], job["name"], job["uid"]):
+        return ReadDocument(unreadable="it is another job's")
     return ReadDocument(document, annotations.get(RUNNER_IMAGE, ""))

@@ -13,6 +13,7 @@ from finetune_operator.default_system import DefaultSystem
 
 M = TypeVar("M", bound=Model)
 
+HEALTH_PORT = 8081
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 LOG_FORMATS = ("text", "json")
 LONGEST_SECONDS = 30 * 86400
@@ -60,7 +61,8 @@ class Settings:
     """Jobs that are worked on at the same time."""
     log_format: str = "text"
     log_level: str = "info"
-    liveness_endpoint: str = "http://0.0.0.0:8081/healthz"
+    liveness_endpoint: str = f"http://0.0.0.0:{HEALTH_PORT}/healthz"
+    """Where the kubelet asks: in the cluster at the pod's own address, which may be of IPv6 alone."""
     metrics_port: int = 0
     """Where /metrics is served; 0: nowhere."""
 
@@ -87,9 +89,14 @@ class Settings:
             workers=int(_seconds(environ, "FINETUNE_WORKERS", 8)),
             log_format=_choice(environ, "FINETUNE_LOG_FORMAT", LOG_FORMATS, "text"),
             log_level=_choice(environ, "FINETUNE_LOG_LEVEL", LOG_LEVELS, "info"),
-            liveness_endpoint=environ.get("FINETUNE_LIVENESS_ENDPOINT") or cls.liveness_endpoint,
+            liveness_endpoint=_liveness_endpoint(environ.get("FINETUNE_POD_IP", "")) or cls.liveness_endpoint,
             metrics_port=_port(environ, "FINETUNE_METRICS_PORT"),
         )
+
+
+def _liveness_endpoint(pod_ip: str) -> str:
+    host = f"[{pod_ip}]" if ":" in pod_ip else pod_ip
+    return f"http://{host}:{HEALTH_PORT}/healthz" if host else ""
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -180,7 +180,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tiny_phi3, tmp_path,
     with caplog.at_level(logging.WARNING):
         tune(tiny_phi3, tmp_path / "resumed", config, checkpoints=checkpoints, report=report)
 
-    assert f"{LATER:08d}-pod is damaged; the one before is tried" in caplog.text
+    assert f"{LATER:08d}-pod is damaged, or of other inputs; the one before is tried" in caplog.text
     assert report.steps[0]["resumed_from"] == IN_AN_EPOCH
     assert files(tmp_path / "resumed") == files(tmp_path / "through")
 
@@ -221,6 +221,20 @@ def test_a_checkpoint_counts_once_its_manifest_is_there_and_for_the_same_inputs(
     assert elsewhere.restore(tmp_path / "fetched") is None
     assert here.restore(tmp_path / "fetched") == 5
     assert (tmp_path / "fetched" / "deep" / "file").read_bytes() == b"state"
+
+
+def test_checkpoints_of_other_inputs_take_no_place_of_those_that_count(store, tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "file").write_bytes(b"state")
+    for step in (400, 500):
+        checkpoints_in(store, inputs={"input": "another base"}).save(step, tmp_path / "made", keep=2)
+    here = checkpoints_in(store)
+
+    assert here.restore(tmp_path / "fetched") is None
+    for step in (10, 20):
+        here.save(step, tmp_path / "made", keep=2)
+
+    assert here.restore(tmp_path / "fetched") == 20
 
 
 @pytest.mark.parametrize("kind", ["s3", "volume"])

@@ -179,7 +179,7 @@ class World:
             "status": {
                 "phase": "Running" if running else "Pending",
                 "podIP": "10.0.0.7",
-                "containerStatuses": [{"state": {"running": {}} if running else {}}],
+                "containerStatuses": [{"name": "runner", "state": {"running": {}} if running else {}}],
                 **state,
             },
         }
@@ -194,7 +194,7 @@ class World:
         ended = {"exitCode": exit_code, "message": text, "reason": reason, "finishedAt": timestamp(self.now)}
         self.pods[name]["status"] = {
             "phase": "Failed" if exit_code else "Succeeded",
-            "containerStatuses": [{"state": {"terminated": ended}}],
+            "containerStatuses": [{"name": "runner", "state": {"terminated": ended}}],
             **status,
         }
 

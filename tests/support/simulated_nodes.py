@@ -27,13 +27,13 @@ class Nodes:
     def run(self, pod: Wire) -> None:
         """It starts, on a node that it gets now or had before."""
         scheduled = [c for c in pod["status"].get("conditions", []) if c["status"] == "True"] or [self._scheduled()]
-        running = [{"state": {"running": {}}}]
+        running = [{"name": "runner", "state": {"running": {}}}]
         self._set(pod, phase="Running", podIP="10.0.0.7", conditions=scheduled, containerStatuses=running)
 
     def keep_waiting(self, pod: Wire, *, image: bool) -> None:
         """Its image can't be pulled, or no node has room for it."""
         full = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes fit"}
-        waiting = [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]
+        waiting = [{"name": "runner", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]
         self._set(pod, conditions=[self._scheduled() if image else full], containerStatuses=waiting if image else [])
 
     def _scheduled(self) -> Wire:
@@ -43,7 +43,7 @@ class Nodes:
         if is_live(pod):
             self.held_seconds += self._held_by(pod)
         ended = {"exitCode": code, "message": text, "reason": because, "finishedAt": timestamp(self.api.now)}
-        containers = [] if code is None else [{"state": {"terminated": ended}}]
+        containers = [] if code is None else [{"name": "runner", "state": {"terminated": ended}}]
         self._set(pod, phase="Failed" if code != 0 else "Succeeded", containerStatuses=containers, **status)
 
     def disrupt(self, pod: Wire) -> None:

@@ -6,6 +6,7 @@ from finetune_api.failures import Reason
 from finetune_operator.conditions import moment, timestamp
 from finetune_operator.decide.case import Case
 from finetune_operator.decide.pod_trouble import (
+    ADMISSION_FAILED,
     IMAGE_PULL_FAILED,
     MISSING_REFERENCE,
     NOT_STARTING,
@@ -31,6 +32,10 @@ TOLD: dict[str, tuple[Reason, str]] = {
     POD_REFUSED: (
         Reason.INVALID_SPEC,
         "ask for what the namespace's policies allow (the message says what they refuse), and create a new job",
+    ),
+    ADMISSION_FAILED: (
+        Reason.INTERNAL,
+        "have what the message names mended, such as an admission webhook that does not answer, and create a new job",
     ),
     NOT_STARTING: (
         Reason.INTERNAL,
@@ -66,5 +71,5 @@ def limit_seconds(case: Case, found: Trouble) -> float | None:
     if found.kind not in TOLD:
         return None
     patience = case.settings
-    waits_for_room = found.kind in (UNSCHEDULABLE, QUOTA_EXCEEDED)
-    return patience.unschedulable_seconds if waits_for_room else patience.pod_start_seconds
+    waits_for_others = found.kind in (UNSCHEDULABLE, QUOTA_EXCEEDED, ADMISSION_FAILED)
+    return patience.unschedulable_seconds if waits_for_others else patience.pod_start_seconds

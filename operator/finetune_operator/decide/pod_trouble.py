@@ -23,12 +23,15 @@ ABSENT = re.compile(
     r"|no PriorityClass with name \S+ was found"
 )
 """In what words it is said that an object is missing which the spec names."""
+REFUSED = re.compile(r"is forbidden|denied the request|is invalid")
+"""In what words a pod is refused for what it asks; all else is a failure of who was to look at it."""
 IMAGE_PULL_FAILED = Reason.IMAGE_PULL_FAILED.value
 UNSCHEDULABLE = Reason.UNSCHEDULABLE.value
 MISSING_REFERENCE = "MissingReference"
 NOT_STARTING = "NotStarting"
 QUOTA_EXCEEDED = "QuotaExceeded"
 POD_REFUSED = "PodRefused"
+ADMISSION_FAILED = "AdmissionFailed"
 RETRYING = "Retrying"
 WAITING_FOR_JOB = "WaitingForJob"
 WAITING = (
@@ -38,6 +41,7 @@ WAITING = (
     MISSING_REFERENCE,
     QUOTA_EXCEEDED,
     POD_REFUSED,
+    ADMISSION_FAILED,
     NOT_STARTING,
     RETRYING,
     WAITING_FOR_JOB,
@@ -79,7 +83,9 @@ def _no_pod(child: Child) -> Trouble | None:
 def _refusal(words: str) -> str:
     if "exceeded quota" in words:
         return QUOTA_EXCEEDED
-    return MISSING_REFERENCE if ABSENT.search(words) else POD_REFUSED
+    if ABSENT.search(words):
+        return MISSING_REFERENCE
+    return POD_REFUSED if REFUSED.search(words) else ADMISSION_FAILED
 
 
 def _bare(child: Child, pod: Pod) -> Trouble | None:
@@ -88,14 +94,14 @@ def _bare(child: Child, pod: Pod) -> Trouble | None:
     if warned is None or not pod.bare or warned.reason not in BEFORE_CONTAINERS:
         return None
     kind = MISSING_REFERENCE if ABSENT.search(warned.message) else NOT_STARTING
-    return Trouble(kind, f"pod {pod.name} waits: {warned.reason}: {warned.message}", pod.scheduled_at)
+    return Trouble(kind, f"pod {pod.name} waits: {warned.reason}: {warned.message}")
 
 
 def _waits(pod: Pod) -> Trouble | None:
     if pod.waiting_reason not in QUIET:
         words = f"{pod.waiting_reason}: {pod.waiting_message}".rstrip(": ")
         kind, field = _kind(pod.waiting_reason)
-        return Trouble(kind, f"pod {pod.name} waits: {words}", pod.scheduled_at or pod.created_at, field)
+        return Trouble(kind, f"pod {pod.name} waits: {words}", field=field)
     if pod.unschedulable:
         kind = MISSING_REFERENCE if ABSENT.search(pod.unschedulable) else UNSCHEDULABLE
         return Trouble(kind, f"pod {pod.name} is not scheduled: {pod.unschedulable}", pod.created_at)

@@ -51,6 +51,8 @@ class CheckpointStore:
         self.kind = kind
         self.pass_version = pass_version
         self.inputs = dict(inputs)
+        self._refused: set[str] = set()
+        """Those that are damaged or of other inputs: however new, they take no place of one that counts."""
 
     def save(self, step: int, folder: Path, keep: int) -> None:
         """Makes a folder's files the checkpoint of a step, and removes all but the newest.
@@ -63,7 +65,9 @@ class CheckpointStore:
         Raises:
             FineTuneError: StoreUnavailable, AuthDenied.
         """
-        place = f"{self.folder}/{step:0{STEP_DIGITS}d}-{self.attempt}"
+        name = f"{step:0{STEP_DIGITS}d}-{self.attempt}"
+        place = f"{self.folder}/{name}"
+        self._refused.discard(name)
         self.store.delete(f"{place}/{MANIFEST}")
         files = files_of(folder)
         for file in files:
@@ -93,7 +97,9 @@ class CheckpointStore:
         for name, files in self._complete():
             if self._fetched(name, files, folder):
                 return _step(name)
-            log.warning("checkpoint %s is damaged; the one before is tried", self.store.uri(f"{self.folder}/{name}"))
+            self._refused.add(name)
+            uri = self.store.uri(f"{self.folder}/{name}")
+            log.warning("checkpoint %s is damaged, or of other inputs; the one before is tried", uri)
         return None
 
     def clear(self) -> None:
@@ -137,10 +143,10 @@ class CheckpointStore:
             return None
 
     def _prune(self, keep: int) -> None:
-        """Removes what is older than the newest complete ones, left-overs of uploads that were cut off among them."""
-        kept = [name for name, _ in self._complete()][:keep]
+        """Removes what does not count and what is older than the newest that do, cut-off uploads among it."""
+        kept = [name for name, _ in self._complete() if name not in self._refused][:keep]
         for name, files in self._listed().items():
-            if name not in kept and name < kept[0]:
+            if name in self._refused or (name not in kept and name < kept[0]):
                 self._remove(name, files)
 
     def _remove(self, name: str, files: Mapping[str, ObjectInfo]) -> None:

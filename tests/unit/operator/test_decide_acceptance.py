@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -123,6 +124,19 @@ def test_a_config_map_that_is_not_ours_says_nothing() -> None:
     world.round()
     world.config_map["metadata"]["ownerReferences"][0]["uid"] = "another"
     assert world.observe().document is None
+
+
+@pytest.mark.parametrize("what", ["namespace", "name", "uid"])
+def test_a_config_map_of_ours_that_tells_of_another_job_makes_nothing(what: str) -> None:
+    """Whoever may edit ConfigMaps may write the owner down too, and another namespace into the document."""
+    world = World().prepared()
+    assert world.config_map is not None
+    before = len(world.live)
+    document = json.loads(world.config_map["data"]["job.json"]) | {what: "elsewhere"}
+    world.config_map["data"]["job.json"] = json.dumps(document)
+    decision = world.round()
+    assert (decision.actions, len(world.live)) == ((), before)
+    assert "another job" in world.status.condition("Reconciling").message
 
 
 @pytest.mark.parametrize("suspended", [True, False])

@@ -78,3 +78,9 @@ def test_with_a_lease_it_must_know_who_it_is() -> None:
 
 def test_without_a_lease_it_is_the_only_one() -> None:
     assert Settings.from_environment(LEAST).lease is None
+
+
+@pytest.mark.parametrize(("pod_ip", "host"), [("10.0.0.7", "10.0.0.7"), ("fd00::7", "[fd00::7]"), ("", "0.0.0.0")])
+def test_it_tells_that_it_is_alive_at_its_pods_address_of_either_family(pod_ip: str, host: str) -> None:
+    settings = Settings.from_environment(LEAST | {"FINETUNE_POD_IP": pod_ip})
+    assert settings.liveness_endpoint == f"http://{host}:8081/healthz"

@@ -15,7 +15,7 @@ def reconciling(world: World) -> str:
 def test_an_image_that_cannot_be_pulled_is_told_in_the_condition() -> None:
     world = World().prepared()
     waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "none:1"'}
-    world.start_pod(world.only, running=False, containerStatuses=[{"state": {"waiting": waiting}}])
+    world.start_pod(world.only, running=False, containerStatuses=[{"name": "runner", "state": {"waiting": waiting}}])
     assert 'ImagePullBackOff: Back-off pulling image "none:1"' in reconciling(world)
     assert not world.status.terminal
 
@@ -31,7 +31,7 @@ def test_a_pod_that_no_node_can_take_is_told_in_the_condition() -> None:
 def test_a_pod_that_is_being_created_is_no_trouble() -> None:
     world = World().prepared()
     waiting = {"reason": "ContainerCreating"}
-    world.start_pod(world.only, running=False, containerStatuses=[{"state": {"waiting": waiting}}])
+    world.start_pod(world.only, running=False, containerStatuses=[{"name": "runner", "state": {"waiting": waiting}}])
     assert reconciling(world) == "stage 1 of 2 on system gpu: tune"
 
 
@@ -63,7 +63,7 @@ def stuck(world: World, **state: object) -> dict:
 
 
 def waiting(reason: str, text: str) -> list[dict]:
-    return [{"state": {"waiting": {"reason": reason, "message": text}}}]
+    return [{"name": "runner", "state": {"waiting": {"reason": reason, "message": text}}}]
 
 
 def warnings(world: World) -> list[str]:
@@ -94,6 +94,7 @@ def test_a_pod_that_cannot_start_for_long_fails_the_job_and_frees_what_it_holds(
 ) -> None:
     world = World().prepared()
     stuck(world, containerStatuses=waiting(word, "the kubelet's words"))
+    world.round()
     world.now += timedelta(seconds=599)
     world.round()
     assert not world.status.terminal
@@ -113,6 +114,22 @@ def test_while_a_pod_waits_it_is_told_until_when_and_what_to_do() -> None:
     assert told in reconciling(world)
     world.now += timedelta(seconds=60)
     assert told in reconciling(world)
+
+
+def test_patience_with_an_image_begins_at_its_first_failure_however_long_the_pull_has_taken() -> None:
+    world = World().prepared()
+    pulling = stuck(world, containerStatuses=waiting("ContainerCreating", ""))
+    world.later(720)
+    pulling["status"]["containerStatuses"] = waiting("ErrImagePull", "i/o timeout")
+    world.rounds(2)
+    assert (world.status.terminal, world.status.phase) == (False, "Waiting")
+
+
+def test_a_sidecar_that_comes_first_in_a_pods_status_is_not_taken_for_the_job() -> None:
+    world = World().prepared()
+    broken = waiting("CrashLoopBackOff", "back-off")[0] | {"name": "istio-proxy"}
+    stuck(world, containerStatuses=[broken, *waiting("ContainerCreating", "")])
+    assert reconciling(world) == "stage 1 of 2 on system gpu: tune"
 
 
 def test_a_pod_that_no_node_takes_for_a_day_fails_the_job_with_the_schedulers_words() -> None:
@@ -141,7 +158,7 @@ def test_a_pod_that_gets_its_node_after_all_runs_as_ever() -> None:
     world = World().prepared()
     pod = stuck(world, containerStatuses=waiting("ImagePullBackOff", "Back-off"))
     world.round()
-    pod["status"] |= {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}
+    pod["status"] |= {"phase": "Running", "containerStatuses": [{"name": "runner", "state": {"running": {}}}]}
     world.now += timedelta(days=2)
     world.round()
     assert world.status.phase == "Running"
@@ -155,7 +172,7 @@ def bare(world: World) -> dict:
     at = timestamp(world.now)
     on_node = {"type": "PodScheduled", "status": "True", "lastTransitionTime": at}
     not_ready = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at}
-    creating = [{"state": {"waiting": {"reason": "ContainerCreating"}}}]
+    creating = [{"name": "runner", "state": {"waiting": {"reason": "ContainerCreating"}}}]
     return stuck(world, conditions=[on_node, not_ready], containerStatuses=creating)
 
 
@@ -197,6 +214,8 @@ def test_the_newest_warning_is_the_one_that_is_told() -> None:
         ('pods "x" is forbidden: exceeded quota: team, requested: pods=1', "QuotaExceeded", "Unschedulable", 86400),
         ('error looking up service account a/b: serviceaccount "b" not found', "MissingReference", "InvalidSpec", 600),
         ('pods "x" is forbidden: no PriorityClass with name high was found', "MissingReference", "InvalidSpec", 600),
+        ('failed calling webhook "v.k.io": connection refused', "AdmissionFailed", "Internal", 86400),
+        ('admission webhook "v.k.io" denied the request: no', "PodRefused", "InvalidSpec", 600),
         ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', "PodRefused", "InvalidSpec", 600),
     ],
 )

@@ -54,7 +54,9 @@ def test_a_pass_runs_only_once_its_stage_is_admitted_and_its_pod_has_started() -
     world = queueing()
     seen = [world.pass_named("tune").state]
     child = admit(world)
-    pod = world.start_pod(child, running=False, containerStatuses=[{"state": {"waiting": {"reason": "ErrImagePull"}}}])
+    pod = world.start_pod(
+        child, running=False, containerStatuses=[{"name": "runner", "state": {"waiting": {"reason": "ErrImagePull"}}}]
+    )
     world.round()
     seen.append(world.pass_named("tune").state)
     del world.pods[pod]
