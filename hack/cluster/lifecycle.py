@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 def up(cluster: Cluster) -> bool:
     """Start whatever does not run and wait until all of it is ready; False when all of it ran."""
     _check_built()
-    etcd.refuse_old_data(cluster)
+    if old := etcd.unreadable_data(cluster):
+        print(f"{cluster.name} begins without objects: its etcd was an older one; its S3 buckets stay", flush=True)
+        down(cluster)
+        shutil.rmtree(old)
     with _lock(cluster):
         ran = is_up(cluster)
         if ran:

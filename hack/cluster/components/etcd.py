@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cluster import api, binaries
 from cluster.components.component import Component
-from cluster.errors import ClusterError
 from cluster.settings import ETCD_VERSION
 
 if TYPE_CHECKING:
@@ -19,13 +18,10 @@ PEER = "http://127.0.0.1:2380"
 HEALTH_PORT = 2381
 
 
-def refuse_old_data(cluster: Cluster) -> None:
-    """Debian's etcd 3.4 kept them in a folder without a version; 3.6 doesn't read them."""
-    if (cluster.root / "etcd").exists():
-        raise ClusterError(
-            f"{cluster.name} has the data of an older etcd, which {ETCD_VERSION} doesn't read: remove them with "
-            f"`python3 hack/cluster down --name {cluster.name} --purge`, which also empties its S3 buckets"
-        )
+def unreadable_data(cluster: Cluster) -> Path | None:
+    """Where there are data of Debian's etcd 3.4, which 3.6 doesn't read; they lay in a folder without a version."""
+    old = cluster.root / "etcd"
+    return old if old.exists() else None
 
 
 def command(cluster: Cluster) -> list[str]:
