@@ -4,7 +4,7 @@ from finetune_api.plan import plan
 from finetune_api.resource.status import ConditionType, FailureStatus, FineTuneJobStatus
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.acceptance import Accepted, Refused, accept
-from finetune_operator.decide.accounting import account
+from finetune_operator.decide.accounting import account, unless_only_time_passed
 from finetune_operator.decide.at_work import at_work
 from finetune_operator.decide.budget import enforce_budget, seconds_until_spent
 from finetune_operator.decide.case import Case, Policy, Verdict
@@ -86,7 +86,7 @@ def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepte
     case = case.with_status(record_outcomes(case))
     case = case.with_status(account(case))
     verdict = next(verdict for policy in POLICIES if (verdict := policy(case)))
-    status = summarised(observed, verdict)
+    status = unless_only_time_passed(case, summarised(observed, verdict))
     requeue = seconds_kept(observed, status) if status.terminal else _look_again_after(case)
     return Decision(status, _in_order(acceptance, verdict, terminal=status.terminal), requeue)
 

@@ -8,6 +8,10 @@ from finetune_operator.decide.case import Case
 from finetune_operator.observed import Pod
 
 
+TOLD_SECONDS = 60
+"""So much of a pod's time makes news of its own."""
+
+
 @dataclass(frozen=True)
 class _Held:
     """A pod, and how many accelerators it holds."""
@@ -25,6 +29,23 @@ def account(case: Case) -> FineTuneJobStatus:
     for held in _holders(case):
         status = _counted(case, status, held)
     return status
+
+
+def unless_only_time_passed(case: Case, status: FineTuneJobStatus) -> FineTuneJobStatus:
+    """The status to write: as it was, where a live pod's time alone has grown, and by less than TOLD_SECONDS.
+
+    A write wakes the operator, which would otherwise find a second more to write, and so on as long as the pod lives.
+    """
+    before = case.observed.status
+    known, newest = before.counted_pod, status.counted_pod
+    if known is None or newest is None or known.uid != newest.uid:
+        return status
+    told = {"accelerator_seconds": before.accelerator_seconds, "counted_pod": known}
+    if status.model_copy(update=told) != before:
+        return status
+    growth = newest.seconds - known.seconds
+    held_on = any(h.pod.uid == newest.uid and h.pod.live and growth < TOLD_SECONDS * h.count for h in _holders(case))
+    return before if held_on else status
 
 
 def _holders(case: Case) -> list[_Held]:

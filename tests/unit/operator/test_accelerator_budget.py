@@ -4,6 +4,7 @@ import pytest
 
 from api_specs import wire_spec
 from finetune_operator.conditions import timestamp
+from finetune_operator.metrics.change import change
 from operator_world import World
 
 TWO_DEVICES = [{"name": "gpu", "accelerator": {"count": 2}}, {"name": "cpu"}]
@@ -102,3 +103,35 @@ def test_a_job_that_has_used_up_its_hours_fails_and_frees_what_it_holds() -> Non
 def test_what_was_done_within_the_limit_is_complete() -> None:
     world = World(spec=wire_spec(systems=TWO_DEVICES, limits={"acceleratorHours": 1})).completed()
     assert world.status.holds("Complete")
+
+
+def test_time_alone_is_written_once_a_minute_as_each_write_wakes_the_operator() -> None:
+    world = prepared()
+    on_a_node(world)
+    world.rounds(2)
+    written, counted = [], 0
+    for _ in range(130):
+        world.later(1)
+        before = world.status
+        world.round()
+        counted += change(before, world.status, world.now).accelerator_seconds
+        if world.status != before:
+            written.append(world.status.accelerator_seconds)
+    assert written == [120, 240]
+    assert counted == 240
+
+
+def test_what_was_held_back_is_written_with_other_news_and_at_the_pods_end() -> None:
+    world = prepared()
+    pod = on_a_node(world)
+    world.rounds(2)
+    world.later(10)
+    world.suspend(True)
+    world.rounds(2)
+    assert world.status.accelerator_seconds == 20
+    world.later(10)
+    world.round()
+    assert world.status.accelerator_seconds == 20
+    end(world, pod, 143)
+    world.round()
+    assert world.status.accelerator_seconds == 40
