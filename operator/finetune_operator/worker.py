@@ -8,10 +8,11 @@ from finetune_api.failures import Reason
 from finetune_api.resource.status import ConditionType, FailureStatus
 from finetune_operator.build_event import build_event
 from finetune_operator.chapter import Chapter
-from finetune_operator.conditions import clip, with_condition
+from finetune_operator.conditions import clip
 from finetune_operator.decide import decide, ended
 from finetune_operator.decide.deletion import is_late, let_go
 from finetune_operator.decide.retention import seconds_kept
+from finetune_operator.decide.summary import waiting_for
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, NamespaceTerminating, Refused
 from finetune_operator.leadership import Leadership
@@ -27,6 +28,9 @@ from finetune_operator.story import story
 from finetune_operator.work_queue import WorkQueue
 
 REFUSED_RETRY_SECONDS = 30
+INDEPENDENT = ("start_time", "runner_image", "accelerator_seconds", "counted_pod")
+"""Fields of status that hold whether a child could be made or not."""
+INDEPENDENT_CONDITIONS = (ConditionType.ACCEPTED, ConditionType.SUSPENDED)
 logger = logging.getLogger(__name__)
 
 
@@ -208,14 +212,15 @@ def rejected(observed: Observed, decision: Decision, error: Invalid) -> Decision
 
 
 def held_up(observed: Observed, decision: Decision, error: Refused | Taken) -> Decision:
-    """A child can't be made now, by quota, admission or its name: say so, keep what was, and try again."""
-    status = with_condition(
-        observed.status,
-        ConditionType.RECONCILING,
-        holds=True,
-        reason=type(error).__name__,
-        message=error.message,
-        now=observed.now,
-        generation=observed.generation,
-    )
-    return Decision(status.model_copy(update={"phase": decision.status.phase}), requeue_seconds=REFUSED_RETRY_SECONDS)
+    """A child can't be made now, by quota, admission or its name: say so, keep what was, and try again.
+
+    What does not hang on the child holds all the same: since when it is accepted, from which its deadline counts,
+    whether it is suspended, and what its pods have used.
+    """
+    before, after = observed.status, decision.status
+    said = [condition for condition in after.conditions if condition.type in INDEPENDENT_CONDITIONS]
+    kept = [condition for condition in before.conditions if condition.type not in INDEPENDENT_CONDITIONS]
+    changes = {name: getattr(after, name) for name in INDEPENDENT} | {"conditions": [*said, *kept]}
+    status = waiting_for(before.model_copy(update=changes), observed, type(error).__name__, error.message)
+    retry = min(REFUSED_RETRY_SECONDS, decision.requeue_seconds or REFUSED_RETRY_SECONDS)
+    return Decision(status, requeue_seconds=retry)

@@ -7,7 +7,6 @@ from finetune_operator.conditions import moment
 from finetune_operator.decide.case import Case
 from finetune_operator.observed import Pod
 
-
 TOLD_SECONDS = 60
 """So much of a pod's time makes news of its own."""
 

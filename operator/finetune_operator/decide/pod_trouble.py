@@ -34,6 +34,8 @@ POD_REFUSED = "PodRefused"
 ADMISSION_FAILED = "AdmissionFailed"
 RETRYING = "Retrying"
 WAITING_FOR_JOB = "WaitingForJob"
+JOB_REFUSED = "Refused"
+NAME_TAKEN = "Taken"
 WAITING = (
     QUEUED,
     IMAGE_PULL_FAILED,
@@ -45,6 +47,8 @@ WAITING = (
     NOT_STARTING,
     RETRYING,
     WAITING_FOR_JOB,
+    JOB_REFUSED,
+    NAME_TAKEN,
 )
 """Reasons of the Reconciling condition while nothing runs."""
 

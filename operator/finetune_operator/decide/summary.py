@@ -23,13 +23,19 @@ def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
         status = _with_progress(status, verdict.stage, reading)
         status = _with_reachability(status, observed, verdict.stage, reading)
     status = _with_resumption(status, observed)
-    status = _with_reconciling(status, observed, verdict)
-    status = _with_waiting(status, observed, verdict)
+    status = _with_reconciling(status, observed, verdict.reason, verdict.message)
+    status = _with_waiting(status, observed, verdict.reason)
     current = "" if status.terminal else _current_pass(status, verdict.stage)
     waits = verdict.reason in WAITING
     passes = status.passes if status.terminal else [_acting(p, verdict.stage, current, waits) for p in status.passes]
     changes = {"current_pass": current, "passes": passes, "observed_generation": observed.generation}
     status = status.model_copy(update=changes)
+    return status.model_copy(update={"phase": phase(status)})
+
+
+def waiting_for(status: FineTuneJobStatus, observed: Observed, reason: str, message: str) -> FineTuneJobStatus:
+    """The status of a job that can't go on for this reason of WAITING, all else as it was."""
+    status = _with_waiting(_with_reconciling(status, observed, reason, message), observed, reason)
     return status.model_copy(update={"phase": phase(status)})
 
 
@@ -91,27 +97,27 @@ def _with_resumption(status: FineTuneJobStatus, observed: Observed) -> FineTuneJ
     )
 
 
-def _with_reconciling(status: FineTuneJobStatus, observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
+def _with_reconciling(status: FineTuneJobStatus, observed: Observed, reason: str, message: str) -> FineTuneJobStatus:
     """kstatus: in progress while Reconciling holds; a suspended job is where it was asked to be."""
     busy = not status.terminal and not status.holds(ConditionType.SUSPENDED)
     return with_condition(
         status,
         ConditionType.RECONCILING,
         holds=busy,
-        reason=verdict.reason,
-        message=verdict.message,
+        reason=reason,
+        message=message,
         now=observed.now,
         generation=observed.generation,
     )
 
 
-def _with_waiting(status: FineTuneJobStatus, observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
+def _with_waiting(status: FineTuneJobStatus, observed: Observed, reason: str) -> FineTuneJobStatus:
     """Since when it waits for what it waits for."""
-    if status.terminal or verdict.reason not in WAITING:
+    if status.terminal or status.holds(ConditionType.SUSPENDED) or reason not in WAITING:
         return status.model_copy(update={"waiting": None})
-    if status.waiting and status.waiting.reason == verdict.reason:
+    if status.waiting and status.waiting.reason == reason:
         return status
-    return status.model_copy(update={"waiting": WaitingStatus(reason=verdict.reason, since=timestamp(observed.now))})
+    return status.model_copy(update={"waiting": WaitingStatus(reason=reason, since=timestamp(observed.now))})
 
 
 def _current_pass(status: FineTuneJobStatus, stage: Stage | None) -> str:
