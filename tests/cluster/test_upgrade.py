@@ -15,9 +15,12 @@ from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
 from cluster_store import attempts
 from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, PREPARE_SECONDS, STAGE_LABEL, Workspace, in_phase
 from operator_world import message
-from previous_chart import LATER_FIELD, previous_chart
 
 Json = dict[str, Any]
+PREVIOUS = Path(__file__).parent / "data" / "finetune-operator-c53dd5f.tgz"
+"""A chart of before; it is given the images of this checkout, as no others are at hand."""
+LATER_FIELD = "artifactDeletion"
+"""Of spec, which that chart's definition doesn't have."""
 SOME_STEPS = 600
 STEP_SECONDS = 120
 NO_IMAGE = "finetune.local/none:of-a-later-version"
@@ -84,11 +87,9 @@ def knows_later_field(cluster: Cluster) -> bool:
 
 
 @pytest.mark.usefixtures("kwok_node")
-def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
-    workspace: Workspace, images: dict[str, str], tmp_path: Path
-) -> None:
+def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(workspace: Workspace, images: dict[str, str]) -> None:
     cluster = workspace.cluster
-    setup.install_chart(cluster, images, previous_chart(tmp_path))
+    setup.install_chart(cluster, images, PREVIOUS)
     assert not knows_later_field(cluster)
     workspace.apply("done", simulated(workspace, "done"))
     workspace.apply("asleep", simulated(workspace, "asleep") | {"suspend": True})
