@@ -1,5 +1,7 @@
 """The ConfigMap that fixes a job's effective spec at acceptance. Pure."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from finetune_api import API_VERSION, KIND
@@ -25,6 +27,12 @@ def build_config_map(document: JobDocument, runner_image: str) -> dict[str, Any]
         "immutable": True,
         "data": {JOB_KEY: document.model_dump_json(by_alias=True, exclude_none=True)},
     }
+
+
+def digest_of_document(config_map: Mapping[str, Any]) -> str:
+    """sha256 (hex) of the document in a job's ConfigMap; empty where it has none."""
+    text = (config_map.get("data") or {}).get(JOB_KEY)
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
 def owner_reference(name: str, uid: str) -> dict[str, Any]:

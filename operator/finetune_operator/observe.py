@@ -92,7 +92,7 @@ def observed(
     deleted = "deletionTimestamp" in meta
     status = _status(wire, deleted=deleted)
     stays_finished = status.terminal and not deleted
-    read = ReadDocument() if stays_finished else read_document(config_map, meta)
+    read = ReadDocument() if stays_finished else read_document(config_map, meta, status.document_digest)
     return Observed(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -105,6 +105,7 @@ def observed(
         status=status,
         document=read.document,
         document_image=read.image,
+        document_digest=read.digest,
         unreadable=read.unreadable,
         children=children,
         strays=strays,

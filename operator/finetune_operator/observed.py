@@ -163,6 +163,7 @@ class Observed:
     unreadable: str = ""
     """What this version of the operator can't make out of the document; empty where it can."""
     document_image: str = ""
+    document_digest: str = ""
     """The default runner image when the job was accepted."""
     children: tuple[Child, ...] = ()
     strays: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import Any
 
 from finetune_api.failures import Reason
 from finetune_api.resource.status import ConditionType, FailureStatus
+from finetune_operator.build_config_map import digest_of_document
 from finetune_operator.build_event import build_event
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import clip
@@ -28,7 +29,7 @@ from finetune_operator.story import story
 from finetune_operator.work_queue import WorkQueue
 
 REFUSED_RETRY_SECONDS = 30
-INDEPENDENT = ("start_time", "runner_image", "accelerator_seconds", "counted_pod")
+INDEPENDENT = ("start_time", "runner_image", "document_digest", "accelerator_seconds", "counted_pod")
 """Fields of status that hold whether a child could be made or not."""
 INDEPENDENT_CONDITIONS = (ConditionType.ACCEPTED, ConditionType.SUSPENDED)
 logger = logging.getLogger(__name__)
@@ -137,7 +138,9 @@ class Worker:
         try:
             await self._kube.create_config_map(action.manifest)
         except AlreadyExists:
-            require_ours(observed, "ConfigMap", name, await self._kube.get_config_map(observed.namespace, name))
+            found = await self._kube.get_config_map(observed.namespace, name)
+            require_ours(observed, "ConfigMap", name, found)
+            require_same_document(action.manifest, name, found)
             raise
 
     async def _create_job(self, observed: Observed, action: CreateJob) -> None:
@@ -179,6 +182,18 @@ def require_ours(observed: Observed, kind: str, name: str, found: Mapping[str, A
     """
     if found is not None and controller_uid(found) != observed.uid and not is_deletion_of(observed.uid, found):
         raise Taken(f"{kind} {name} is there and does not belong to this job: remove it, and the job goes on")
+
+
+def require_same_document(wanted: Mapping[str, Any], name: str, found: Mapping[str, Any] | None) -> None:
+    """What a job was accepted as is what the operator wrote, and not what somebody put there.
+
+    Raises:
+        Taken: it says something else.
+    """
+    if found is not None and digest_of_document(found) != digest_of_document(wanted):
+        raise Taken(
+            f"ConfigMap {name} is there and is not what the job was accepted as: remove it, and the job goes on"
+        )
 
 
 def _key(observed: Observed) -> Key:

@@ -243,6 +243,10 @@ class FineTuneJobStatus(Model):
     runner_image: Annotated[str, StringConstraints(max_length=512)] = Field(
         default="", description="Default runner image, fixed at acceptance."
     )
+    document_digest: Annotated[str, StringConstraints(max_length=64)] = Field(
+        default="",
+        description="sha256 of what the job was accepted as, in its ConfigMap: nothing else in there counts.",
+    )
     prepare: PrepareStatus | None = Field(default=None, description="The prepare step.")
     current_pass: Annotated[str, StringConstraints(max_length=63)] = Field(
         default="", description="Pass that is running, or next, for the printer column."

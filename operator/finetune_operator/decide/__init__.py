@@ -108,6 +108,7 @@ def _accepted_status(observed: Observed, acceptance: Accepted) -> FineTuneJobSta
     changes = {
         "start_time": observed.status.start_time or timestamp(observed.now),
         "runner_image": observed.status.runner_image or acceptance.runner_image,
+        "document_digest": acceptance.digest,
     }
     return with_condition(
         observed.status.model_copy(update=changes),

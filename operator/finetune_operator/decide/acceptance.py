@@ -10,7 +10,7 @@ from finetune_api.messages import JobDocument
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.status import FailureStatus
 from finetune_api.validate import Problem
-from finetune_operator.build_config_map import build_config_map
+from finetune_operator.build_config_map import build_config_map, digest_of_document
 from finetune_operator.conditions import clip
 from finetune_operator.decision import CreateConfigMap
 from finetune_operator.default_system import overfull, with_defaults
@@ -24,6 +24,8 @@ REMEDY = "correct the manifest and apply it as a new FineTuneJob"
 class Accepted:
     document: JobDocument
     runner_image: str
+    digest: str
+    """Of the document, in the ConfigMap."""
     actions: tuple[CreateConfigMap, ...] = ()
 
 
@@ -33,9 +35,12 @@ class Refused:
 
 
 def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
-    """The job's document: the stored one, or a new one made of its spec and the operator's defaults."""
-    if observed.document is not None:
-        return Accepted(observed.document, observed.document_image or observed.status.runner_image)
+    """The job's document: the stored one, or a new one made of its spec and the operator's defaults.
+
+    What is stored before the status says that the job is accepted counts only where it is what would be made now.
+    """
+    if observed.document is not None and observed.status.start_time:
+        return _stored(observed, observed.document)
     spec, problems = validate.parse(observed.spec)
     if spec is None:
         return Refused(_invalid(problems))
@@ -44,7 +49,14 @@ def accept(observed: Observed, settings: Settings) -> Accepted | Refused:
     if problems := _problems(spec, filled, settings):
         return Refused(_invalid(problems))
     document = _document(observed, filled)
-    return Accepted(document, image, (CreateConfigMap(build_config_map(document, image)),))
+    if observed.document == document:
+        return _stored(observed, document)
+    manifest = build_config_map(document, image)
+    return Accepted(document, image, digest_of_document(manifest), (CreateConfigMap(manifest),))
+
+
+def _stored(observed: Observed, document: JobDocument) -> Accepted:
+    return Accepted(document, observed.document_image or observed.status.runner_image, observed.document_digest)
 
 
 def document_of(observed: Observed, settings: Settings) -> JobDocument | None:

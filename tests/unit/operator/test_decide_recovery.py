@@ -5,6 +5,7 @@ import pytest
 
 from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage, GaveWay, TerminationMessage
+from finetune_operator.build_config_map import digest_of_document
 from finetune_operator.decide.preparation import MOST_ATTEMPTS
 from finetune_operator.observed import Reading
 from finetune_operator.worker import running_pod
@@ -157,10 +158,11 @@ def test_recovery_that_never_ends_is_a_failure() -> None:
 
 
 def test_a_job_that_another_version_of_the_operator_accepted_is_told_and_left_alone(running: World) -> None:
-    before = running.status
     document = json.loads(running.config_map["data"]["job.json"])
     document["spec"]["newfangled"] = True
     running.config_map["data"]["job.json"] = json.dumps(document)
+    digest = digest_of_document(running.config_map)
+    before = running.status = running.status.model_copy(update={"document_digest": digest})
     assert running.round().actions == ()
     told = running.status.condition("Reconciling")
     assert (told.status, told.reason, "spec.newfangled" in told.message) == ("True", "Unreadable", True)

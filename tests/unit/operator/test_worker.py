@@ -1,6 +1,9 @@
 """The real worker over a simulated API server: what it makes of a world that is not as it expects."""
 
+from copy import deepcopy
 from datetime import timedelta
+
+import pytest
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
@@ -86,6 +89,23 @@ def test_a_config_map_of_its_name_that_is_not_the_jobs_is_told_and_not_asked_for
     assert not life.operator.has_work
     assert MAP_NAME in life.api.status.condition("Reconciling").message
     assert life.api.jobs == {}
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_of_a_document_that_somebody_put_into_the_jobs_config_map_nothing_is_made(accepted: bool) -> None:
+    """Its owner can be forged by whoever may edit ConfigMaps, and it names a namespace."""
+    life = JobLife(wire_spec())
+    life.operator.round()
+    planted, made = deepcopy(life.api.config_maps[MAP_NAME]), set(life.api.jobs)
+    planted["data"]["job.json"] = planted["data"]["job.json"].replace(f'"namespace":"{KEY[0]}"', '"namespace":"prod"')
+    if not accepted:
+        life = JobLife(wire_spec())
+    life.api.put(life.api.config_maps, planted)
+    life.operator.round()
+    life.operator.round()
+    told = life.api.status.condition("Reconciling")
+    assert (told.reason, MAP_NAME in told.message) == ("Taken", True)
+    assert set(life.api.jobs) == (made if accepted else set())
 
 
 def test_suspending_frees_what_is_held_though_a_config_map_is_in_the_way() -> None:
