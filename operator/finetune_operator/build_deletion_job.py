@@ -5,7 +5,7 @@ from typing import Any
 from finetune_api import pod_layout
 from finetune_api.messages import DeletionDocument, JobDocument
 from finetune_operator import labels
-from finetune_operator.build_job import PREPARE_RESOURCES, child_job, placement_of_prepare
+from finetune_operator.build_job import child_job, placement_of_prepare
 from finetune_operator.names import deletion_name
 from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
@@ -27,7 +27,7 @@ def build_deletion_job(document: JobDocument, settings: Settings, seconds: int =
     work = Work(
         image=settings.operator_image,
         command=pod_layout.DELETE_COMMAND,
-        resources=PREPARE_RESOURCES,
+        resources=settings.prepare_resources.to_wire(),
         scratch_size=SCRATCH,
         shm_size=None,
         system=placement_of_prepare(document, settings),

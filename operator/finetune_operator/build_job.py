@@ -14,10 +14,6 @@ from finetune_operator.names import CONTAINER, prepare_name, stage_name
 from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
 
-PREPARE_RESOURCES = {
-    "requests": {"cpu": "100m", "memory": "256Mi"},
-    "limits": {"memory": "2Gi"},
-}
 PREPARE_SCRATCH = "5Gi"
 PUBLISHING_SCRATCH = "50Gi"
 """Of a prepare that publishes what stages have made: between two accounts files go through it, one at a time."""
@@ -36,7 +32,7 @@ def build_prepare_job(
     work = Work(
         image=system.image if system and has_plugins else settings.operator_image,
         command=pod_layout.PREPARE_COMMAND,
-        resources=PREPARE_RESOURCES,
+        resources=settings.prepare_resources.to_wire(),
         scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
         shm_size=None,
         system=system,

@@ -1,13 +1,14 @@
 """The operator's settings, from its environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from finetune_api.resource.base import Model
 from finetune_api.resource.job import Store
+from finetune_api.resource.systems import Resources
 from finetune_api.validate_env import env_problems
 from finetune_operator.default_system import DefaultSystem
 
@@ -19,6 +20,17 @@ LOG_FORMATS = ("text", "json")
 LONGEST_SECONDS = 30 * 86400
 HIGHEST_PORT = 65535
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def prepare_resources() -> Resources:
+    """What prepare gets unless the operator is told otherwise.
+
+    A quota that bounds limits takes no pod without them. Its scratch space is ephemeral storage: 50Gi where it signs.
+    """
+    return Resources(
+        requests={"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+        limits={"cpu": "2", "memory": "2Gi", "ephemeral-storage": "52Gi"},
+    )
 
 
 class SettingsError(ValueError):
@@ -47,6 +59,8 @@ class Settings:
     default_store: Store | None = None
     default_system: DefaultSystem | None = None
     """What systems get that do not say otherwise."""
+    prepare_resources: Resources = field(default_factory=prepare_resources)
+    """Of the pods that prepare jobs, and of those that remove artifacts."""
     pod_start_seconds: float = 600
     """How long a pod may wait for its image, or for a Secret its env names, before its job fails."""
     unschedulable_seconds: float = 86400
@@ -80,6 +94,8 @@ class Settings:
             watch_namespaces=_words(environ.get("FINETUNE_WATCH_NAMESPACES", "")),
             default_store=_model(environ, "FINETUNE_DEFAULT_STORE", Store, "a store as in spec.store"),
             default_system=_default_system(environ, "FINETUNE_DEFAULT_SYSTEM"),
+            prepare_resources=_model(environ, "FINETUNE_PREPARE_RESOURCES", Resources, "resources as in spec.systems")
+            or prepare_resources(),
             pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
             unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
             kueue=_choice(environ, "FINETUNE_KUEUE", ("true", "false"), "false") == "true",

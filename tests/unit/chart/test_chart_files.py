@@ -13,10 +13,12 @@ from finetune_api.crd import render
 from finetune_api.resource.job import Store
 from finetune_operator.default_system import DefaultSystem
 from finetune_operator.labels import of_job
+from finetune_operator.settings import Settings, SettingsError, prepare_resources
 
 CHART = Path(__file__).parents[3] / "charts" / "finetune-operator"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+IMAGES = {"FINETUNE_OPERATOR_IMAGE": "operator:1", "FINETUNE_RUNNER_IMAGE": "runner:1"}
 DEFAULT_ENV = jsonschema.Draft7Validator(SCHEMA["properties"]["defaultSystem"]["properties"]["env"])
 
 
@@ -97,6 +99,21 @@ def test_a_variable_of_every_job_that_no_pod_could_have_is_refused(variable: dic
     with pytest.raises(jsonschema.ValidationError) as refused:
         DEFAULT_ENV.validate([variable])
     assert refused.value.absolute_path[-1] == place
+
+
+def test_prepare_has_the_resources_that_the_operator_would_give_it_untold_all_of_them_limited() -> None:
+    told = VALUES["prepare"]["resources"]
+    assert prepare_resources().to_wire() == told
+    assert set(told["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+
+
+@pytest.mark.parametrize("amount", ["two", "-1", 2])
+def test_an_amount_that_is_none_is_refused_as_the_operator_would(amount: object) -> None:
+    resources = {"limits": {"cpu": amount}}
+    schema = SCHEMA["properties"]["prepare"]["properties"]["resources"]
+    assert not jsonschema.Draft7Validator(schema).is_valid(resources)
+    with pytest.raises(SettingsError, match="FINETUNE_PREPARE_RESOURCES"):
+        Settings.from_environment({**IMAGES, "FINETUNE_PREPARE_RESOURCES": json.dumps(resources)})
 
 
 def helper(name: str) -> Any:

@@ -8,7 +8,9 @@ from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
 from finetune_api.plan import plan
 from finetune_api.resource.passes import Pass
+from finetune_api.resource.systems import Resources
 from finetune_operator.build_config_map import build_config_map
+from finetune_operator.build_deletion_job import build_deletion_job
 from finetune_operator.build_job import build_prepare_job, build_stage_job
 from finetune_operator.default_system import DefaultSystem
 from operator_world import SETTINGS, UID
@@ -139,7 +141,17 @@ def test_prepare_runs_in_the_operators_image_without_an_accelerator() -> None:
     container = container_of(job)
     assert container["image"] == SETTINGS.operator_image
     assert container["command"] == ["finetune-runner", "prepare"]
-    assert container["resources"] == {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}
+    assert container["resources"] == {
+        "requests": {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+        "limits": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": "52Gi"},
+    }
+
+
+def test_prepare_and_deletion_get_the_resources_that_the_operator_is_told() -> None:
+    told = {"requests": {"cpu": "1"}, "limits": {"cpu": "3", "memory": "4Gi"}}
+    settings = replace(SETTINGS, prepare_resources=Resources.model_validate(told))
+    jobs = (build_prepare_job(document(), 1, settings, None), build_deletion_job(document(), settings))
+    assert [container_of(job)["resources"] for job in jobs] == [told, told]
 
 
 def test_prepare_shares_the_placement_of_the_system_it_names_and_else_none() -> None:
