@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from finetune_api.failures import FineTuneError, Reason
-from passes import ROWS, Reported, data_set, lora, qlora, tune
+from passes import ROWS, Reported, data_set, lora, merge, qlora, tune
 
 CONFIGS = {"lora": lora(), "qlora": qlora(doubleQuant=True), "qlora with fp4": qlora(quantType="fp4")}
 
@@ -117,6 +117,32 @@ def test_a_target_module_that_matches_nothing_is_refused_with_what_there_is(tiny
 def test_a_module_to_save_that_matches_nothing_is_refused(tiny_phi3, tmp_path):
     with pytest.raises(FineTuneError, match="no module of the model is named 'classifier'"):
         tune(tiny_phi3, tmp_path / "adapter", lora(modulesToSave=["classifier"]))
+
+
+def test_a_module_trained_in_full_moves_where_the_base_is_in_bfloat16_and_is_saved_in_its_type(tiny_phi3, tmp_path):
+    """A step of 0.0015 is lost on a bfloat16 of 1, whose neighbours are 0.004 and 0.008 away."""
+    training = {"dtype": "bfloat16", "learningRate": 0.0015, "lrSchedulerType": "constant"}
+
+    tune(tiny_phi3, tmp_path / "adapter", lora(modulesToSave=["model.norm"], training=training))
+
+    trained = load_file(tmp_path / "adapter" / "adapter_model.safetensors")["base_model.model.model.norm.weight"]
+    base = load_file(tiny_phi3 / "model.safetensors")["model.norm.weight"]
+    assert trained.dtype == torch.bfloat16
+    assert (trained.float() - base.float()).abs().mean() > 0.005
+
+
+def test_a_module_to_save_is_one_whose_name_ends_in_the_whole_of_it(tiny_phi3, tmp_path):
+    config = lora(modulesToSave=["norm"], targetModules=["o_proj"], training={"maxSteps": 1})
+
+    tune(tiny_phi3, tmp_path / "adapter", config)
+
+    weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    assert [name for name in weights if "lora_" not in name] == ["base_model.model.model.norm.weight"]
+    merge(tmp_path / "adapter", tiny_phi3, tmp_path / "model")
+    merged, base = (load_file(folder / "model.safetensors") for folder in (tmp_path / "model", tiny_phi3))
+    changed = {name for name in base if not torch.equal(merged[name], base[name])}
+    attention = {f"model.layers.{block}.self_attn.o_proj.weight" for block in range(2)}
+    assert changed - attention == {"model.norm.weight"}
 
 
 def test_a_loss_that_is_no_number_ends_training_with_a_remedy(tiny_phi3, tmp_path):

@@ -101,19 +101,24 @@ def test_logits_made_in_parts_give_the_same_losses_and_gradients(family, config,
         assert max(sizes[1:]) == 5 * 300
 
 
-def test_parts_are_made_with_a_head_that_is_trained_beside_a_base_in_bfloat16(monkeypatch):
+@pytest.mark.parametrize("modules", [["lm_head"], ["lm_head", "norm"], ["norm", "embed_tokens"]], ids=str)
+def test_parts_are_made_with_modules_that_are_trained_beside_a_base_in_bfloat16(modules, monkeypatch):
     torch.manual_seed(0)
-    config = lora(modulesToSave=["lm_head"])
+    config = lora(modulesToSave=modules)
     model = with_adapter(LlamaForCausalLM(LlamaConfig(**SHAPE)).to(torch.bfloat16), config, "spec.passes[0].lora")
-    with torch.autocast("cpu", torch.bfloat16):
-        whole = token_losses(model, **batch())
+    model.forward = torch.autocast("cpu", torch.bfloat16)(model.forward)  # as accelerate does it
+    whole = token_losses(model, **batch())
+    made_in = []
+    model.get_output_embeddings().register_forward_hook(lambda _module, _inputs, logits: made_in.append(logits.dtype))
 
     monkeypatch.setattr(of_training, "LOGITS_AT_ONCE", 5 * 300)
     parts = token_losses(model, **batch())
     parts.mean().backward()
 
     torch.testing.assert_close(parts, whole, atol=0.05, rtol=0.02)
-    assert model.get_output_embeddings().weight.grad.abs().max() > 0
+    assert set(made_in) == {torch.bfloat16}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert all(p.dtype is torch.float32 and p.grad is not None for p in trained)
 
 
 def test_the_model_is_left_as_it_was(tiny_phi3):

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoHaConfig, LoKrConfig, LoraConfig, PeftConfig, get_peft_model, get_peft_model_state_dict
+from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -34,35 +36,37 @@ def with_adapter(model: Any, config: Tuning, path: str, new_tokens: Sequence[int
     """
     tokens = make_room(model, new_tokens, f"{path}.newTokens")
     layers = _linear_layers(model)
-    _check(config.target_modules, layers, f"{path}.targetModules", "linear layer")
-    _check(config.modules_to_save, dict(model.named_modules()), f"{path}.modulesToSave", "module")
+    _named(config.target_modules, layers, f"{path}.targetModules", "linear layer")
+    whole = _named(config.modules_to_save, dict(model.named_modules()), f"{path}.modulesToSave", "module")
     if isinstance(config, Lycoris):
-        _check(config.exclude_modules, layers, f"{path}.excludeModules", "linear layer")
+        _named(config.exclude_modules, layers, f"{path}.excludeModules", "linear layer")
     try:
-        adapted = get_peft_model(model, adapter_config(config, layers, tokens))
+        adapted = get_peft_model(model, adapter_config(config, layers, whole, tokens))
     except ValueError as error:
         remedy = "Check targetModules, excludeModules and layersToTransform, or use a lora pass."
         raise FineTuneError(Reason.MODEL_UNSUPPORTED, str(error), remedy=remedy, path=path) from error
     if tokens:  # peft would compare the number of tokens with that there, and save all of the embedding in checkpoints
         adapted.peft_config[ADAPTER].base_model_name_or_path = ""
+    _train_in_float32(adapted)
     return adapted
 
 
 def adapter_config(
-    config: Tuning, layers: Iterable[str], new_tokens: Mapping[str, list[int]] | None = None
+    config: Tuning, layers: Iterable[str], whole: Iterable[str] = (), new_tokens: Mapping[str, list[int]] | None = None
 ) -> PeftConfig:
     """What peft wants to know.
 
     Args:
         config: of the spec.
         layers: full names of the layers that can have an adapter.
+        whole: full names of the modules trained in full; peft would take any whose name ends in a part of one.
         new_tokens: name of a module to its rows that are trained, of LoRA only.
     """
     common: dict[str, Any] = {
         "task_type": "CAUSAL_LM",
         "r": config.r,
         "target_modules": list(config.target_modules) or ALL_LINEAR,
-        "modules_to_save": list(config.modules_to_save) or None,
+        "modules_to_save": list(whole) or None,
     }
     if isinstance(config, Lora):
         return LoraConfig(
@@ -111,7 +115,7 @@ def save_adapter(model: Any, directory: Path, start: Factors | None = None) -> N
         start: what loftq started from, which is subtracted.
     """
     config = model.peft_config[ADAPTER]
-    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    weights = _as_stored(model, get_peft_model_state_dict(model, save_embedding_layers=False))
     if start is not None:
         weights = as_change({name: tensor.detach().cpu() for name, tensor in weights.items()}, start, config)
     save_file(
@@ -134,9 +138,35 @@ def _linear_layers(model: Any) -> dict[str, Any]:
     }
 
 
-def _check(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str) -> None:
+def _train_in_float32(model: Any) -> None:
+    """A step is too small for a bfloat16 near 1; of peft's own layers peft has seen to it, of whole modules not."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+def _as_stored(model: Any, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of modules trained in full in the type that their base has them in."""
+    types = {
+        f"{name}.{parameter}": tensor.dtype
+        for name, module in model.named_modules()
+        if isinstance(module, ModulesToSaveWrapper)
+        for parameter, tensor in module.original_module.state_dict().items()
+    }
+    return {name: tensor.to(types.get(name, tensor.dtype)) for name, tensor in weights.items()}
+
+
+def _named(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str) -> list[str]:
+    """Full names of what is called so, or ends so behind a dot.
+
+    Raises:
+        FineTuneError: InvalidSpec, a name matches nothing.
+    """
+    found: dict[str, None] = {}
     for index, name in enumerate(wanted):
-        if not any(full == name or full.endswith(f".{name}") for full in modules):
+        matching = [full for full in modules if full == name or full.endswith(f".{name}")]
+        found |= dict.fromkeys(matching)
+        if not matching:
             there_is = ", ".join(dict.fromkeys(_last_parts(modules)))
             raise FineTuneError(
                 Reason.INVALID_SPEC,
@@ -144,6 +174,7 @@ def _check(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str)
                 remedy=f"There are: {there_is}.",
                 path=f"{path}[{index}]",
             )
+    return list(found)
 
 
 def _in_block(name: str) -> bool:

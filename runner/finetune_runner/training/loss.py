@@ -71,7 +71,8 @@ def token_scores(
     with _logits_only_where(head, counts, first_only=in_parts) as hidden:
         logits = model(input_ids=input_ids, use_cache=False, **seen).logits[0]
     if in_parts:
-        return _scores_in_parts(head, score, hidden[0], wanted, rows)
+        mixed = any(p.dtype is torch.bfloat16 for p in model.parameters())
+        return _scores_in_parts(head, score, hidden[0], wanted, rows, mixed=mixed)
     return score(logits, wanted)
 
 
@@ -96,12 +97,14 @@ def _is_plain(model: Any) -> bool:
     return known and has_plain_head(inner.config.get_text_config().to_dict())
 
 
-def _scores_in_parts(head: Any, score: Score, hidden: torch.Tensor, wanted: torch.Tensor, rows: int) -> torch.Tensor:
+def _scores_in_parts(
+    head: Any, score: Score, hidden: torch.Tensor, wanted: torch.Tensor, rows: int, *, mixed: bool
+) -> torch.Tensor:
     """A part's logits are given up once its scores are known, and made again in the backward pass.
 
-    In bfloat16 under autocast, as accelerate has the model's own forward: a head that is trained is in float32.
+    Where the base is in bfloat16 under autocast, as accelerate has the model's own forward: what is trained is in
+    float32, be it the head or what made the hidden states.
     """
-    mixed = hidden.dtype is torch.bfloat16
 
     def scores(part: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         with torch.autocast(hidden.device.type, torch.bfloat16, enabled=mixed):
