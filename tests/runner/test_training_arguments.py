@@ -3,12 +3,13 @@
 import dataclasses
 
 import pytest
+import torch
 from transformers import TrainingArguments
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import FURTHER, REFUSED
-from finetune_runner.training.arguments import OURS
+from finetune_runner.training.arguments import OURS, training_arguments
 from passes import Reported, lora, tune
 
 NOT_TRANSFORMERS = {
@@ -28,6 +29,15 @@ def test_every_argument_of_transformers_is_a_field_or_further_or_refused_and_onl
     assert {field.name for field in dataclasses.fields(TrainingArguments)} == typed | set(FURTHER) | set(REFUSED)
     assert len(typed) + len(FURTHER) + len(REFUSED) == len(typed | set(FURTHER) | set(REFUSED))
     assert set(OURS) >= NOT_TRANSFORMERS
+
+
+def test_training_is_on_one_device_where_a_process_sees_several(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+
+    arguments = training_arguments(Training(), scratch=tmp_path, device="cuda", dtype=torch.float32, path="spec")
+
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, Training().per_device_train_batch_size)
+    assert "the pod has 4 accelerators, and training uses one: set accelerator.count: 1" in caplog.text
 
 
 def losses(model, output, training):

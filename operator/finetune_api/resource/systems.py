@@ -59,7 +59,12 @@ class Accelerator(Model):
     resource_name: ResourceName = Field(
         default="nvidia.com/gpu", description="Extended resource, as the device plugin names it."
     )
-    count: int = Field(default=1, ge=1, le=16, description="How many a pod asks for.")
+    count: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="How many a pod asks for. The runner's own passes compute on one; more are for plugins.",
+    )
     memory: Quantity | None = Field(
         default=None,
         description="Memory of one, such as 24Gi. With it (or with nvidia.com/gpu.memory in nodeSelector) a pass whose weights"

@@ -1,5 +1,6 @@
 """The resource's training arguments as transformers' TrainingArguments."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -8,6 +9,8 @@ from transformers import TrainingArguments
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import parsed
+
+log = logging.getLogger(__name__)
 
 OURS = (
     "dtype",
@@ -54,10 +57,21 @@ def training_arguments(
         FineTuneError: InvalidSpec, transformers refuses a value.
     """
     try:
-        return _arguments(training, scratch=scratch, device=device, dtype=dtype, checkpointing=checkpointing)
+        arguments = _arguments(training, scratch=scratch, device=device, dtype=dtype, checkpointing=checkpointing)
     except (ValueError, TypeError, ImportError) as error:
         remedy = "See the description of transformers' TrainingArguments."
         raise FineTuneError(Reason.INVALID_SPEC, str(error), remedy=remedy, path=path) from error
+    _train_on_one_device(arguments)
+    return arguments
+
+
+def _train_on_one_device(arguments: TrainingArguments) -> None:
+    """Where a process sees several, transformers would wrap the model in nn.DataParallel, which hides all but its
+    forward from us, and makes the batch as many times as large.
+    """
+    if arguments.n_gpu > 1:  # which looks for them, and would overwrite what is set below
+        log.warning("the pod has %d accelerators, and training uses one: set accelerator.count: 1", arguments.n_gpu)
+        arguments._n_gpu = 1  # noqa: SLF001  as Trainer does where a model is parallel by itself; it has no setter
 
 
 def _arguments(
