@@ -110,6 +110,18 @@ def test_an_adapter_learns_whatever_shape_its_rows_have(tiny_phi3, tmp_path, sha
     assert report["data"]["sequences"] > 0
 
 
+@pytest.mark.parametrize("evaluates", [{}, {"evalStrategy": "epoch"}], ids=["at the end", "meanwhile"])
+def test_held_out_rows_of_which_every_sequence_is_dropped_are_refused(tiny_phi3, tmp_path, evaluates):
+    config = lora(evalRows=1, training={"maxSteps": 1, **evaluates})
+    short = {"strategy": "join", "maxSeqLen": 64, "dropShortSequences": True}
+
+    with pytest.raises(FineTuneError, match="every held-out sequence of 'tones' is shorter than maxSeqLen") as caught:
+        tune(tiny_phi3, tmp_path / "adapter", config, train=data_set(**short))
+
+    assert (caught.value.reason, caught.value.path) == (Reason.DATASET_INVALID, "spec.passes[0].lora.evalRows")
+    assert "hold out more rows" in caught.value.remedy
+
+
 def test_a_corpus_whose_every_sequence_is_dropped_is_refused(tiny_phi3, tmp_path):
     with pytest.raises(FineTuneError, match="shorter than maxSeqLen"):
         tune(tiny_phi3, tmp_path / "adapter", train=data_set(dropShortSequences=True))

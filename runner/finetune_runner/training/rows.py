@@ -48,7 +48,9 @@ def training_rows(config: Tuning, inputs: PassInputs, tokenizer: Any, scratch: P
     folder.mkdir()
     if inputs.tokens and inputs.tokens.restore(folder):
         log.info("the rows' tokens are those of an earlier pass")
-        return _opened(folder, inputs)
+        rows = _opened(folder, inputs)
+        _check_held_out(rows.held_out, config, inputs)
+        return rows
     begin = time.monotonic()
     rows = _made(config, inputs, tokenizer, folder)
     if inputs.tokens and time.monotonic() - begin > WORTH_KEEPING_SECONDS:
@@ -78,8 +80,9 @@ def _made(config: Tuning, inputs: PassInputs, tokenizer: Any, folder: Path) -> T
     made = tuning_rows(config, inputs.data, tokenizer, inputs.path)
     train_packed, kept_packed = _packed(inputs)
     trained = TokenStore.write(folder / TRAIN, made.train, packed=train_packed)
-    _check(trained, inputs.data[TRAIN_DATA], inputs)
+    _check(trained, inputs.data[TRAIN_DATA], f"{inputs.path}.trainData")
     kept = TokenStore.write(folder / HELD_OUT, made.held_out, packed=kept_packed)
+    _check_held_out(kept, config, inputs)
     (folder / STATISTICS).write_text(json.dumps(asdict(made.statistics)))
     return TrainingRows(trained, kept, made.statistics)
 
@@ -100,18 +103,32 @@ def _packed(inputs: PassInputs) -> tuple[bool, bool]:
     return train.config.preprocess.strategy == PACKING, held_out.config.preprocess.strategy == PACKING
 
 
-def _check(trained: TokenStore, data: DataSet, inputs: PassInputs) -> None:
-    """That there is something to train on.
+def _check_held_out(kept: TokenStore, config: Tuning, inputs: PassInputs) -> None:
+    """That there is something to evaluate on, where the spec asks for it."""
+    ways = {"evalData": config.eval_data, "evalRows": config.eval_rows, "evalFraction": config.eval_fraction}
+    for field in (field for field, given in ways.items() if given):
+        data = inputs.data.get(EVAL_DATA, inputs.data[TRAIN_DATA])
+        _check(kept, data, f"{inputs.path}.{field}", kind="held-out ")
+
+
+def _check(rows: TokenStore, data: DataSet, path: str, *, kind: str = "") -> None:
+    """That there are rows.
+
+    Args:
+        rows: what was made of the data.
+        data: training or held-out rows.
+        path: of the field that asks for them.
+        kind: of the rows, for people.
 
     Raises:
         FineTuneError: DatasetInvalid.
     """
-    if len(trained):
+    if len(rows):
         return
     name, preprocess = data.config.name, data.config.preprocess
     if preprocess.drop_short_sequences:
-        message = f"every sequence of {name!r} is shorter than maxSeqLen, and short ones are dropped"
-        remedy = "Lower maxSeqLen, or leave dropShortSequences out."
+        message = f"every {kind}sequence of {name!r} is shorter than maxSeqLen, and short ones are dropped"
+        remedy = f"Lower maxSeqLen,{' hold out more rows,' if kind else ''} or leave dropShortSequences out."
     else:
-        message, remedy = f"data config {name!r} has no rows", "Put rows into it."
-    raise FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=f"{inputs.path}.trainData")
+        message, remedy = f"data config {name!r} has no {kind}rows", "Put rows into it."
+    raise FineTuneError(Reason.DATASET_INVALID, message, remedy=remedy, path=path)
