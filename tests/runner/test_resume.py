@@ -29,6 +29,9 @@ CONFIGS = {
     "lora in random order": lora(**COMMON, training=TRAINING | {"groupByLength": False}),
     "lora with noise": lora(**COMMON, training=TRAINING | NOISE),
     "lora with a new token": lora(**COMMON, newTokens=["smiling"], training=TRAINING),
+    "lora with a norm in bfloat16": lora(
+        **COMMON, modulesToSave=["norm"], training=TRAINING | {"dtype": "bfloat16", "learningRate": 0.001}
+    ),
     "qlora": qlora(**COMMON, doubleQuant=True, training=TRAINING),
     "dora": dora(**COMMON, training=TRAINING),
     "loftq": loftq(**COMMON, training=TRAINING),

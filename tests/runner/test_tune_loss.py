@@ -6,6 +6,8 @@ from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
     Gemma2ForCausalLM,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
     GraniteConfig,
     GraniteForCausalLM,
     LlamaConfig,
@@ -18,7 +20,7 @@ from finetune_runner.data.tokens import IGNORED
 from finetune_runner.training import loss as of_training
 from finetune_runner.training.adapter import with_adapter
 from finetune_runner.training.loss import token_losses
-from passes import lora
+from passes import loha, lora
 
 SHAPE = {
     "vocab_size": 300,
@@ -119,6 +121,22 @@ def test_parts_are_made_with_modules_that_are_trained_beside_a_base_in_bfloat16(
     assert set(made_in) == {torch.bfloat16}
     trained = [p for p in model.parameters() if p.requires_grad]
     assert all(p.dtype is torch.float32 and p.grad is not None for p in trained)
+
+
+@pytest.mark.parametrize("config", [lora(), lora(targetModules=["q_proj"], modulesToSave=["k_proj"]), loha()])
+def test_of_a_model_that_reads_images_too_what_learns_nothing_from_text_gets_no_adapter(config):
+    text = SHAPE | {"head_dim": 16, "pad_token_id": None}
+    images = SHAPE | {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    whole = Gemma3Config(text_config=text, vision_config=images, mm_tokens_per_image=4, image_token_id=299)
+    model = Gemma3ForConditionalGeneration(whole)
+
+    adapted = with_adapter(model, config, "spec.passes[0].lora")
+    token_losses(adapted, **batch()).mean().backward()
+
+    trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+    assert all(".language_model." in name for name in trained)
+    assert all(p.grad is not None for p in trained.values())
+    assert any(".q_proj." in name for name in trained)
 
 
 def test_the_model_is_left_as_it_was(tiny_phi3):

@@ -35,13 +35,15 @@ def with_adapter(model: Any, config: Tuning, path: str, new_tokens: Sequence[int
         FineTuneError: InvalidSpec, a name matches no layer; ModelUnsupported, a layer can't have such an adapter.
     """
     tokens = make_room(model, new_tokens, f"{path}.newTokens")
-    layers = _linear_layers(model)
+    modules = _of_text(model)
+    layers = _linear_layers(model, modules)
     _named(config.target_modules, layers, f"{path}.targetModules", "linear layer")
-    whole = _named(config.modules_to_save, dict(model.named_modules()), f"{path}.modulesToSave", "module")
+    whole = _named(config.modules_to_save, modules, f"{path}.modulesToSave", "module")
     if isinstance(config, Lycoris):
         _named(config.exclude_modules, layers, f"{path}.excludeModules", "linear layer")
     try:
-        adapted = get_peft_model(model, adapter_config(config, layers, whole, tokens))
+        others = [name for name, module in model.named_modules() if name not in modules and _is_linear(module)]
+        adapted = get_peft_model(model, adapter_config(config, layers, whole, tokens, others))
     except ValueError as error:
         remedy = "Check targetModules, excludeModules and layersToTransform, or use a lora pass."
         raise FineTuneError(Reason.MODEL_UNSUPPORTED, str(error), remedy=remedy, path=path) from error
@@ -52,7 +54,11 @@ def with_adapter(model: Any, config: Tuning, path: str, new_tokens: Sequence[int
 
 
 def adapter_config(
-    config: Tuning, layers: Iterable[str], whole: Iterable[str] = (), new_tokens: Mapping[str, list[int]] | None = None
+    config: Tuning,
+    layers: Iterable[str],
+    whole: Iterable[str],
+    new_tokens: Mapping[str, list[int]],
+    others: Sequence[str],
 ) -> PeftConfig:
     """What peft wants to know.
 
@@ -61,12 +67,14 @@ def adapter_config(
         layers: full names of the layers that can have an adapter.
         whole: full names of the modules trained in full; peft would take any whose name ends in a part of one.
         new_tokens: name of a module to its rows that are trained, of LoRA only.
+        others: full names of linear layers that no text goes through.
     """
     common: dict[str, Any] = {
         "task_type": "CAUSAL_LM",
         "r": config.r,
         "target_modules": list(config.target_modules) or ALL_LINEAR,
         "modules_to_save": list(whole) or None,
+        "exclude_modules": [*others, *(config.exclude_modules if isinstance(config, Lycoris) else ())] or None,
     }
     if isinstance(config, Lora):
         return LoraConfig(
@@ -75,7 +83,7 @@ def adapter_config(
             lora_dropout=config.dropout,
             use_rslora=config.use_rslora,
             use_dora=isinstance(config, Dora),
-            trainable_token_indices=dict(new_tokens or {}) or None,
+            trainable_token_indices=dict(new_tokens) or None,
         )
     if isinstance(config, Lycoris):
         return _lycoris_config(config, common, layers)
@@ -89,7 +97,6 @@ def _lycoris_config(config: Lycoris, common: dict[str, Any], layers: Iterable[st
         "alpha": config.alpha,
         "rank_dropout": config.rank_dropout,
         "module_dropout": config.module_dropout,
-        "exclude_modules": list(config.exclude_modules) or None,
         "init_weights": config.init_weights,
         "layers_to_transform": list(config.layers_to_transform) or None,
         "layers_pattern": config.layers_pattern or None,
@@ -128,14 +135,21 @@ def save_adapter(model: Any, directory: Path, start: Factors | None = None) -> N
     config.save_pretrained(directory)
 
 
-def _linear_layers(model: Any) -> dict[str, Any]:
+def _of_text(model: Any) -> dict[str, Any]:
+    """Modules by full name, without those that read images or sound: no row has any, so they would learn nothing."""
+    parts = (model.get_decoder(), model.get_output_embeddings())
+    inside = {module for part in parts if part is not None for module in part.modules()}
+    return {name: module for name, module in model.named_modules() if module in inside}
+
+
+def _linear_layers(model: Any, modules: Mapping[str, Any]) -> dict[str, Any]:
     """Full names of the layers that can have an adapter: all linear ones, without a head that is also the embedding."""
     head = model.get_output_embeddings() if model.config.tie_word_embeddings else None
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, Conv1D)) and module is not head
-    }
+    return {name: module for name, module in modules.items() if _is_linear(module) and module is not head}
+
+
+def _is_linear(module: Any) -> bool:
+    return isinstance(module, (nn.Linear, Conv1D))
 
 
 def _train_in_float32(model: Any) -> None:
