@@ -13,6 +13,7 @@ ArgumentName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 ArgumentValue = Annotated[str, StringConstraints(max_length=4096)]
 
 FLASH_ATTENTION = "flash_attention_2"
+EAGER = "eager"
 BITSANDBYTES = frozenset(
     {
         "adamw_bnb_8bit",

@@ -9,6 +9,7 @@ input, so that only norms, attention, the MLP's products and the adapter keep th
 from dataclasses import dataclass
 
 from finetune_api.resource.passes import LoftQ, QLora, Tuning
+from finetune_api.resource.training import EAGER, FLASH_ATTENTION
 from finetune_runner.memory.adapters import (
     adapted_blocks,
     needed_meanwhile,
@@ -94,7 +95,7 @@ def estimate(
     """
     checkpointing = bool(config.training.gradient_checkpointing) if checkpointing is None else checkpointing
     blocks = adapted_blocks(shapes, config)
-    plain = batch.tokens * _block(shapes, batch, values)
+    plain = batch.tokens * _block(shapes, config, batch, values)
     adapters = batch.tokens * saved_of_each_token(config, wanted_layers(shapes, config), values)
     adapters += saved_in_any_case(config, wanted_layers(shapes, config), values)
     if checkpointing:
@@ -127,19 +128,32 @@ def _adapter(shapes: Shapes, config: Tuning) -> int:
     return values * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))
 
 
-def _block(shapes: Shapes, batch: Batch, values: Values) -> int:
+def _block(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:
     """Bytes that a block without adapters saves of each token."""
     norms = FLOAT32 * shapes.hidden * (4 if shapes.four_norms else 2)
     if shapes.normed_heads:
         norms += FLOAT32 * (shapes.queries + shapes.keys)
-    seen = shapes.queries if batch.masked else shapes.keys
-    attention = values.size * (2 * shapes.queries + 2 * seen) + FLOAT32 * shapes.heads
-    if not (values.fused_for_grouped_heads or batch.masked) and shapes.keys < shapes.queries:
+    eager = _is_eager(shapes, config)
+    seen = shapes.queries if batch.masked or eager else shapes.keys
+    attention = values.size * (2 * shapes.queries + 2 * seen)
+    attention += shapes.heads * (batch.longest * _attention_weight(shapes, values) if eager else FLOAT32)
+    if not eager and not (values.fused_for_grouped_heads or batch.masked) and shapes.keys < shapes.queries:
         attention += FLOAT32 * shapes.heads * batch.longest + values.size * 2 * (shapes.queries - shapes.keys)
     if shapes.fused:  # query and key, besides those that know their position
         attention += values.size * (shapes.queries + shapes.keys)
     mlp = values.size * 3 * shapes.intermediate
     return norms + attention + mlp
+
+
+def _is_eager(shapes: Shapes, config: Tuning) -> bool:
+    """Whether attention's weights, of each pair of tokens in each head, are made as tensors."""
+    asked = config.training.attn_implementation
+    return asked == EAGER or (shapes.capped_attention and asked != FLASH_ATTENTION)
+
+
+def _attention_weight(shapes: Shapes, values: Values) -> int:
+    """Bytes of one: softmax's, in float32; that which the product with the values reads, cast; tanh's where it caps."""
+    return FLOAT32 + (values.size if values.mixed else 0) + (values.size if shapes.capped_attention else 0)
 
 
 def _logits(shapes: Shapes, batch: Batch, values: Values) -> int:
@@ -159,4 +173,6 @@ def _working(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> in
     """Bytes that the largest layer's backward pass needs meanwhile, with its 4-bit weight unpacked."""
     unpacked = max(x.weights for x in shapes.linears) * values.size if isinstance(config, (QLora, LoftQ)) else 0
     change = needed_meanwhile(config, wanted_layers(shapes, config))
-    return 2 * values.size * shapes.intermediate * batch.tokens + unpacked + change
+    mlp = 2 * values.size * shapes.intermediate
+    weights = 2 * FLOAT32 * shapes.heads * batch.longest if _is_eager(shapes, config) else 0  # softmax's two gradients
+    return max(mlp, weights) * batch.tokens + unpacked + change

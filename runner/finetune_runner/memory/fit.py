@@ -9,6 +9,7 @@ from finetune_api.plan import system_name
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass, Tuning
 from finetune_api.resource.systems import System, amount
+from finetune_runner.memory.batches import MASK_BYTES
 from finetune_runner.memory.choice import Choice, chosen
 from finetune_runner.memory.estimate import Batch, Estimate
 from finetune_runner.memory.shapes import Shapes
@@ -90,12 +91,16 @@ def _system_of(spec: FineTuneJobSpec, step: Pass) -> System:
 def _choice(spec: FineTuneJobSpec, step: Pass, config: Tuning, shapes: Shapes) -> Choice:
     system = _system_of(spec, step)
     data = next(data for data in spec.data_configs if data.name == config.train_data)
-    length = data.preprocess.max_seq_len
+    length, packed, values = data.preprocess.max_seq_len, data.preprocess.strategy == "packing", _values(config, system)
+    unmasked_is_more = shapes.keys < shapes.queries and not values.fused_for_grouped_heads
 
     def whole(size: int) -> Batch:
-        return Batch(size * length, size * length, longest=length)
+        """Of rows that are not all of one length there is a mask, and so of packed ones."""
+        masked = packed or (size > 1 and not unmasked_is_more)
+        mask = MASK_BYTES * size * length**2 if masked else 0
+        return Batch(size * length, size * length, masked=mask, longest=length)
 
-    return chosen(shapes, config, whole, _values(config, system), _memory(system))
+    return chosen(shapes, config, whole, values, _memory(system))
 
 
 def _values(config: Tuning, system: System) -> Values:

@@ -11,6 +11,8 @@ FOUR_NORMS = frozenset({"gemma2", "gemma3_text"})
 """Norms behind attention and MLP too."""
 NORMED_HEADS = frozenset({"qwen3", "gemma3_text"})
 """Norms of query and key."""
+CAPPED_ATTENTION = frozenset({"gemma2"})
+"""Models that cap attention's weights, which PyTorch's fused kernels don't: transformers loads them as eager."""
 SCALED_LOGITS = frozenset({"gemma2", "granite"})
 """Models that do something to what the output head makes."""
 LOGITS_AT_ONCE = 2**26
@@ -62,6 +64,7 @@ class Shapes:
     linears: tuple[Linear, ...]
     four_norms: bool
     normed_heads: bool
+    capped_attention: bool
     fused: bool
     """Query, key and value are parts of one tensor, which is kept whole as long as one of them is."""
     plain_head: bool
@@ -97,6 +100,7 @@ class Shapes:
             linears=make(hidden, queries, keys, intermediate),
             four_norms=kind in FOUR_NORMS,
             normed_heads=kind in NORMED_HEADS,
+            capped_attention=kind in CAPPED_ATTENTION,
             fused=kind in FUSED,
             plain_head=has_plain_head(text),
         )

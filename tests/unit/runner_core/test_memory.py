@@ -77,9 +77,11 @@ def test_a_quantised_base_takes_half_a_byte_a_weight_and_its_constants(double, b
     assert told == pytest.approx(model.linear_weights * bytes_each + model.embedding_weights * 2)
 
 
-def job(kind, **system):
-    step = {"name": "tune", kind: {"trainData": "tones", "training": {"perDeviceTrainBatchSize": 1}}}
-    return FineTuneJobSpec.model_validate(wire_spec(systems=[{"name": "gpu"} | system]) | {"passes": [step]})
+def job(kind, *, rows=1, preprocess=None, **system):
+    step = {"name": "tune", kind: {"trainData": "tones", "training": {"perDeviceTrainBatchSize": rows}}}
+    spec = wire_spec(systems=[{"name": "gpu"} | system]) | {"passes": [step]}
+    spec["dataConfigs"][0]["preprocess"] |= preprocess or {}
+    return FineTuneJobSpec.model_validate(spec)
 
 
 TOO_SMALL = {"accelerator": {"memory": "4Gi"}}
@@ -135,6 +137,33 @@ def test_attention_in_float32_on_a_device_keeps_its_weights_where_heads_share_ke
     weights = 16 * 2 * 32 * 64 * 64 * 4  # blocks, sequences, heads, tokens by tokens, bytes
     assert activations(FLOAT32_ON_ACCELERATOR) - fused == weights
     assert activations(ON_CPU) < fused
+
+
+@pytest.mark.parametrize("system", [{}, {"accelerator": {}}], ids=["cpu", "accelerator"])
+@pytest.mark.parametrize(("rows", "preprocess"), [(4, {}), (1, {"strategy": "packing"})], ids=["padded", "packed"])
+def test_what_prepare_tells_is_no_less_than_what_rows_of_unlike_length_and_packed_ones_take(rows, preprocess, system):
+    spec = job("lora", rows=rows, preprocess=preprocess | {"maxSeqLen": 512}, **system)
+    largest = largest_of([8, 512, 512, 512], [8, 512, 512, 512], rows, packed=rows == 1)(rows)
+
+    config, values = spec.passes[0].config, ON_ACCELERATOR if system else ON_CPU
+    assert largest.masked
+    told = estimates(spec, shapes(LLAMA_1B))["tune"]
+    assert told.activations >= estimate(shapes(LLAMA_1B), config, largest, values).activations
+
+
+@pytest.mark.parametrize(
+    ("model", "attention", "bytes_each"),
+    [("llama", "auto", 0), ("llama", "eager", 6), ("gemma2", "auto", 8), ("gemma2", "flash_attention_2", 0)],
+)
+def test_attention_without_a_fused_kernel_keeps_its_weights(model, attention, bytes_each):
+    """In bfloat16: of softmax 4 bytes and their cast 2, of the cap's tanh 2."""
+    config = Lora.model_validate({"trainData": "x", "training": {"attnImplementation": attention}})
+    read = shapes(LLAMA_1B | {"model_type": model})
+
+    def kept(length):
+        return estimate(read, config, Batch(2048, 8, longest=length), ON_ACCELERATOR).activations
+
+    assert kept(1024) - kept(512) == 16 * 32 * 2048 * 512 * bytes_each
 
 
 def way(room, **training):
