@@ -24,12 +24,17 @@ def items():
     return [{"input_ids": row, "labels": [IGNORED] * (len(row) // 3) + row[len(row) // 3 :]} for row in rows]
 
 
-def trainer_of(model, folder, report=None, held_out=(), **training):
+def trainer_of(model, folder, report=None, held_out=(), *, checkpointing=False, **training):
     """A trainer of a fresh adapter on eight rows."""
     set_seed(1)
     given = {"perDeviceTrainBatchSize": 4, "maxSteps": 2, "maxGradNorm": 0, "groupByLength": False, **training}
     arguments = training_arguments(
-        Training.model_validate(given), scratch=folder, device="cpu", dtype=torch.float32, path=PATH
+        Training.model_validate(given),
+        scratch=folder,
+        device="cpu",
+        dtype=torch.float32,
+        path=PATH,
+        checkpointing=checkpointing,
     )
     adapted = with_adapter(AutoModelForCausalLM.from_pretrained(model), lora(), "spec.passes[0].lora")
     return AdapterTrainer(
@@ -121,7 +126,16 @@ def test_a_single_sequence_that_does_not_fit_is_the_end(tiny_phi3, tmp_path):
 
     assert caught.value.reason is Reason.OUT_OF_ACCELERATOR_MEMORY
     assert caught.value.path == PATH
-    assert "maxSeqLen" in caught.value.remedy
+    assert caught.value.remedy == "Lower preprocess.maxSeqLen, set training.gradientCheckpointing, or use qlora."
+
+
+def test_what_is_done_already_is_no_remedy(tiny_phi3, tmp_path):
+    twice = trainer_of(tiny_phi3, tmp_path, checkpointing=True, held_out=items())
+
+    for work in (short_of_memory(twice, 0).train, twice.evaluate):
+        with pytest.raises(FineTuneError) as caught:
+            work()
+        assert caught.value.remedy == "Lower preprocess.maxSeqLen, or use qlora."
 
 
 def test_evaluation_makes_do_with_less_memory_too(tiny_phi3, tmp_path):

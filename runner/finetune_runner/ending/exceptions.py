@@ -50,8 +50,7 @@ def _resource_failure(error: BaseException) -> FineTuneError | None:
         return FineTuneError(
             Reason.OUT_OF_ACCELERATOR_MEMORY,
             _sentence(error),
-            remedy="Lower training.perDeviceTrainBatchSize or preprocess.maxSeqLen, set training.gradientCheckpointing,"
-            " or use qlora.",
+            remedy="Lower training.perDeviceTrainBatchSize or preprocess.maxSeqLen, or use qlora.",
         )
     if isinstance(error, MemoryError) or any(text in str(error) for text in HOST_MEMORY_TEXTS):
         return FineTuneError(

@@ -24,6 +24,8 @@ class MicroBatch:
     """What it is the size of, for people."""
     path: str
     """Where the training arguments stand in the spec."""
+    can_checkpoint: bool = False
+    """Whether computing activations twice would take less memory: it does in training, where that is not done yet."""
 
     def parts(self, batch: Batch) -> Iterator[Batch]:
         """The batch in pieces of at most this size."""
@@ -50,10 +52,11 @@ class MicroBatch:
 
     def _halve(self, tried: int, message: str) -> None:
         if tried <= 1:
+            checkpoint = "set training.gradientCheckpointing, " if self.can_checkpoint else ""
             raise FineTuneError(
                 Reason.OUT_OF_ACCELERATOR_MEMORY,
                 f"a {self.what} of one sequence does not fit: {message}",
-                remedy="Lower preprocess.maxSeqLen, set training.gradientCheckpointing, or use qlora.",
+                remedy=f"Lower preprocess.maxSeqLen, {checkpoint}or use qlora.",
                 path=self.path,
             )
         self.size = tried // 2

@@ -71,7 +71,12 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.work = WorkCounter(model)
         self.step_time = StepTime(clock_of(model.device.type))
         self.divergence = Divergence(math.log(model.get_output_embeddings().weight.shape[0]))
-        self.micro_batch = MicroBatch(micro_batch or arguments.per_device_train_batch_size, "micro-batch", path)
+        self.micro_batch = MicroBatch(
+            micro_batch or arguments.per_device_train_batch_size,
+            "micro-batch",
+            path,
+            can_checkpoint=not arguments.activation_checkpointing,
+        )
         self.evaluated = MicroBatch(arguments.per_device_eval_batch_size, "batch of evaluation", path)
         self.report = report
         self.path = path
