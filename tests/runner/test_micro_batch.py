@@ -130,7 +130,8 @@ def test_a_single_sequence_that_does_not_fit_is_the_end(tiny_phi3, tmp_path):
 
 
 def test_what_is_done_already_is_no_remedy(tiny_phi3, tmp_path):
-    twice = trainer_of(tiny_phi3, tmp_path, checkpointing=True, held_out=items())
+    one = {"perDeviceTrainBatchSize": 1, "perDeviceEvalBatchSize": 1}
+    twice = trainer_of(tiny_phi3, tmp_path, checkpointing=True, held_out=items(), **one)
 
     for work in (short_of_memory(twice, 0).train, twice.evaluate):
         with pytest.raises(FineTuneError) as caught:
