@@ -19,6 +19,12 @@ CONFIG_MAPS = "/var/run/finetune/configmaps"
 VOLUMES = "/var/run/finetune/volumes"
 """One folder a referenced PersistentVolumeClaim, by claim name."""
 
+CODE = "/opt/finetune"
+"""Our packages, in the images."""
+
+ENVIRONMENT = "/opt/venv"
+"""The packages that ours need, in the images; the thin runner has it mounted."""
+
 WORK = "/work"
 """Scratch: an emptyDir with a size limit. HOME is WORK/home, TMPDIR is WORK/tmp."""
 

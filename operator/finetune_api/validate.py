@@ -27,6 +27,7 @@ from finetune_api.validate_extraction import extraction_problems
 from finetune_api.validate_gates import candidate_problems, gate_problems
 from finetune_api.validate_merge import merge_problems
 from finetune_api.validate_model import input_model_problems
+from finetune_api.validate_mounts import mount_problems
 from finetune_api.validate_new_tokens import new_token_problems
 from finetune_api.validate_plugin import plugin_problems
 from finetune_api.validate_signing import signing_problems
@@ -58,6 +59,7 @@ def problems(spec: FineTuneJobSpec) -> Iterator[Problem]:
     yield from data_problems(spec.data_configs)
     for index, system in enumerate(spec.systems):
         yield from env_problems(system.env, f"spec.systems[{index}].env")
+        yield from mount_problems(system.volumes, f"spec.systems[{index}].volumes")
         yield from _resource_problems(f"spec.systems[{index}].resources", system)
         yield from _queue_problems(f"spec.systems[{index}]", system)
     yield from _system_reference("spec.engine.host", spec.engine.host, spec)

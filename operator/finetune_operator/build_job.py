@@ -7,6 +7,7 @@ from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT
 from finetune_api.messages import JobDocument
 from finetune_api.plan import Stage, needs_plugins, prepare_system
 from finetune_api.resource.systems import System
+from finetune_api.validate_mounts import is_environment
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
 from finetune_operator.default_system import with_defaults
@@ -35,7 +36,7 @@ def build_prepare_job(
         resources=settings.prepare_resources.to_wire(),
         scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
         shm_size=None,
-        system=system,
+        system=system if system is None or has_plugins else without_environment(system),
         signs=True,
         again=again,
     )
@@ -46,6 +47,12 @@ def build_prepare_job(
         pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
         remaining_seconds=remaining_seconds,
     )
+
+
+def without_environment(system: System) -> System:
+    """Of the system whose placement prepare shares: the operator's image has an environment, which nothing replaces."""
+    kept = [volume for volume in system.volumes if not is_environment(volume)]
+    return system.model_copy(update={"volumes": kept})
 
 
 def build_stage_job(

@@ -10,6 +10,7 @@ from finetune_api.resource.base import Model
 from finetune_api.resource.job import Store
 from finetune_api.resource.systems import Resources
 from finetune_api.validate_env import env_problems
+from finetune_api.validate_mounts import mount_problems
 from finetune_operator.default_system import DefaultSystem
 
 M = TypeVar("M", bound=Model)
@@ -178,7 +179,13 @@ def _model(environ: Mapping[str, str], name: str, kind: type[M], what: str) -> M
 def _default_system(environ: Mapping[str, str], name: str) -> DefaultSystem | None:
     """Held to what a system may say itself: what it adds to a job's is not validated again."""
     default = _model(environ, name, DefaultSystem, "fields of a system as in spec.systems")
-    if default and (problems := list(env_problems(default.env, "defaultSystem.env"))):
+    if default is None:
+        return None
+    problems = [
+        *env_problems(default.env, "defaultSystem.env"),
+        *mount_problems(default.volumes, "defaultSystem.volumes"),
+    ]
+    if problems:
         msg = f"{name}: {'; '.join(str(problem) for problem in problems)}"
         raise SettingsError(msg)
     return default

@@ -123,7 +123,9 @@ class Volume(OneOf):
     variants: ClassVar[tuple[str, ...]] = ("persistent_volume_claim", "config_map", "secret")
 
     name: Name = Field(description="Name of the volume.")
-    mount_path: MountPath = Field(description="Where it is mounted.")
+    mount_path: MountPath = Field(
+        description="Where it is mounted: nowhere that hides what the pod has, such as /usr, /opt/finetune or /work."
+    )
     read_only: bool = Field(default=True, description="Mount it read-only.")
     persistent_volume_claim: ClaimVolume | None = Field(default=None, description="A PersistentVolumeClaim.")
     config_map: ConfigMapVolume | None = Field(default=None, description="A ConfigMap.")

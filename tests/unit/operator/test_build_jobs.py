@@ -182,6 +182,11 @@ def test_with_plugins_prepare_runs_in_their_image_with_all_their_system_has_but_
     assert container_of(job)["securityContext"] == container_of(prepare_job())["securityContext"]
 
 
+def test_nothing_replaces_the_environment_of_the_image_that_holds_the_signing_key() -> None:
+    assert "/opt/venv" in mounts_of(stage_job(0))
+    assert "/opt/venv" not in mounts_of(prepare_job(document(prepare={"system": "gpu"})))
+
+
 def test_a_stage_asks_for_its_systems_accelerator_in_requests_and_limits() -> None:
     assert container_of(stage_job(0))["resources"] == {
         "requests": {"memory": "8Gi", "nvidia.com/gpu": "2"},
