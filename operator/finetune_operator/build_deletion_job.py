@@ -37,7 +37,7 @@ def build_deletion_job(document: JobDocument, settings: Settings, seconds: int =
         document,
         name=deletion_name(document.name, document.uid),
         marks={labels.KIND: "delete"},
-        pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
+        pod_spec=build_pod_spec(document, work, settings),
         remaining_seconds=seconds,
     )
     job["metadata"].pop("ownerReferences")

@@ -44,7 +44,7 @@ def build_prepare_job(
         document,
         name=prepare_name(document.name, document.uid, attempt),
         marks={labels.KIND: "prepare", labels.ATTEMPT: str(attempt)},
-        pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
+        pod_spec=build_pod_spec(document, work, settings),
         remaining_seconds=remaining_seconds,
     )
 
@@ -73,7 +73,7 @@ def build_stage_job(
         document,
         name=stage_name(document.name, document.uid, stage.index, system.name, attempt),
         marks={labels.KIND: "stage", labels.ATTEMPT: str(attempt), labels.STAGE: str(stage.index)},
-        pod_spec=build_pod_spec(document, work, settings.image_pull_policy),
+        pod_spec=build_pod_spec(document, work, settings),
         remaining_seconds=remaining_seconds,
     )
     return queued(job, system) if system.queue_name else job

@@ -10,10 +10,10 @@ from finetune_api.validate_env import OWN_ENV_PREFIX
 from finetune_operator import labels
 from finetune_operator.build_config_map import JOB_KEY
 from finetune_operator.names import CONTAINER, config_map_name, volume_name
+from finetune_operator.pod_identity import pod_security_context
 from finetune_operator.references import References, references, written_references
+from finetune_operator.settings import Settings
 
-USER = 10001
-"""Of no special meaning on the node; the images' user."""
 GRACE_SECONDS = 60
 """Of pods that have no checkpoint to keep."""
 POD_NAME_ENV = "FINETUNE_POD_NAME"
@@ -41,28 +41,17 @@ class Work:
     """Whether it gets only what to delete, from its own annotation, and what store and output refer to."""
 
 
-def build_pod_spec(document: JobDocument, work: Work, pull_policy: str) -> dict[str, Any]:
+def build_pod_spec(document: JobDocument, work: Work, settings: Settings) -> dict[str, Any]:
     volumes, mounts = _volumes(document, work)
     return {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": work.grace_seconds,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": pod_security_context(),
-        "containers": [_container(work, pull_policy, mounts)],
+        "securityContext": pod_security_context(settings.pod_identity),
+        "containers": [_container(work, settings.image_pull_policy, mounts)],
         "volumes": volumes,
     } | _placement(work.system)
-
-
-def pod_security_context() -> dict[str, Any]:
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": USER,
-        "runAsGroup": USER,
-        "fsGroup": USER,
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
 
 
 def _container(work: Work, pull_policy: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:

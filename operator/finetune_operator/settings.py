@@ -12,6 +12,7 @@ from finetune_api.resource.systems import Resources
 from finetune_api.validate_env import env_problems
 from finetune_api.validate_mounts import mount_problems
 from finetune_operator.default_system import DefaultSystem
+from finetune_operator.pod_identity import PodIdentity, own_identity
 
 M = TypeVar("M", bound=Model)
 
@@ -62,6 +63,8 @@ class Settings:
     """What systems get that do not say otherwise."""
     prepare_resources: Resources = field(default_factory=prepare_resources)
     """Of the pods that prepare jobs, and of those that remove artifacts."""
+    pod_identity: PodIdentity = field(default_factory=own_identity)
+    """Who the pods of jobs run as."""
     pod_start_seconds: float = 600
     """How long a pod may wait for its image, or for a Secret its env names, before its job fails."""
     unschedulable_seconds: float = 86400
@@ -97,6 +100,7 @@ class Settings:
             default_system=_default_system(environ, "FINETUNE_DEFAULT_SYSTEM"),
             prepare_resources=_model(environ, "FINETUNE_PREPARE_RESOURCES", Resources, "resources as in spec.systems")
             or prepare_resources(),
+            pod_identity=_pod_identity(environ, "FINETUNE_POD_SECURITY"),
             pod_start_seconds=_seconds(environ, "FINETUNE_POD_START_SECONDS", 600),
             unschedulable_seconds=_seconds(environ, "FINETUNE_UNSCHEDULABLE_SECONDS", 86400),
             kueue=_choice(environ, "FINETUNE_KUEUE", ("true", "false"), "false") == "true",
@@ -174,6 +178,13 @@ def _model(environ: Mapping[str, str], name: str, kind: type[M], what: str) -> M
     except ValidationError as error:
         msg = f"{name} is not {what}: {error}"
         raise SettingsError(msg) from error
+
+
+def _pod_identity(environ: Mapping[str, str], name: str) -> PodIdentity:
+    """Unset: the images' user; {} leaves all to the platform."""
+    if not environ.get(name, "").strip():
+        return own_identity()
+    return _model(environ, name, PodIdentity, "a user and groups as in a pod's securityContext") or PodIdentity()
 
 
 def _default_system(environ: Mapping[str, str], name: str) -> DefaultSystem | None:

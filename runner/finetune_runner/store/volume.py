@@ -160,7 +160,7 @@ class VolumeStore:
             message = f"{self.folder!r} in {where} is a file, or lies below one"
             return FineTuneError(Reason.INVALID_SPEC, message, remedy="Name a folder.", path=f"{self.path}.path")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            remedy = "The pods run as user 10001 with that fsGroup; the volume must let it write."
+            remedy = f"The pod runs as user {os.getuid()}; the volume must let it, or the pod's fsGroup, write."
             return FineTuneError(
                 Reason.AUTH_DENIED, f"{where} can't be written: {error.strerror}", remedy=remedy, path=self.path
             )

@@ -13,6 +13,7 @@ from finetune_api.crd import render
 from finetune_api.resource.job import Store
 from finetune_operator.default_system import DefaultSystem
 from finetune_operator.labels import of_job
+from finetune_operator.pod_identity import own_identity
 from finetune_operator.settings import Settings, SettingsError, prepare_resources
 
 CHART = Path(__file__).parents[3] / "charts" / "finetune-operator"
@@ -99,6 +100,10 @@ def test_a_variable_of_every_job_that_no_pod_could_have_is_refused(variable: dic
     with pytest.raises(jsonschema.ValidationError) as refused:
         DEFAULT_ENV.validate([variable])
     assert refused.value.absolute_path[-1] == place
+
+
+def test_pods_run_as_the_images_user_unless_the_chart_is_told_otherwise() -> None:
+    assert own_identity().to_wire() == VALUES["podSecurity"]
 
 
 def test_prepare_has_the_resources_that_the_operator_would_give_it_untold_all_of_them_limited() -> None:

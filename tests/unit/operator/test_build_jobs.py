@@ -13,6 +13,7 @@ from finetune_operator.build_config_map import build_config_map
 from finetune_operator.build_deletion_job import build_deletion_job
 from finetune_operator.build_job import build_prepare_job, build_stage_job
 from finetune_operator.default_system import DefaultSystem
+from finetune_operator.pod_identity import PodIdentity
 from operator_world import SETTINGS, UID
 
 PLACEMENT = {
@@ -65,6 +66,18 @@ def mounts_of(job: Wire) -> dict[str, tuple[Wire, bool]]:
 
 
 both = pytest.mark.parametrize("job", [prepare_job(), stage_job()], ids=["prepare", "stage"])
+
+
+def test_who_the_pods_run_as_is_left_to_the_platform_where_the_operator_is_told_so() -> None:
+    settings = replace(SETTINGS, pod_identity=PodIdentity(run_as_group=0))
+    jobs = (build_prepare_job(document(), 1, settings, None), build_deletion_job(document(), settings))
+    for job in jobs:
+        assert pod_of(job)["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsGroup": 0,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
 
 
 @both

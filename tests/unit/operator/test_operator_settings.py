@@ -1,5 +1,6 @@
 import pytest
 
+from finetune_operator.pod_identity import PodIdentity
 from finetune_operator.settings import LeaseSettings, Settings, SettingsError
 
 LEAST = {"FINETUNE_OPERATOR_IMAGE": "operator:1", "FINETUNE_RUNNER_IMAGE": "runner:1"}
@@ -41,6 +42,7 @@ def test_the_default_store_is_written_as_in_the_spec() -> None:
         ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "0"),
         ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "nan"),
         ("FINETUNE_LOG_FORMAT", "xml"),
+        ("FINETUNE_POD_SECURITY", '{"runAsUser": 0}'),
         ("FINETUNE_METRICS_PORT", "http"),
         ("FINETUNE_METRICS_PORT", "65536"),
     ],
@@ -66,6 +68,20 @@ def test_a_variable_that_makes_no_sense_is_named(name: str, value: str) -> None:
 def test_what_every_job_gets_is_held_to_what_a_job_may_say_itself(variable: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         Settings.from_environment(LEAST | {"FINETUNE_DEFAULT_SYSTEM": f'{{"env": [{variable}]}}'})
+
+
+@pytest.mark.parametrize(
+    ("told", "identity"),
+    [
+        ("", PodIdentity(run_as_user=10001, run_as_group=10001, fs_group=10001)),
+        ("{}", PodIdentity()),
+        ('{"runAsUser": 1000680000, "fsGroup": null}', PodIdentity(run_as_user=1000680000)),
+    ],
+)
+def test_an_identity_that_is_not_told_is_the_images_own_and_what_it_leaves_out_the_platforms(
+    told: str, identity: PodIdentity
+) -> None:
+    assert Settings.from_environment(LEAST | {"FINETUNE_POD_SECURITY": told}).pod_identity == identity
 
 
 def test_with_a_lease_it_must_know_who_it_is() -> None:
