@@ -4,50 +4,43 @@ The output: adapter_config.json, adapter_model.safetensors, the tokenizer, promp
 quantised_base.json, which says how its base was rounded.
 """
 
-import json
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import BitsAndBytesConfig, set_seed
 
-from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import LoftQ, Lora, QLora, Tuning
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import parsed
 from finetune_runner.data.new_tokens import add_new_tokens
-from finetune_runner.data.prompt_file import write_prompt
-from finetune_runner.data.statistics import Statistics
 from finetune_runner.ending.interruption import deferred
 from finetune_runner.memory.choice import Choice
-from finetune_runner.memory.fit import in_gibibytes, read_shapes
+from finetune_runner.memory.fit import read_shapes
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
 from finetune_runner.passes.devices import CPU, attention_for, device_for, dtype_for, float32_products
 from finetune_runner.passes.loading import load_model, load_tokenizer
 from finetune_runner.passes.merging.as_seen import write_as_seen
-from finetune_runner.passes.model_files import carry_notices
+from finetune_runner.passes.tuned_figures import fitting_figures, row_counts, training_figures
+from finetune_runner.passes.tuned_output import save_tuned
 from finetune_runner.passes.tuned_tokenizer import save_tokenizer
-from finetune_runner.training.adapter import save_adapter, with_adapter
+from finetune_runner.training.adapter import with_adapter
 from finetune_runner.training.arguments import TF32, training_arguments
 from finetune_runner.training.best import Best
 from finetune_runner.training.checkpointing import BackgroundSaves, Checkpointing, restored, time_to_stop
 from finetune_runner.training.compiling import compile_blocks
 from finetune_runner.training.fitting import made_to_fit
-from finetune_runner.training.held_out import EVALUATED, EXACT_MATCH, LOGGED, LOSS, TOKEN_ACCURACY
+from finetune_runner.training.held_out import LOGGED
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.peak_memory import measure_from_here
 from finetune_runner.training.rows import collator, training_rows
 from finetune_runner.training.stall import stalls_seen
-from finetune_runner.training.telling import of_the_result, run_figures, step_figures
+from finetune_runner.training.telling import run_figures, step_figures
 from finetune_runner.training.token_store import TokenStore
 from finetune_runner.training.tracking import tracked
 from finetune_runner.training.trainer import AdapterTrainer
-
-TOLD = {LOSS: "evalLoss", TOKEN_ACCURACY: "evalTokenAccuracy", EXACT_MATCH: "evalExactMatch"}
-"""Name in the log of what held-out rows say to its headline figure."""
 
 
 def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
@@ -114,11 +107,11 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
         ):
             with stalls_seen(trainer, path):
                 _train(trainer, config, inputs, Path(scratch))
-            figures = _figures(trainer)
-    _save(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
+            figures = training_figures(trainer)
+    save_tuned(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
     save_tokenizer(tokenizer, inputs, changed=bool(new_tokens))
-    told = run_figures(trainer, inputs.memory_at_most) | _fitting_figures(trainer, fitting)
-    return PassResult(figures | told | _counts(rows.statistics) | step_figures(trainer))
+    told = run_figures(trainer, inputs.memory_at_most) | fitting_figures(trainer, fitting)
+    return PassResult(figures | told | row_counts(rows.statistics) | step_figures(trainer))
 
 
 def _new_tokens(config: Tuning) -> list[str]:
@@ -141,11 +134,6 @@ def _fitting(config: Tuning, inputs: PassInputs, rows: TokenStore, *, device: st
         return None
     preprocess = inputs.data[TRAIN_DATA].config.preprocess
     return made_to_fit(config, shapes, rows, preprocess, device=device, bfloat16=dtype is torch.bfloat16)
-
-
-def _fitting_figures(trainer: AdapterTrainer, fitting: Choice | None) -> dict[str, str]:
-    estimate = {"memoryEstimateGiB": in_gibibytes(fitting.predicted.total)} if fitting else {}
-    return estimate | {"checkpointing": "on" if trainer.args.activation_checkpointing else "off"}
 
 
 def _train(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, scratch: Path) -> None:
@@ -185,56 +173,3 @@ def _residual_start(model: Any, config: Tuning, inputs: PassInputs, dtype: torch
 def _pad(tokenizer: Any) -> int:
     """Any token does: padding is masked and never counts."""
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
-
-
-def _figures(trainer: AdapterTrainer) -> dict[str, str]:
-    """Headline figures: mean loss over training, and what held-out rows say of the adapter that is kept."""
-    figures = {"trainLoss": f"{trainer.finite(trainer.meter.mean_loss):.4f}"}
-    if trainer.eval_dataset:
-        last, best = _last_evaluation(trainer), trainer.best
-        trainer.finite(last[EVALUATED + LOSS])
-        if best.keep and best.standing.figures:
-            best.load()
-            last, figures["bestStep"] = best.standing.figures, str(best.standing.step)
-        figures |= {told: f"{last[EVALUATED + name]:.4f}" for name, told in TOLD.items() if EVALUATED + name in last}
-    return figures
-
-
-def _counts(statistics: Statistics) -> dict[str, str]:
-    """What a table of figures tells about the training rows."""
-    named = ("rows", "badRows", "duplicates", "truncated", "sequences", "tokens")
-    counts = asdict(statistics) | {"badRows": statistics.bad_rows, "duplicates": statistics.duplicates}
-    return {name: str(counts[name]) for name in named}
-
-
-def _last_evaluation(trainer: AdapterTrainer) -> dict[str, float]:
-    """The figures after the last step, which evaluation during training may have found already."""
-    end = trainer.state.global_step
-    known = (line for line in trainer.state.log_history if EVALUATED + LOSS in line and line["step"] == end)
-    return next(known, None) or trainer.evaluate()
-
-
-def _save(
-    model: Any,
-    inputs: PassInputs,
-    *,
-    log: list[dict[str, Any]],
-    figures: dict[str, str],
-    statistics: Statistics,
-    start: Factors | None,
-) -> None:
-    _check_weights(model, inputs.path)
-    save_adapter(model, inputs.output, start)
-    carry_notices(inputs.source, inputs.output)
-    write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
-    lines = [of_the_result(line) for line in log]
-    counts = asdict(statistics) | {"duplicates": statistics.duplicates}
-    report = {"figures": figures, "data": counts, "log": [line for line in lines if len(line) > len(("step", "epoch"))]}
-    (inputs.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-
-
-def _check_weights(model: Any, path: str) -> None:
-    """A last step can ruin the weights without a loss to tell of it."""
-    if not all(bool(torch.isfinite(p).all()) for p in model.parameters() if p.requires_grad):
-        remedy = "Lower training.learningRate or set training.maxGradNorm."
-        raise FineTuneError(Reason.NAN_LOSS, "the adapter's weights are not finite", remedy=remedy, path=path)
