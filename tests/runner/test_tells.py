@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.passes.tune import _check_weights
+from finetune_runner.passes.tuned_output import check_weights
 from finetune_runner.training.adapter import with_adapter
 from passes import ROWS, TEMPLATE, Reported, lora, tune
 
@@ -103,7 +103,7 @@ def test_weights_that_the_last_step_has_ruined_are_no_success(tiny_phi3):
         next(p for p in model.parameters() if p.requires_grad)[0, 0] = float("nan")
 
     with pytest.raises(FineTuneError, match="the adapter's weights are not finite") as caught:
-        _check_weights(model, "spec.passes[0].lora")
+        check_weights(model, "spec.passes[0].lora")
 
     assert caught.value.reason is Reason.NAN_LOSS
     assert "learningRate" in caught.value.remedy

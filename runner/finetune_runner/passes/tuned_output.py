@@ -25,7 +25,7 @@ def save_tuned(
     statistics: Statistics,
     start: Factors | None,
 ) -> None:
-    _check_weights(model, inputs.path)
+    check_weights(model, inputs.path)
     save_adapter(model, inputs.output, start)
     carry_notices(inputs.source, inputs.output)
     write_prompt(inputs.output, inputs.data[TRAIN_DATA].config.preprocess)
@@ -35,7 +35,7 @@ def save_tuned(
     (inputs.output / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def _check_weights(model: Any, path: str) -> None:
+def check_weights(model: Any, path: str) -> None:
     """A last step can ruin the weights without a loss to tell of it."""
     if not all(bool(torch.isfinite(p).all()) for p in model.parameters() if p.requires_grad):
         remedy = "Lower training.learningRate or set training.maxGradNorm."
