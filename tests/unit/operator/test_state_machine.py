@@ -132,6 +132,10 @@ class Life(RuleBasedStateMachine):
     def the_answer_to_a_write_is_lost(self) -> None:
         self.life.api.loses_answer = True
 
+    @event(no_room=st.booleans())
+    def the_quota_has_room_for_jobs_or_none(self, no_room: bool) -> None:
+        self.life.api.no_quota = no_room
+
     # all goes well
 
     def nothing_is_in_the_way(self, steps: int) -> None:
@@ -344,7 +348,7 @@ class Life(RuleBasedStateMachine):
 
     def others_tidy_up(self) -> None:
         """What stands in the way goes; it was not touched."""
-        self.life.api.unreachable_calls, self.life.api.loses_answer = 0, False
+        self.life.api.unreachable_calls, self.life.api.loses_answer, self.life.api.no_quota = 0, False, False
         while self.life.earlier:
             self.life.step_earlier()
         for job in self.life.controllers.live_jobs:
