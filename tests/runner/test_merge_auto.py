@@ -37,7 +37,7 @@ def merge_auto(adapter, base, output, *, held_out=None, report=None):
 def merged(tiny_phi3, tmp_path_factory):
     """A folder with the adapter and the model merged from it, the pass's figures, and what it reported."""
     work, report = tmp_path_factory.mktemp("merged"), Reported()
-    tune(tiny_phi3, work / "adapter", CONFIG)
+    tune(tiny_phi3, work / "adapter", CONFIG, held_out=data_set())
     return work, merge_auto(work / "adapter", tiny_phi3, work / "auto", report=report), report
 
 
