@@ -21,11 +21,18 @@ PUBLISHING_SCRATCH = "50Gi"
 
 
 def build_prepare_job(
-    document: JobDocument, attempt: int, settings: Settings, remaining_seconds: int | None, *, again: bool = False
+    document: JobDocument,
+    attempt: int,
+    settings: Settings,
+    remaining_seconds: int | None,
+    *,
+    again: bool = False,
+    digest: str = "",
 ) -> dict[str, Any]:
     """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs.
 
     It alone gets the key that signs the artifact, since it runs no pass. `again`: an earlier one has used the store.
+    `digest`: of the document, in the job's ConfigMap.
     """
     system = placement_of_prepare(document, settings)
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
@@ -39,6 +46,7 @@ def build_prepare_job(
         system=system if system is None or has_plugins else without_environment(system),
         signs=True,
         again=again,
+        digest=digest,
     )
     return child_job(
         document,
@@ -56,7 +64,13 @@ def without_environment(system: System) -> System:
 
 
 def build_stage_job(
-    document: JobDocument, stage: Stage, attempt: int, settings: Settings, remaining_seconds: int | None
+    document: JobDocument,
+    stage: Stage,
+    attempt: int,
+    settings: Settings,
+    remaining_seconds: int | None,
+    *,
+    digest: str = "",
 ) -> dict[str, Any]:
     """The Job of one stage, planned by one prepare attempt: its system's image, resources and queue."""
     system = stage.system
@@ -68,6 +82,7 @@ def build_stage_job(
         shm_size=system.shm_size,
         system=system,
         grace_seconds=system.termination_grace_period_seconds,
+        digest=digest,
     )
     job = child_job(
         document,

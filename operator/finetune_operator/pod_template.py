@@ -37,6 +37,8 @@ class Work:
     """Whether it gets the key that signs the artifact."""
     again: bool = False
     """Whether an earlier pod of its kind has used the store."""
+    digest: str = ""
+    """Of the document that the job was accepted as, in its ConfigMap; empty where that is not known."""
     deletes: bool = False
     """Whether it gets only what to delete, from its own annotation, and what store and output refer to."""
 
@@ -89,6 +91,7 @@ def _environment(work: Work) -> list[dict[str, Any]]:
         _from_field(pod_layout.POD_UID_ENV, "metadata.uid"),
         _from_field(POD_NAME_ENV, "metadata.name"),
         *([{"name": pod_layout.AGAIN_ENV, "value": "1"}] if work.again else []),
+        *([{"name": pod_layout.DIGEST_ENV, "value": work.digest}] if work.digest else []),
         *({"name": name, "value": value} for name, value in scratch.items() if name not in overridden),
         *(map(_if_there, given) if work.deletes else given),
     ]

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
-from finetune_api.pod_layout import AGAIN_ENV
+from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV
 from finetune_runner import logs
 from finetune_runner.ending.exceptions import as_failure
 from finetune_runner.ending.giving_up import give_up_with
@@ -77,7 +77,7 @@ def _make_scratch(layout: PodLayout) -> None:
 def job_for(options: argparse.Namespace, layout: PodLayout) -> Job:
     """The job of prepare or a stage, as the command line has it."""
     logs.configure(level="info", style=options.log_format)
-    document = read_document(layout.job_file)
+    document = read_document(layout.job_file, os.environ.get(DIGEST_ENV, ""))
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
     keep_variables_secret(document.spec)
     _make_scratch(layout)

@@ -1,5 +1,6 @@
 """The job as a process sees it: its document, its plan, its store."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,19 +37,30 @@ class Job:
         return f"{self.document.namespace}/jobs/{self.document.uid}"
 
 
-def read_document(file: Path) -> JobDocument:
+def read_document(file: Path, digest: str = "") -> JobDocument:
     """The mounted job document.
+
+    Args:
+        file: it.
+        digest: sha256 (hex) that it must have; empty where none is known.
 
     Raises:
         FineTuneError: InvalidSpec, with the first problem's place, and how many there are.
     """
     try:
-        raw = json.loads(file.read_bytes())
+        content = file.read_bytes()
+        raw = json.loads(content)
         identity = {key: raw[key] for key in ("namespace", "name", "uid")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FineTuneError(
             Reason.INVALID_SPEC, f"{file} is not a job document: {error!r}", remedy="Mount one, or name one by --job."
         ) from error
+    if digest and hashlib.sha256(content).hexdigest() != digest:
+        raise FineTuneError(
+            Reason.INVALID_SPEC,
+            "the job's ConfigMap is not what the job was accepted as",
+            remedy="Find out who may edit ConfigMaps here, delete it, and create a new job.",
+        )
     spec, problems = parse(raw.get("spec"))
     if problems or spec is None:
         raise _invalid(problems)

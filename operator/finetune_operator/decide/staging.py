@@ -25,7 +25,9 @@ def run_stages(case: Case) -> Verdict:
 
 
 def _started(case: Case, stage: Stage) -> Verdict:
-    manifest = build_stage_job(case.document, stage, case.attempt, case.settings, case.remaining_seconds)
+    digest = case.status.document_digest
+    remaining = case.remaining_seconds
+    manifest = build_stage_job(case.document, stage, case.attempt, case.settings, remaining, digest=digest)
     create = CreateJob(manifest)
     own = {step.name for step in stage.passes}
     passes = [

@@ -140,6 +140,16 @@ def test_a_config_map_of_ours_that_tells_of_another_job_makes_nothing(what: str)
     assert len(world.live) == before
 
 
+def test_pods_are_told_the_digest_of_what_the_job_was_accepted_as() -> None:
+    world = World()
+    world.round()
+    [job] = world.jobs.values()
+    env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    told = {variable["name"]: variable.get("value") for variable in env}
+    assert told["FINETUNE_DOCUMENT_DIGEST"] == world.status.document_digest
+    assert len(world.status.document_digest) == 64
+
+
 @pytest.mark.parametrize("suspended", [True, False])
 def test_the_document_does_not_depend_on_suspend(suspended: bool) -> None:
     world = World(spec=wire_spec(suspend=suspended))
