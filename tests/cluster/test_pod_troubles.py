@@ -111,7 +111,7 @@ def run_to_its_end(workspace: Workspace, name: str) -> Course:
     trouble = TROUBLES[name]
     systems = [manifests.system("cpu"), manifests.system("odd", **trouble.change)]
     workspace.apply(name, workspace.spec(name, [manifests.lora(system="odd")], systems))
-    waiting = workspace.status_when(name, waits_for(trouble.event), PREPARE_SECONDS, f"it was {trouble.event}")
+    waiting = workspace.status_when(name, waits_for(trouble), PREPARE_SECONDS, f"it was {trouble.event}")
     return Course(waiting, workspace.failed(name, END_SECONDS))
 
 
@@ -120,10 +120,12 @@ def events(workspace: Workspace, name: str) -> list[Json]:
     return found["items"]
 
 
-def waits_for(reason: str) -> Callable[[Json], bool]:
-    """A volume that is just being bound makes any pod unschedulable for a moment, so the reason is looked at."""
+def waits_for(trouble: Trouble) -> Callable[[Json], bool]:
+    """A volume that is just being bound makes any pod unschedulable for a moment, so reason and words are looked at."""
+    wanted = ("Reconciling", "True", trouble.event)
     return lambda status: any(
-        (c["type"], c["status"], c["reason"]) == ("Reconciling", "True", reason) for c in status.get("conditions", [])
+        (c["type"], c["status"], c["reason"]) == wanted and trouble.words in c["message"]
+        for c in status.get("conditions", [])
     )
 
 
