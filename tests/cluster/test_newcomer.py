@@ -12,12 +12,14 @@ import pytest
 import yaml
 
 import cluster_setup as setup
-from cluster_access import Cluster
+from cluster_access import Cluster, until
 from cluster_bucket import Bucket
 from cluster_setup import CHECKOUT, OPERATOR_NAMESPACE, RELEASE, hack
 from documented_shell import shell_blocks
 from hub_server import running_hub
 from tiny_decoders import make_tiny_decoder
+
+GONE_SECONDS = 60
 
 PAGE = CHECKOUT / "docs" / "installation.md"
 MODEL = "HuggingFaceTB/SmolLM2-135M"
@@ -122,7 +124,9 @@ def test_from_nothing_to_a_model_that_answers_and_back(newcomer: Newcomer) -> No
     assert "Complete" in told
     assert "[CustomResourceDefinition]" in told
     assert f"{newcomer.bucket.name}/dates is what was published" in told
-    assert cluster.get("-n", OPERATOR_NAMESPACE, "pods")["items"] == []
+    until(
+        lambda: not cluster.get("-n", OPERATOR_NAMESPACE, "pods")["items"], GONE_SECONDS, "the operator's pods are gone"
+    )
 
     newcomer.follow("Remove the rest")
     assert "finetunejobs" not in cluster.kubectl("get", "crd", "-o", "name")
