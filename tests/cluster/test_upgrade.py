@@ -43,7 +43,7 @@ def images(cluster: Cluster) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def previous(tmp_path: Path) -> Path:
-    """That chart, whose definition lets today's operator write its status; one of its own time would not ask for more."""
+    """That chart, whose definition lets today's operator write all of its status: one of its own time writes less."""
     shutil.unpack_archive(PREVIOUS, tmp_path)
     [chart] = tmp_path.iterdir()
     file = chart / "files" / "finetunejobs.yaml"
