@@ -59,7 +59,7 @@ def read_document(file: Path, digest: str = "") -> JobDocument:
         raise FineTuneError(
             Reason.INVALID_SPEC,
             "the job's ConfigMap is not what the job was accepted as",
-            remedy="Find out who may edit ConfigMaps here, delete it, and create a new job.",
+            remedy="Find out who may edit ConfigMaps here, delete this one, and create a new job.",
         )
     spec, problems = parse(raw.get("spec"))
     if problems or spec is None:

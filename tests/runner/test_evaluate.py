@@ -5,10 +5,15 @@ import math
 from statistics import median
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import PreTrainedTokenizerFast
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
 from finetune_runner.artifact.stop_tokens import stop_tokens
+from finetune_runner.passes.evaluation.answers import as_if_written
 from finetune_runner.passes.evaluation.onnx import OnnxModel
 from finetune_runner.passes.evaluation.pytorch import load_pytorch
 from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
@@ -235,3 +240,12 @@ def test_every_token_that_ends_a_sequence_is_known(tmp_path):
     (tmp_path / "genai_config.json").write_text('{"model": {"eos_token_id": 7}}')
 
     assert stop_tokens(tmp_path, 2) == {1, 2, 7, 106}
+
+
+@pytest.mark.parametrize(("completion", "reads"), [("joy", "joy"), ("joy <end>", "joy"), ("never", "never")])
+def test_marks_are_no_part_of_what_is_expected_and_what_has_no_token_stays(completion, reads):
+    words = Tokenizer(WordLevel({"<unk>": 0, "<end>": 1, "joy": 2}, unk_token="<unk>"))
+    words.pre_tokenizer = WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="<end>")
+
+    assert as_if_written(completion, tokenizer) == reads

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 OTHER = "(other)"
 """Where the confusion counts put answers that no row expects."""
@@ -21,6 +22,17 @@ class Answer:
     @property
     def right(self) -> bool:
         return self.expected == self.got
+
+
+def as_if_written(completion: str, tokenizer: Any) -> str:
+    """As it would read if the model had written it: without the marks that a chat's template ends it with.
+
+    What the tokenizer has no token for keeps it as it is: no model can write that, and without it less would be asked.
+    """
+    ids = tokenizer(completion, add_special_tokens=False)["input_ids"]
+    if tokenizer.unk_token_id in ids and tokenizer.unk_token_id != tokenizer.eos_token_id:
+        return completion
+    return str(tokenizer.decode(ids, skip_special_tokens=True))
 
 
 def whole_answer(prompt: str, completion: str, generated: str) -> Answer:

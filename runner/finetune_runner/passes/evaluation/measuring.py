@@ -19,7 +19,7 @@ from finetune_api.resource.plugin import MetricPlugin
 from finetune_runner.data.examples import Example
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.contract import Report
-from finetune_runner.passes.evaluation.answers import Answer, whole_answer
+from finetune_runner.passes.evaluation.answers import Answer, as_if_written, whole_answer
 from finetune_runner.passes.evaluation.comparison import Comparison, compare, loss_of
 from finetune_runner.passes.evaluation.latency import prompt_of
 from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
@@ -80,16 +80,10 @@ class Measuring:
 
     def answers(self, max_new_tokens: int) -> list[Answer]:
         """Each row's outcome, with an answer of so many tokens at most."""
-        return [
-            whole_answer(
-                row.example.prompt, self._expected(row.example.completion), self._text(tokens[:max_new_tokens])
-            )
-            for row, tokens in zip(self._rows, self._written, strict=True)
-        ]
-
-    def _expected(self, completion: str) -> str:
-        """As it would read if the model had written it: without the marks that a chat's template ends it with."""
-        return self._text(self._tokenizer(completion, add_special_tokens=False)["input_ids"])
+        examples = [row.example for row in self._rows]
+        wanted = [as_if_written(example.completion, self._tokenizer) for example in examples]
+        texts = [self._text(tokens[:max_new_tokens]) for tokens in self._written]
+        return [whole_answer(e.prompt, right, text) for e, right, text in zip(examples, wanted, texts, strict=True)]
 
     def _text(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
