@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from finetune_api import pod_layout
 from finetune_api.problem import Problem
+from finetune_api.reserved_places import PLACES
 from finetune_api.resource.systems import Volume
 
-SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/dev", "/proc", "/sys")
-OURS = (pod_layout.CODE, pod_layout.ENVIRONMENT, "/etc/finetune", "/var/run/finetune", "/run/finetune", pod_layout.WORK)
-"""In the images /var/run is a link to /run."""
 REMEDY = "mount it elsewhere, such as at /mnt/{name}"
 
 
@@ -22,7 +20,7 @@ def mount_problems(volumes: Sequence[Volume], path: str) -> Iterator[Problem]:
     """
     for index, volume in enumerate(volumes):
         place = cleaned(volume.mount_path)
-        met = next((own for own in (*SYSTEM, *OURS) if _meet(place, own)), None)
+        met = next((own for own in PLACES if _meet(place, own)), None)
         if met and not is_environment(volume):
             message = f"{volume.mount_path} would hide what the pod has in {met}"
             yield Problem(f"{path}[{index}].mountPath", message, REMEDY.format(name=volume.name))

@@ -1,6 +1,7 @@
 """The API server accepts what it should: every example, and whatever finetune import makes; and refuses mistakes."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,12 +10,27 @@ from hypothesis import HealthCheck, given, settings
 
 from cluster_access import Cluster
 from command_line import REPOSITORY
+from finetune_api.validate import parse
 from olive_any import configs
 from olive_configs import imported
-from wrong_inputs import Mistake, by_name, mistakes
+from wrong_inputs import Mistake, by_name, good_manifest, mistakes
 
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
 OVERLAYS = sorted((REPOSITORY / "examples" / "kustomize" / "overlays").iterdir())
+MOUNT_PATHS = (
+    *("/", "/./", "/usr", "/usr/", "/usr/local/lib", "/lib64", "/dev/shm", "/etc", "/etc/finetune", "/opt/."),
+    *("/var/run", "//opt//./finetune/", "/opt/finetune/lib", "/opt/venv", "/opt/venv/", "/opt/venv/lib"),
+    *(
+        "/run/finetune/secrets",
+        "/mnt/files",
+        "/usr/../mnt",
+        "/usr.",
+        "/lib64x",
+        "/opt/finetune-data",
+        "/etc/company-ca",
+        "/data/",
+    ),
+)
 ONCE_FOR_ALL = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
@@ -73,6 +89,17 @@ def test_a_mistake_is_refused_with_its_place(cluster: Cluster, mistake: Mistake)
     done = cluster.attempt("kubectl", "create", "--dry-run=server", "-f", "-", stdin=text)
     assert done.returncode != 0
     assert mistake.told_by_server in done.stderr
+
+
+@pytest.mark.parametrize("source", [{"persistentVolumeClaim": {"claimName": "a"}}, {"configMap": {"name": "a"}}])
+def test_a_volume_is_refused_wherever_the_operator_would_refuse_it(cluster: Cluster, source) -> None:
+    volumes = [{"name": f"v{index}", "mountPath": path, **source} for index, path in enumerate(MOUNT_PATHS)]
+    manifest = good_manifest()
+    manifest["spec"]["systems"][0]["volumes"] = volumes
+    done = cluster.attempt("kubectl", "create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
+    refused = set(re.findall(r"(spec\.systems\[0\]\.volumes\[\d+\]\.mountPath): Invalid", done.stderr))
+    assert refused == {problem.path for problem in parse(manifest["spec"])[1]}
+    assert "/etc would hide what the pod has in /etc/finetune: mount it elsewhere, such as at /mnt/v7" in done.stderr
 
 
 @settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=ONCE_FOR_ALL)

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from finetune_api.reserved_places import mount_rule
 from finetune_api.resource.base import (
     Bounded,
     ClaimName,
@@ -120,6 +121,7 @@ class SecretVolume(Model):
 class Volume(OneOf):
     """A volume mounted into the system's pods."""
 
+    rules: ClassVar[tuple[dict[str, str], ...]] = (mount_rule(),)
     variants: ClassVar[tuple[str, ...]] = ("persistent_volume_claim", "config_map", "secret")
 
     name: Name = Field(description="Name of the volume.")

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from finetune_api.crd import render
+from finetune_api.crd import RULES, render
+from finetune_api.reserved_places import PLACES
 from schemas import crd_schema
 
 REPOSITORY = Path(__file__).parents[3]
@@ -78,6 +79,14 @@ def test_every_spec_field_but_suspend_is_immutable():
     spec = crd_schema()["properties"]["spec"]
     guarded = {rule["message"].split()[0] for rule in spec["x-kubernetes-validations"]}
     assert guarded == set(spec["properties"]) - {"suspend"}
+
+
+def test_each_place_that_no_volume_may_hide_is_in_the_rule_and_in_what_it_says():
+    rules = [r for path, f in fields(crd_schema()) if path.endswith(".volumes") for r in f["items"][RULES]]
+    (rule,) = [rule for rule in rules if rule.get("fieldPath") == ".mountPath"]
+    for text in (rule["rule"], rule["message"], rule["messageExpression"]):
+        assert [place for place in PLACES if place not in text] == []
+    assert "mount it elsewhere, such as at /mnt/" in rule["messageExpression"]
 
 
 def test_the_definition_stays_under_its_limit():

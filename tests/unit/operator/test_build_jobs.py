@@ -7,6 +7,7 @@ from api_specs import spec_of
 from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
 from finetune_api.plan import plan
+from finetune_api.reserved_places import PLACES
 from finetune_api.resource.passes import Pass
 from finetune_api.resource.systems import Resources
 from finetune_operator.build_config_map import build_config_map
@@ -113,6 +114,13 @@ def test_scratch_is_an_empty_dir_with_a_limit_and_home_lies_in_it(job: Wire) -> 
 def test_the_pod_learns_its_uid_from_the_api_and_no_system_can_forge_it(job: Wire) -> None:
     own = [variable for variable in container_of(job)["env"] if variable["name"] == pod_layout.POD_UID_ENV]
     assert [variable["valueFrom"]["fieldRef"]["fieldPath"] for variable in own] == ["metadata.uid"]
+
+
+@both
+def test_whatever_the_operator_mounts_no_volume_of_a_system_may_hide(job: Wire) -> None:
+    ours = mounts_of(job).keys() - {"/opt/venv"}
+    assert {"/etc/finetune", "/work"} <= ours
+    assert [place for place in ours if not any(f"{place}/".startswith(f"{reserved}/") for reserved in PLACES)] == []
 
 
 @both
