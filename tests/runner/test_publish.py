@@ -12,7 +12,6 @@ from finetune_runner.prepare import prepare
 from finetune_runner.prepared import required
 from finetune_runner.publishing.publish import publish
 from finetune_runner.publishing.report import report_of
-from finetune_runner.store.patience import PatientStore
 from finetune_runner.store.s3 import S3Store
 from finished_passes import finish_passes
 from runner_place import TONES, jsonl
@@ -244,7 +243,7 @@ def test_a_foreign_manifest_at_the_output_is_not_touched(place):
 )
 def test_an_output_that_is_away_after_prepare_has_probed_it_is_waited_for(place, s3_server, monkeypatch, comes_to_it):
     monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 1)
-    monkeypatch.setitem(PatientStore.__init__.__kwdefaults__, "pause_seconds", 0.05)
+    monkeypatch.setattr("finetune_runner.store.patience.PAUSE_SECONDS", 0.05)
     with proxied(s3_server) as proxy:
         spec = place.spec(output={"s3": place.bucket.location("out") | {"endpoint": proxy.endpoint}})
         finished(place, spec)

@@ -130,8 +130,9 @@ def test_a_service_without_conditional_writes_is_refused_before_anything_starts(
     assert place.bucket.object_keys("store/") == []
 
 
-def test_an_outage_costs_as_long_as_it_lasts(store, proxy, big):
-    patient = PatientStore(store, outage_seconds=60, pause_seconds=0.05)
+def test_an_outage_costs_as_long_as_it_lasts(store, proxy, big, monkeypatch):
+    monkeypatch.setattr("finetune_runner.store.patience.PAUSE_SECONDS", 0.05)
+    patient = PatientStore(store)
     patient.check()
     proxy.harm(Harm.UNAVAILABLE, is_part(), times=7)  # the client gives up on three parts, each tried twice
 
@@ -142,8 +143,9 @@ def test_an_outage_costs_as_long_as_it_lasts(store, proxy, big):
     assert len([request for request in proxy.seen if is_part(1)(request)]) > 2
 
 
-def test_an_outage_has_an_end(store, proxy):
-    patient = PatientStore(store, outage_seconds=0, pause_seconds=0)
+def test_an_outage_has_an_end(store, proxy, monkeypatch):
+    monkeypatch.setattr("finetune_runner.store.patience.OUTAGE_SECONDS", 0)
+    patient = PatientStore(store)
     patient.check()
     proxy.harm(Harm.UNAVAILABLE, lambda request: True)
     with pytest.raises(FineTuneError) as caught:

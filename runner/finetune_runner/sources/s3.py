@@ -19,6 +19,7 @@ from finetune_runner.sources.source import (
 from finetune_runner.store.object_store import ObjectInfo, ObjectStore
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.paths import below
+from finetune_runner.store.patience import PatientStore
 
 
 class S3Source:
@@ -30,7 +31,10 @@ class S3Source:
         self.location = location
         self.uri = location.uri
         bucket = location.model_copy(update={"uri": f"s3://{location.bucket}"})
-        self.store: ObjectStore = open_s3(bucket, layout, path)
+        store = open_s3(bucket, layout, path)
+        self.store: ObjectStore = PatientStore(store)
+        self.answered: ObjectStore = PatientStore(store, proven=True)
+        """The same, for what is pinned: then it has answered before, if to another process of the job."""
 
     def names(self) -> list[str]:
         self.store.check()
@@ -54,11 +58,11 @@ class S3Source:
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
         for file in files:
             info = ObjectInfo(key=self._key(pinned, file), size=file.size, etag=file.etag)
-            if not self.store.download(info, below(target, file.path)):
+            if not self.answered.download(info, below(target, file.path)):
                 raise changed(self.kind, f"{self.location.uri} ({file.path})", f"{self.path}.uri")
 
     def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
-        data = self.store.read(ObjectInfo(key=self._key(pinned, file), size=file.size, etag=file.etag), size)
+        data = self.answered.read(ObjectInfo(key=self._key(pinned, file), size=file.size, etag=file.etag), size)
         if data is None:
             raise changed(self.kind, f"{self.location.uri} ({file.path})", f"{self.path}.uri")
         return data

@@ -1,4 +1,4 @@
-"""An object store that goes away is waited for, so that an outage of minutes costs minutes and not the work."""
+"""What goes away is waited for, so that an outage of minutes costs minutes and not the work."""
 
 import logging
 import time
@@ -15,7 +15,30 @@ T = TypeVar("T")
 
 OUTAGE_SECONDS = 20 * 60
 """How long one may last."""
-PAUSE_SECONDS = 10
+PAUSE_SECONDS = 10.0
+"""Between two tries; the client's own retries come on top."""
+
+
+def patiently(work: Callable[[], T], pause_after: Callable[[FineTuneError], float | None]) -> T:
+    """Does something until it works, or the outage has lasted too long.
+
+    Args:
+        work: is begun anew each time.
+        pause_after: seconds until the next try after a failure; None for one that is no outage.
+
+    Raises:
+        FineTuneError: the failure that is no outage, or the last one of an outage that has no end.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return work()
+        except FineTuneError as error:
+            pause, waited = pause_after(error), time.monotonic() - began
+            if pause is None or waited >= OUTAGE_SECONDS:
+                raise
+            log.warning("%s Trying again, %.0f s so far", error, waited)
+        time.sleep(pause)
 
 
 class PatientStore:
@@ -25,27 +48,16 @@ class PatientStore:
     again may find what it has written itself.
     """
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        *,
-        proven: bool = False,
-        outage_seconds: float = OUTAGE_SECONDS,
-        pause_seconds: float = PAUSE_SECONDS,
-    ) -> None:
+    def __init__(self, store: ObjectStore, *, proven: bool = False) -> None:
         """The store, waited for.
 
         Args:
             store: the one that is asked.
             proven: whether it has answered before, to another process of the same job.
-            outage_seconds: how long an outage may last.
-            pause_seconds: between two tries; the client's own retries come on top.
         """
         self.store = store
         self.path = store.path
         self._proven = proven
-        self._outage_seconds = outage_seconds
-        self._pause_seconds = pause_seconds
 
     def uri(self, key: str) -> str:
         return self.store.uri(key)
@@ -88,19 +100,12 @@ class PatientStore:
         self._patiently(lambda: self.store.delete(key))
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        began = time.monotonic()
-        while True:
-            try:
-                answer = work()
-            except FineTuneError as error:
-                waited = time.monotonic() - began
-                if error.reason is not Reason.STORE_UNAVAILABLE or not self._proven or waited >= self._outage_seconds:
-                    raise
-                log.warning("%s Trying again, %.0f s so far", error, waited)
-                time.sleep(self._pause_seconds)
-            else:
-                self._proven = True
-                return answer
+        answer = patiently(work, self._pause_after)
+        self._proven = True
+        return answer
+
+    def _pause_after(self, error: FineTuneError) -> float | None:
+        return PAUSE_SECONDS if self._proven and error.reason is Reason.STORE_UNAVAILABLE else None
 
 
 def hasty(store: ObjectStore) -> ObjectStore:
