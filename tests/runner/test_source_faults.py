@@ -1,9 +1,12 @@
-"""Buckets that models and rows come from, and networks on the way there, that fail."""
+"""Buckets and hubs that models and rows come from, and networks on the way there, that fail."""
+
+from http import HTTPStatus
 
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.data import DataSource
+from finetune_api.resource.input_model import ModelSource
 from finetune_runner.sources.opening import open_source
 from runner_place import TONES, jsonl
 from s3_proxy import Harm, proxied
@@ -50,3 +53,77 @@ class TestBucket:
         with pytest.raises(FineTuneError) as caught:
             self.source(place, proxy).resolve(everything)
         assert (caught.value.reason, caught.value.path) == (Reason.STORE_UNAVAILABLE, f"{PATH}.s3")
+
+
+AWAY = (HTTPStatus.SERVICE_UNAVAILABLE, {})
+SLOW_DOWN = (HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": "77"})
+WINDOW = {"RateLimit": '"api";r=0;t=55', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}
+LIMITED = (HTTPStatus.TOO_MANY_REQUESTS, WINDOW)
+LIBRARY_TRIES = 7
+"""Of a file's HEAD: one, and with retries six more."""
+WEIGHTS = bytes(range(256)) * 4096
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """How long was slept, in which no time has passed."""
+    found = []
+    monkeypatch.setattr("time.sleep", found.append)
+    return found
+
+
+class TestHub:
+    def source(self, place, hub):
+        """As a process opens it."""
+        hub.repository("team/phi").commit({"config.json": b"{}", "model.safetensors": WEIGHTS})
+        wire = {"huggingFace": {"repo": "team/phi", "endpoint": hub.endpoint}}
+        path = "spec.inputModel.source"
+        return open_source(ModelSource.model_validate(wire), kind="model", layout=place.layout, path=path)
+
+    def arrives(self, source, pinned, target):
+        source.fetch(pinned, pinned.files, target)
+        return (target / "config.json").read_bytes() == b"{}" and (target / "model.safetensors").read_bytes() == WEIGHTS
+
+    @pytest.mark.parametrize(("refusal", "pause"), [(SLOW_DOWN, 77), (LIMITED, 55), (AWAY, 10)])
+    def test_one_that_asks_to_come_again_later_is_asked_then(self, place, hub, slept, refusal, pause):
+        hub.refusals = [refusal] * 3
+        assert self.source(place, hub).resolve(everything).files
+        assert slept == [pause] * 3
+
+    def test_one_that_goes_away_costs_as_long_as_it_is_away(self, place, hub, slept, tmp_path):
+        source = self.source(place, hub)
+        pinned = source.resolve(everything)
+        hub.refusals = [AWAY] * (LIBRARY_TRIES + 1)
+        assert self.arrives(source, pinned, tmp_path)
+        assert 10 in slept
+
+    def test_a_connection_that_is_reset_in_the_middle_of_a_file_costs_no_pod(self, place, hub, slept, tmp_path):
+        pinned = self.source(place, hub).resolve(everything)
+        hub.resets = 3
+        assert self.arrives(self.source(place, hub), pinned, tmp_path)
+        assert hub.sent == ["config.json", "model.safetensors"]
+
+    def test_a_file_that_ends_early_is_fetched_again(self, place, hub, slept, tmp_path):
+        source = self.source(place, hub)
+        pinned = source.resolve(everything)
+        hub.short = 2
+        assert self.arrives(source, pinned, tmp_path)
+
+    def test_an_outage_has_an_end_and_its_cause_is_told(self, place, hub, slept, tmp_path, monkeypatch):
+        source = self.source(place, hub)
+        pinned = source.resolve(everything)
+        monkeypatch.setattr("finetune_runner.store.patience.OUTAGE_SECONDS", 0)
+        hub.refusals = [LIMITED] * LIBRARY_TRIES
+        with pytest.raises(FineTuneError) as caught:
+            source.fetch(pinned, pinned.files, tmp_path)
+        assert caught.value.reason is Reason.HUB_UNAVAILABLE
+        assert "429 Too Many Requests" in caught.value.message
+        assert "tokenSecretRef" in caught.value.remedy
+
+    def test_a_file_that_is_denied_is_not_waited_for(self, place, hub, slept, tmp_path):
+        source = self.source(place, hub)
+        pinned = source.resolve(everything)
+        hub.refusals = [(HTTPStatus.FORBIDDEN, {})]
+        with pytest.raises(FineTuneError) as caught:
+            source.fetch(pinned, pinned.files, tmp_path)
+        assert caught.value.reason is Reason.AUTH_DENIED

@@ -1,5 +1,7 @@
 """Where models and rows come from: pinned once, and later found as they were, or not at all."""
 
+from http import HTTPStatus
+
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
@@ -231,8 +233,8 @@ class TestHub:
         assert source.read(pinned, pinned.files[0], 4) == b"GGUF"
         assert source.read(pinned, pinned.files[0], 100) == b"GGUF and more"
 
-    def test_a_hub_that_cannot_be_reached_is_worth_a_retry(self, place, hub):
-        hub.broken = True
+    def test_a_hub_that_fails_is_worth_a_retry(self, place, hub):
+        hub.refusals = [(HTTPStatus.INTERNAL_SERVER_ERROR, {})]
         assert refused(self.model(place, hub).resolve, bool).reason is Reason.HUB_UNAVAILABLE
 
     def test_an_address_without_a_hub_is_worth_a_retry(self, place, hub):

@@ -5,6 +5,8 @@ Stands in for the hub, which the machine may not reach; the client library in fr
 
 import hashlib
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +45,17 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, host: str) -> None:
         super().__init__((host, 0), _Handler)
         self.repositories: dict[str, Repository] = {}
-        self.broken = False
+        self.refusals: list[tuple[HTTPStatus, dict[str, str]]] = []
+        """Status and headers of the next answers, one each."""
+        self.resets = 0
+        """How many of the next downloads meet a connection that is reset in their middle."""
+        self.short = 0
+        """How many of the next downloads end early, with a length that says so."""
         self.sent: list[str] = []
         """Paths of the files that were downloaded, one by one."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing for the tests' output."""
 
     @property
     def endpoint(self) -> str:
@@ -95,8 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
-        if self.server.broken:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "")
+        if self.server.refusals:
+            status, headers = self.server.refusals.pop(0)
+            self._send(status, b"{}", headers)
         elif parts[0] == "api":
             self._info(parts[1], "/".join(parts[2:4]), parts[5] if len(parts) > 5 else "main")
         else:
@@ -124,9 +135,27 @@ class _Handler(BaseHTTPRequestHandler):
             return
         data = repository.commits[sha][path]
         etag = (hashlib.sha256 if path.endswith(LARGE) else hashlib.sha1)(data).hexdigest()
-        if self.command == "GET":
+        headers = {"ETag": f'"{etag}"', "X-Repo-Commit": sha}
+        if self.command == "HEAD":
+            self._send(HTTPStatus.OK, data, headers)
+        elif self.server.resets:
+            self.server.resets -= 1
+            self._reset(data, headers)
+        elif self.server.short:
+            self.server.short -= 1
+            self._send(HTTPStatus.OK, data[: len(data) // 2], headers)
+        else:
             self.server.sent.append(path)
-        self._send(HTTPStatus.OK, data, {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
+            self._send(HTTPStatus.OK, data, headers)
+
+    def _reset(self, data: bytes, headers: dict[str, str]) -> None:
+        """Half of the answer; then the connection is not closed, but reset."""
+        self._begin(HTTPStatus.OK, len(data), headers)
+        self.wfile.write(data[: len(data) // 2])
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for end in (self.rfile, self.wfile, self.connection):
+            end.close()
+        raise ConnectionResetError
 
     def _allowed(self, kind: str, name: str) -> Repository | None:
         """The repository, if it exists for who asks; else the answer has been given."""
@@ -144,10 +173,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, b"{}", {"X-Error-Code": code} if code else {})
 
     def _send(self, status: HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
+        self._begin(status, len(body), headers or {})
         if self.command == "GET":
             self.wfile.write(body)
+
+    def _begin(self, status: HTTPStatus, length: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()

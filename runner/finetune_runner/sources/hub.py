@@ -2,19 +2,21 @@
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.locations import HuggingFaceRepository
 from finetune_runner.layout import PodLayout
 from finetune_runner.sources.hub_cache import copied
+from finetune_runner.sources.hub_pause import is_limited, pause_after
 from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, not_found
 from finetune_runner.store.paths import below
+from finetune_runner.store.patience import patiently
 from finetune_runner.store.secrets import secret_value
 
 METADATA_SECONDS = 30.0
@@ -24,6 +26,8 @@ BOOK_KEEPING = ".cache"
 """Folder of the hub library's own in a folder that it downloads to."""
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class HubSource:
@@ -64,13 +68,15 @@ class HubSource:
         return Pinned(uri=f"hf://{repo}@{sha}", digest=digest, revision=sha, files=files)
 
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
-        with self._mapped():
-            for file in files:
-                place = below(target, file.path)
-                if not self._from_cache(pinned, file, place):
-                    # A cache of its own: from a shared one the library would copy without a look at the content.
-                    self._download(pinned, file, local_dir=target, cache_dir=target / BOOK_KEEPING)
+        for file in files:
+            self._patiently(partial(self._fetch, pinned, file, target))
         shutil.rmtree(target / BOOK_KEEPING, ignore_errors=True)
+
+    def _fetch(self, pinned: Pinned, file: PinnedFile, target: Path) -> None:
+        with self._mapped():
+            if not self._from_cache(pinned, file, below(target, file.path)):
+                # A cache of its own: from a shared one the library would copy without a look at the content.
+                self._download(pinned, file, local_dir=target, cache_dir=target / BOOK_KEEPING)
 
     def _download(self, pinned: Pinned, file: PinnedFile, **more: Any) -> Path:
         download = self._api().hf_hub_download
@@ -100,6 +106,9 @@ class HubSource:
         return False
 
     def read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
+        return self._patiently(partial(self._read, pinned, file, size))
+
+    def _read(self, pinned: Pinned, file: PinnedFile, size: int) -> bytes:
         from huggingface_hub import hf_hub_url  # noqa: PLC0415
         from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # noqa: PLC0415
 
@@ -123,6 +132,9 @@ class HubSource:
     @cached_property
     def _info(self) -> Any:
         """The repository as it stands at the first question; later ones mean the same commit."""
+        return self._patiently(self._ask, answered=False)
+
+    def _ask(self) -> Any:
         with self._mapped():
             return self._api().repo_info(
                 self.repository.repo,
@@ -131,6 +143,10 @@ class HubSource:
                 files_metadata=True,
                 timeout=METADATA_SECONDS,
             )
+
+    def _patiently(self, work: Callable[[], T], *, answered: bool = True) -> T:
+        """answered: whether the hub has done so before, as it has for whatever is pinned."""
+        return patiently(work, partial(pause_after, answered=answered))
 
     def _api(self) -> Any:
         from huggingface_hub import HfApi  # noqa: PLC0415  half a second
@@ -147,12 +163,24 @@ class HubSource:
 
         try:
             yield
-        except errors.HFValidationError as error:
-            raise not_found(self.kind, f"{error}", remedy="Correct repo.", path=f"{self.path}.repo") from error
-        except errors.HfHubHTTPError as error:
-            raise self._failure(error) from error
-        except (errors.HTTPError, errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
-            raise self._unavailable(error) from error
+        except (errors.HTTPError, errors.XetDownloadError, OSError, ValueError) as error:
+            failure = self._meaning(error)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def _meaning(self, error: Exception) -> FineTuneError | None:
+        """The failure that an exception of the library is; None for one that is the disk's."""
+        from huggingface_hub import errors  # noqa: PLC0415
+
+        if isinstance(error, errors.HFValidationError):
+            return not_found(self.kind, f"{error}", remedy="Correct repo.", path=f"{self.path}.repo")
+        # Where a file's metadata can't be had, the library raises something else from what has happened.
+        cause = error.__cause__ if isinstance(error, (errors.LocalEntryNotFoundError, ValueError)) else None
+        happened = cause if isinstance(cause, Exception) else error
+        if isinstance(happened, errors.HfHubHTTPError):
+            return self._failure(happened)
+        return None if isinstance(happened, OSError) and happened.errno is not None else self._unavailable(happened)
 
     def _failure(self, error: Any) -> FineTuneError:
         """What an answer of the hub means."""
@@ -183,12 +211,11 @@ class HubSource:
 
     def _unavailable(self, error: Exception) -> FineTuneError:
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        return FineTuneError(
-            Reason.HUB_UNAVAILABLE,
-            f"the hub can't be reached for {self._name()}: {first}",
-            remedy="Check that the pods may reach the hub, or set endpoint to a mirror.",
-            path=self.path,
-        )
+        remedy = "Check that the pods may reach the hub, or set endpoint to a mirror."
+        if is_limited(error):
+            remedy = "Set tokenSecretRef, since the hub lets accounts ask more, or endpoint to a mirror."
+        message = f"the hub does not serve {self._name()}: {first}"
+        return FineTuneError(Reason.HUB_UNAVAILABLE, message, remedy=remedy, path=self.path)
 
 
 def first_bytes(chunks: Iterable[bytes], size: int) -> bytes:

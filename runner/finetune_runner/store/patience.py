@@ -29,16 +29,18 @@ def patiently(work: Callable[[], T], pause_after: Callable[[FineTuneError], floa
     Raises:
         FineTuneError: the failure that is no outage, or the last one of an outage that has no end.
     """
-    began = time.monotonic()
+    began: float | None = None
     while True:
         try:
             return work()
         except FineTuneError as error:
-            pause, waited = pause_after(error), time.monotonic() - began
-            if pause is None or waited >= OUTAGE_SECONDS:
+            pause, now = pause_after(error), time.monotonic()
+            began = now if began is None else began  # not when the work began, which may have taken hours
+            left = began + OUTAGE_SECONDS - now
+            if pause is None or left <= 0:
                 raise
-            log.warning("%s Trying again, %.0f s so far", error, waited)
-        time.sleep(pause)
+            log.warning("%s Trying again, %.0f s so far", error, now - began)
+        time.sleep(min(pause, left))
 
 
 class PatientStore:
