@@ -12,9 +12,9 @@ from finetune_api.messages import CACHE_KEY_CHARS
 
 PASS_VERSIONS: dict[str, int] = {
     "lora": 3,
-    "qlora": 4,
+    "qlora": 5,
     "dora": 3,
-    "loftq": 3,
+    "loftq": 4,
     "loha": 3,
     "lokr": 3,
     "merge_adapter_weights": 2,

@@ -40,7 +40,7 @@ def load_model(
     """
     logging.disable_progress_bar()
     with _loading_errors():
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             directory,
             dtype=dtype,
             device_map={"": device},
@@ -50,6 +50,12 @@ def load_model(
             use_safetensors=True,
             local_files_only=True,
         )
+    if quantization is not None:
+        # imported here: bitsandbytes takes a second that a pass without it is spared
+        from finetune_runner.passes.four_bit import compute_alike_everywhere  # noqa: PLC0415
+
+        compute_alike_everywhere(model)
+    return model
 
 
 def load_skeleton(directory: Path) -> Any:
