@@ -27,9 +27,9 @@ def proxy(s3_server, monkeypatch):
 
 
 class TestBucket:
-    def source(self, place, proxy):
+    def source(self, place, proxy, key="tones.jsonl"):
         """As a process opens it."""
-        wire = {"s3": place.bucket.location("tones.jsonl") | {"endpoint": proxy.endpoint}}
+        wire = {"s3": place.bucket.location(key) | {"endpoint": proxy.endpoint}}
         return open_source(DataSource.model_validate(wire), kind="dataset", layout=place.layout, path=PATH)
 
     def test_one_that_goes_away_costs_as_long_as_it_is_away(self, place, proxy, tmp_path):
@@ -47,6 +47,21 @@ class TestBucket:
         self.source(place, proxy).fetch(pinned, pinned.files, tmp_path)
         proxy.harm(Harm.UNAVAILABLE, everything, times=3)
         assert self.source(place, proxy).read(pinned, pinned.files[0], 2) == b'{"'
+
+    @pytest.mark.parametrize("key", ["team/tones.jsonl", "team/tones", "team/missing"])
+    def test_credentials_that_may_list_only_below_the_sources_key_will_do(self, place, proxy, tmp_path, key):
+        """As with a policy's condition on s3:prefix."""
+        place.bucket.put("team/tones.jsonl", "x")
+        place.bucket.put("team/tones/more.jsonl", "x")
+        proxy.harm(Harm.DENIED, lambda request: "list-type" in request.path and "prefix=team%2F" not in request.path)
+        source = self.source(place, proxy, key)
+        if key == "team/missing":
+            with pytest.raises(FineTuneError, match="there is no dataset at"):
+                source.resolve(everything)
+            return
+        pinned = source.resolve(everything)
+        source.fetch(pinned, pinned.files, tmp_path)
+        assert [file.path for file in pinned.files] == source.names()
 
     def test_one_that_has_never_answered_is_not_waited_for(self, place, proxy):
         proxy.harm(Harm.UNAVAILABLE, everything)

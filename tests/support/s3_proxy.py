@@ -21,6 +21,8 @@ class Harm(Enum):
 
     UNAVAILABLE = auto()
     """503, and the server hears nothing of it."""
+    DENIED = auto()
+    """403, likewise."""
     NOT_IMPLEMENTED = auto()
     """501, likewise."""
     CUT = auto()
@@ -33,6 +35,13 @@ class Harm(Enum):
     """The connection ends after half of the answer."""
     CONDITION_IGNORED = auto()
     """It is done without its If-Match and If-None-Match."""
+
+
+REFUSALS = {
+    Harm.UNAVAILABLE: (503, "ServiceUnavailable"),
+    Harm.DENIED: (403, "AccessDenied"),
+    Harm.NOT_IMPLEMENTED: (501, "NotImplemented"),
+}
 
 
 @dataclass(frozen=True)
@@ -110,8 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         harm = self.proxy.met(request)
         if harm is Harm.GONE:
             self.close_connection = True
-        elif harm in (Harm.UNAVAILABLE, Harm.NOT_IMPLEMENTED):
-            self._refuse(503 if harm is Harm.UNAVAILABLE else 501)
+        elif harm in REFUSALS:
+            self._refuse(*REFUSALS[harm])
         elif harm is Harm.CONDITION_IGNORED:
             self._put_anyway(request)
         elif harm is Harm.CUT:
@@ -166,8 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _refuse(self, status: int) -> None:
-        code = {503: "ServiceUnavailable", 501: "NotImplemented"}[status]
+    def _refuse(self, status: int, code: str) -> None:
         body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/xml")

@@ -37,7 +37,6 @@ class S3Source:
         """The same, for what is pinned: then it has answered before, if to another process of the job."""
 
     def names(self) -> list[str]:
-        self.store.check()
         single = self._single()
         names = [file.path for file in ([single] if single else self._below())]
         if not names:
@@ -45,7 +44,6 @@ class S3Source:
         return names
 
     def resolve(self, wanted: Wanted) -> Pinned:
-        self.store.check()
         single = self._single()
         there = [single] if single else list(self._below())
         files = [file for file in there if single or wanted(file.path)]

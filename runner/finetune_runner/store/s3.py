@@ -38,7 +38,7 @@ class S3Store:
 
     def check(self) -> None:
         with self._mapped():
-            self.client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+            self._look(self.prefix)
 
     def head(self, key: str) -> ObjectInfo | None:
         from botocore.exceptions import ClientError  # noqa: PLC0415
@@ -47,8 +47,9 @@ class S3Store:
             try:
                 answer = self.client.head_object(Bucket=self.bucket, Key=self._full(key))
             except ClientError as error:
-                # An answer to HEAD has no body, so 404 may also mean: no such bucket, no such user. Listing tells.
-                self.check()
+                # An answer to HEAD has no body, so 404 may also mean: no such bucket, no such user. Listing tells,
+                # by this key, since credentials may be bound to a prefix.
+                self._look(self._full(key))
                 if s3_errors.error_code(error) not in s3_errors.ABSENT:
                     raise
                 return None
@@ -128,6 +129,9 @@ class S3Store:
     def delete(self, key: str) -> None:
         with self._mapped():
             self.client.delete_object(Bucket=self.bucket, Key=self._full(key))
+
+    def _look(self, prefix: str) -> None:
+        self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
 
     def _copy(self, other: "S3Store", source: ObjectInfo, key: str) -> dict[str, Any] | None:
         """CopyObjectResult; None when the source changed or the service can't do it."""
