@@ -13,6 +13,7 @@ import kopf
 from finetune_api import API_VERSION, KIND
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.leadership import Leadership, lead_alone, run_for_leadership
+from finetune_operator.liveness import add_liveness
 from finetune_operator.logs import configure_logging
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.metrics.serving import serve_metrics
@@ -21,7 +22,8 @@ from finetune_operator.observe import Key
 from finetune_operator.progress import ProgressWatch
 from finetune_operator.resync import resync
 from finetune_operator.settings import Settings, SettingsError
-from finetune_operator.shell import build_registry, build_settings
+from finetune_operator.shell import WATCHED, build_registry, build_settings
+from finetune_operator.vitals import Vitals, watches_of
 from finetune_operator.work_queue import WorkQueue
 from finetune_operator.worker import Worker
 
@@ -49,26 +51,36 @@ async def serve(settings: Settings) -> None:
     async with Kube.connect() as kube:
         if not await kube.is_served():
             sys.exit(f"finetune-operator: the API server knows no {KIND} of {API_VERSION}; install the CRD")
-        queue: WorkQueue[Key] = WorkQueue()
+        queue = WorkQueue[Key]()
         progress = ProgressWatch(settings.progress_interval_seconds, queue.add)
         leadership, metrics = Leadership(), Metrics()
+        vitals = Vitals(watches_of(WATCHED, settings.watch_namespaces))
         metrics.registry.register(Standing(leadership, metrics.jobs, lambda: queue.waiting, kube.now))
-        worker = Worker(kube, settings, queue, progress, leadership, metrics=metrics, clock=kube.now)
+        worker = Worker(kube, settings, queue, progress, leadership, metrics=metrics, vitals=vitals, clock=kube.now)
+        registry = build_registry(queue.add, metrics, vitals)
+        add_liveness(registry, vitals, leadership)
         logger.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
         await first_of(
             *(worker.run() for _ in range(settings.workers)),
-            resync(kube, queue, metrics, settings.watch_namespaces, settings.resync_seconds),
+            resync(
+                kube,
+                queue,
+                metrics,
+                vitals,
+                namespaces=settings.watch_namespaces,
+                seconds=settings.resync_seconds,
+            ),
             progress.run(),
             run_for_leadership(leadership, settings.lease, kube.client) if settings.lease else lead_alone(leadership),
-            run_shell(settings, queue, metrics),
+            run_shell(settings, registry),
             *([serve_metrics(metrics.registry, settings.metrics_port)] if settings.metrics_port else []),
         )
 
 
-async def run_shell(settings: Settings, queue: WorkQueue[Key], metrics: Metrics) -> None:
+async def run_shell(settings: Settings, registry: Any) -> None:
     """kopf, until SIGTERM; standalone, since leadership is decided by a Lease and not by its peering."""
     await kopf.operator(
-        registry=build_registry(queue.add, metrics),
+        registry=registry,
         settings=build_settings(settings),
         standalone=True,
         clusterwide=not settings.watch_namespaces,

@@ -8,13 +8,20 @@ from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.metrics.jobs import JobBook
 from finetune_operator.observe import Key
 from finetune_operator.shell import is_done
+from finetune_operator.vitals import Vitals
 from finetune_operator.work_queue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
 
 async def resync(
-    kube: Kube, queue: WorkQueue[Key], metrics: Metrics, namespaces: tuple[str, ...], seconds: float
+    kube: Kube,
+    queue: WorkQueue[Key],
+    metrics: Metrics,
+    vitals: Vitals,
+    *,
+    namespaces: tuple[str, ...],
+    seconds: float,
 ) -> None:
     """For ever; a round that fails is made up for by the next."""
     while True:
@@ -22,7 +29,10 @@ async def resync(
         try:
             await enqueue_unfinished(kube, queue, metrics, namespaces)
         except KubeError as error:
+            vitals.unanswered()
             logger.warning("resync: %s", error)
+        else:
+            vitals.answered()
 
 
 async def enqueue_unfinished(kube: Kube, queue: WorkQueue[Key], metrics: Metrics, namespaces: tuple[str, ...]) -> None:

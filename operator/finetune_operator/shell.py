@@ -10,15 +10,18 @@ import kopf
 from finetune_api import API_VERSION, KIND, PLURAL
 from finetune_api.resource.status import TERMINAL
 from finetune_operator import labels
+from finetune_operator.liveness import session_of
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.observe import Key
 from finetune_operator.settings import Settings
+from finetune_operator.vitals import Vitals
 
 SERVER_TIMEOUT_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 10
 SILENCE_SECONDS = 70
 """After which a watch is begun anew: the API server sends a bookmark a minute at least."""
 PAGE = 500
+WATCHED = (PLURAL, "jobs", "pods")
 DELETED = "DELETED"
 """What the API server calls an event about an object that is gone."""
 
@@ -30,7 +33,7 @@ class Patience:
         return chain((1, 1, 2, 3, 5, 8), repeat(10))
 
 
-def build_registry(add: Callable[[Key], None], metrics: Metrics) -> Any:
+def build_registry(add: Callable[[Key], None], metrics: Metrics, vitals: Vitals) -> Any:
     """The handlers: each event becomes the key of the FineTuneJob that it is about, and is counted."""
 
     async def on_fine_tune_job(body: Mapping[str, Any], type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
@@ -48,7 +51,7 @@ def build_registry(add: Callable[[Key], None], metrics: Metrics) -> Any:
             add(key)
 
     async def login(**arguments: Any) -> Any:
-        return kopf.login_via_client(**arguments)
+        return session_of(kopf.login_via_client(**arguments), vitals)
 
     registry = kopf.OperatorRegistry()
     group, version = API_VERSION.split("/")

@@ -26,6 +26,7 @@ from finetune_operator.read_children import controller_uid, is_deletion_of
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
 from finetune_operator.story import story
+from finetune_operator.vitals import Vitals
 from finetune_operator.work_queue import WorkQueue
 
 REFUSED_RETRY_SECONDS = 30
@@ -45,6 +46,7 @@ class Worker:
         leadership: Leadership,
         *,
         metrics: Metrics,
+        vitals: Vitals,
         clock: Clock,
     ) -> None:
         self._kube = kube
@@ -53,6 +55,7 @@ class Worker:
         self._progress = progress
         self._leadership = leadership
         self._metrics = metrics
+        self._vitals = vitals
         self._clock = clock
 
     async def run(self) -> None:
@@ -61,7 +64,7 @@ class Worker:
             key = await self._queue.take()
             await self._leadership.wait()
             try:
-                with self._metrics.round_seconds.time():
+                with self._metrics.round_seconds.time(), self._vitals.round(key):
                     again_after = await self.reconcile(key)
             except (Conflict, AlreadyExists):
                 self._metrics.repeated(RoundError.CONFLICT)

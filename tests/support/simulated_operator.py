@@ -13,6 +13,7 @@ from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.observe import Key
 from finetune_operator.observed import Pod, Reading
 from finetune_operator.settings import Settings
+from finetune_operator.vitals import Vitals
 from finetune_operator.work_queue import WorkQueue
 from finetune_operator.worker import Worker
 from simulated_api import KEY, ApiServer
@@ -59,7 +60,8 @@ class Operator:
         self.went_well = False
         """The last round did all that it had decided on."""
         kube, now = SimulatedKube(api), lambda: api.now
-        self._worker = Worker(kube, settings, WorkQueue(), self.heard, Leadership(), metrics=self.metrics, clock=now)
+        told = {"metrics": self.metrics, "vitals": Vitals(()), "clock": now}
+        self._worker = Worker(kube, settings, WorkQueue(), self.heard, Leadership(), **told)
         self._round: Coroutine[Any, Any, float | None] | None = None
         api.watchers.append(self.wake)
 

@@ -1,0 +1,153 @@
+"""/healthz, as kopf serves it, of an operator that watches by an API server in this process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from kubernetes.config import kube_config
+
+from finetune_operator.__main__ import run_shell
+from finetune_operator.leadership import Leadership
+from finetune_operator.liveness import add_liveness
+from finetune_operator.metrics.instruments import Metrics
+from finetune_operator.shell import WATCHED, build_registry
+from finetune_operator.vitals import ROUND_SECONDS, WATCH_SECONDS, Vitals, watches_of
+from operator_world import SETTINGS
+from watched_api import SERVED, WatchedApi, watched_api
+
+PATHS = {f"{group}/{plural}" for group, served in SERVED.items() for plural in WATCHED if plural in served}
+SECONDS = 20
+
+
+@dataclass
+class Running:
+    """An operator, but for its workers, whose time the test tells."""
+
+    api: WatchedApi
+    leadership: Leadership
+    task: asyncio.Task[None]
+    health: str
+    seconds: float = 0.0
+    vitals: Vitals = None  # type: ignore[assignment]
+
+    async def healthz(self) -> int:
+        async with aiohttp.ClientSession() as session, session.get(self.health) as answer:
+            return answer.status
+
+    async def has_asked_for_all_watches(self) -> None:
+        await until(lambda: self.api.watches.keys() >= PATHS)
+
+    def answers_for(self, seconds: int) -> None:
+        for _ in range(0, seconds, 60):
+            self.seconds += 60
+            self.vitals.answered()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def operator(folder: Path, monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False) -> AsyncIterator[Running]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        health = f"http://127.0.0.1:{free.getsockname()[1]}/healthz"
+    async with watched_api() as api:
+        api.refuses = refuses
+        monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(api.kubeconfig(folder)))
+        running = Running(api, Leadership(), None, health)  # type: ignore[arg-type]
+        running.vitals = Vitals(watches_of(WATCHED, ()), lambda: running.seconds)
+        registry = build_registry(lambda _: None, Metrics(), running.vitals)
+        add_liveness(registry, running.vitals, running.leadership)
+        running.task = asyncio.create_task(run_shell(replace(SETTINGS, liveness_endpoint=health), registry))
+        try:
+            yield running
+        finally:
+            running.task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await running.task
+
+
+Case = Callable[[Running], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def run(case: Case, **options: bool) -> None:
+        async def through() -> None:
+            async with operator(tmp_path, monkeypatch, **options) as running:
+                await running.has_asked_for_all_watches()
+                await case(running)
+
+        asyncio.run(through())
+
+    return run
+
+
+def test_one_whose_watches_are_begun_anew_is_alive(live) -> None:
+    async def case(running: Running) -> None:
+        await running.leadership.take()
+        running.answers_for(3 * WATCH_SECONDS)
+        running.api.watches.clear()
+        await running.has_asked_for_all_watches()
+        await until(lambda: running.vitals.troubles() == [])
+        assert await running.healthz() == 200
+
+    live(case)
+
+
+def test_one_whose_watches_cannot_be_begun_though_the_api_server_answers_is_not_while_it_leads(live) -> None:
+    async def case(running: Running) -> None:
+        await running.leadership.take()
+        running.answers_for(WATCH_SECONDS + 120)
+        assert await running.healthz() == 500
+        await running.leadership.lose()
+        assert await running.healthz() == 200
+
+    live(case, refuses=True)
+
+
+def test_one_that_waits_for_an_api_server_that_is_away_is_alive(live) -> None:
+    async def case(running: Running) -> None:
+        await running.leadership.take()
+        running.vitals.unanswered()
+        running.seconds += 24 * 3600
+        assert await running.healthz() == 200
+
+    live(case, refuses=True)
+
+
+def test_one_whose_worker_hangs_is_not(live) -> None:
+    async def case(running: Running) -> None:
+        await running.leadership.take()
+        with running.vitals.round(("team", "tone")):
+            running.seconds += ROUND_SECONDS + 1
+            assert await running.healthz() == 500
+
+    live(case)
+
+
+def test_it_takes_another_token_when_the_one_it_has_is_refused(live, tmp_path: Path) -> None:
+    async def case(running: Running) -> None:
+        running.api.token = "second"
+        running.api.kubeconfig(tmp_path)
+        running.api.watches.clear()
+        await running.has_asked_for_all_watches()
+
+    live(case)
+
+
+def test_it_ends_where_there_is_no_other_token_and_does_not_ask_for_ever(live) -> None:
+    async def case(running: Running) -> None:
+        running.api.token = "second"
+        await until(running.task.done)
+        assert running.task.exception() is not None
+
+    live(case)
