@@ -11,16 +11,16 @@ from typing import Any
 from finetune_api.messages import CACHE_KEY_CHARS
 
 PASS_VERSIONS: dict[str, int] = {
-    "lora": 3,
-    "qlora": 5,
-    "dora": 3,
-    "loftq": 4,
-    "loha": 3,
-    "lokr": 3,
+    "lora": 4,
+    "qlora": 6,
+    "dora": 4,
+    "loftq": 5,
+    "loha": 4,
+    "lokr": 4,
     "merge_adapter_weights": 2,
     "model_builder": 3,
     "extract_adapters": 3,
-    "evaluate": 4,
+    "evaluate": 5,
     "plugin": 1,
 }
 """Raised when a pass's code changes what it makes."""

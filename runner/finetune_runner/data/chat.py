@@ -140,9 +140,15 @@ def _environment() -> Any:
     return environment
 
 
-def _to_json(value: object, *, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
-    """Without the HTML escapes that Jinja's own filter writes."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)
+def _to_json(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Without the HTML escapes that Jinja's own filter writes; arguments as of transformers' filter."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def _refuse(message: str) -> None:

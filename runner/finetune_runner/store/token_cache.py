@@ -13,7 +13,7 @@ from finetune_runner.store.commit import Cache
 log = logging.getLogger(__name__)
 
 KIND = "tokens"
-VERSION = 2
+VERSION = 3
 """Raised when rows are tokenised otherwise, or written otherwise."""
 USED_TOKENS = "tokens/"
 """Below a job's folder: an empty object for each key that it has used, for whoever prunes the store."""
