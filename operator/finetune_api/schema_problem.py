@@ -34,7 +34,7 @@ def schema_problem(item: Any) -> Problem:
     if kind == "missing":
         return Problem(path, "required, but not given")
     if kind in KINDS:
-        return Problem(path, f"{KINDS[kind]} is asked for", _other_type(kind, item["input"]))
+        return Problem(path, f"{KINDS[kind]} is asked for", other_type(kind, item["input"]))
     if kind in _WORDS:
         return Problem(path, *_WORDS[kind](item["input"], item.get("ctx", {})))
     return Problem(path, item["msg"].removeprefix("Value error, "))
@@ -79,17 +79,21 @@ def _aliases(model: type[Model] | None) -> set[str]:
     return {field.alias or key for key, field in model.model_fields.items()} if model else set()
 
 
-def _other_type(kind: str, given: Any) -> str:
-    """What to do about a value of another type, where it only looks like one."""
-    if kind == "string_type" and isinstance(given, (bool, int, float)):
-        return f'write it in quotes: "{_as_yaml(given)}"'
+def other_type(kind: str, given: Any) -> str:
+    """What to do about a value of another type, where it only looks like one.
+
+    Args:
+        kind: of KINDS, the type that is asked for.
+        given: the value.
+    """
+    if kind == "string_type" and isinstance(given, bool):
+        words = '"true" or "yes"' if given else '"false" or "no"'
+        return f"write it in quotes as it stands there, such as {words}"
+    if kind == "string_type" and isinstance(given, (int, float)):
+        return f'write it in quotes: "{given}"'
     if kind in ("int_type", "float_type") and isinstance(given, str) and NUMBER.fullmatch(given):
         return f"write it without quotes: {given}"
     return ""
-
-
-def _as_yaml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _number(bound: float) -> str:

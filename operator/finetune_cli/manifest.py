@@ -1,25 +1,20 @@
 """FineTuneJobs in a file, checked as kubectl and the operator would. Pure but for reading the file."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import click
 
-from finetune_api import API_VERSION, KIND
+from finetune_api import API_VERSION, GROUP, KIND
 from finetune_api.resource.base import without_nulls
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.validate import Problem, parse
 from finetune_cli.kubectl_yaml import ManifestError, load_documents
+from finetune_cli.metadata import metadata_problems
 
 FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-METADATA = frozenset({"name", "generateName", "namespace", "labels", "annotations", "finalizers", "ownerReferences"})
-WRITTEN_BY_SERVER = frozenset(
-    {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"}
-)
-SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-NAME_CHARS = 253
+LISTS = ("List", f"{KIND}List")
 DEFAULT_NAMESPACE = "default"
 
 
@@ -32,6 +27,8 @@ class Manifest:
     spec: FineTuneJobSpec | None
     """None when it does not fit the schema."""
     problems: list[Problem]
+    named: bool = True
+    """Whether it says its name itself; the API server gives it one otherwise."""
 
     @property
     def valid(self) -> bool:
@@ -94,20 +91,44 @@ def checked(documents: list[Any]) -> Found:
     """The FineTuneJobs among documents, checked."""
     jobs, others = [], []
     for document in flattened(documents):
-        kind = document.get("kind") if isinstance(document, dict) else None
-        if kind == KIND or kind is None or not isinstance(kind, str):
-            jobs.append(check(document))
-        else:
+        kind = _other_kind(document)
+        if kind:
             others.append(kind)
-    return Found(jobs, others)
+        else:
+            jobs.append(check(document))
+    return Found(_told_apart(jobs), others)
+
+
+def _other_kind(document: Any) -> str:
+    """The kind of an object that is somebody else's; empty for a job, and for what was meant as one."""
+    if not isinstance(document, dict) or str(document.get("apiVersion", "")).startswith(f"{GROUP}/"):
+        return ""
+    kind = document.get("kind")
+    return kind if isinstance(kind, str) and kind != KIND else ""
+
+
+def _told_apart(jobs: list[Manifest]) -> list[Manifest]:
+    """A job after another of its name would change that one, which the API server refuses."""
+    names = [(job.namespace, job.name) for job in jobs]
+    return [
+        replace(job, problems=[*job.problems, _used_twice(job)])
+        if job.named and (job.namespace, job.name) in names[:index]
+        else job
+        for index, job in enumerate(jobs)
+    ]
+
+
+def _used_twice(job: Manifest) -> Problem:
+    message = f"{job.name!r} is used twice in namespace {job.namespace}"
+    return Problem("metadata.name", message, "give each job a name of its own")
 
 
 def check(document: Any) -> Manifest:
     """One document, as FineTuneJob."""
     if not isinstance(document, dict):
-        return Manifest(
-            "?", DEFAULT_NAMESPACE, None, [Problem(".", "not an object", f"write kind: {KIND} and its fields")]
-        )
+        what = "a list" if isinstance(document, list) else "text or a number"
+        wrong = Problem("the document", f"{what}, where an object is asked for", f"write kind: {KIND} and its fields")
+        return Manifest("?", DEFAULT_NAMESPACE, None, [wrong], named=False)
     document = without_nulls(document)
     spec, problems = parse(document.get("spec", {}))
     metadata = document.get("metadata", {})
@@ -116,14 +137,15 @@ def check(document: Any) -> Manifest:
         name=str(known.get("name", known.get("generateName", "?"))),
         namespace=str(known.get("namespace", DEFAULT_NAMESPACE)),
         spec=spec,
-        problems=[*_envelope_problems(document), *_metadata_problems(metadata), *problems],
+        problems=[*_envelope_problems(document), *metadata_problems(metadata), *problems],
+        named="name" in known,
     )
 
 
 def flattened(documents: list[Any]) -> Iterator[Any]:
-    """Lists, as kubectl get -o yaml writes them, replaced by their items."""
+    """Lists, as kubectl get -o yaml and the API server write them, replaced by their items."""
     for document in documents:
-        if isinstance(document, dict) and document.get("kind") == "List" and isinstance(document.get("items"), list):
+        if isinstance(document, dict) and document.get("kind") in LISTS and isinstance(document.get("items"), list):
             yield from document["items"]
         else:
             yield document
@@ -131,7 +153,8 @@ def flattened(documents: list[Any]) -> Iterator[Any]:
 
 def _envelope_problems(document: dict[str, Any]) -> Iterator[Problem]:
     if document.get("kind") != KIND:
-        yield Problem("kind", f"not {KIND}", f"write kind: {KIND}")
+        found = document.get("kind")
+        yield Problem("kind", f"{found!r} is unknown" if found else "not given", f"write kind: {KIND}")
     if document.get("apiVersion") != API_VERSION:
         found = document.get("apiVersion")
         yield Problem(
@@ -139,20 +162,3 @@ def _envelope_problems(document: dict[str, Any]) -> Iterator[Problem]:
         )
     for name in sorted(document.keys() - FIELDS):
         yield Problem(str(name), "unknown field", "job fields belong below spec")
-
-
-def _metadata_problems(metadata: Any) -> Iterator[Problem]:
-    if not isinstance(metadata, dict):
-        yield Problem("metadata", "not an object", "write metadata: {name: …}")
-        return
-    for name in sorted(metadata.keys() - METADATA - WRITTEN_BY_SERVER):
-        yield Problem(f"metadata.{name}", "unknown field", "check the spelling")
-    if "name" not in metadata and "generateName" not in metadata:
-        yield Problem("metadata.name", "required, but not given")
-    elif not is_object_name(metadata.get("name", "x")):
-        yield Problem("metadata.name", f"{metadata['name']!r} is not a name", "use lower case, digits, '-' and '.'")
-
-
-def is_object_name(name: Any) -> bool:
-    """Whether Kubernetes takes it for an object's name (a DNS subdomain)."""
-    return isinstance(name, str) and len(name) <= NAME_CHARS and SUBDOMAIN.fullmatch(name) is not None

@@ -7,7 +7,7 @@ import click
 
 from finetune_api.resource.locations import S3Location
 from finetune_cli.kubectl_yaml import ManifestError, dump_document, load_documents
-from finetune_cli.manifest import is_object_name
+from finetune_cli.metadata import is_object_name
 from finetune_cli.olive.convert import Imported, Options, convert
 from finetune_cli.olive.places import Bucket
 from finetune_cli.olive_files import FolderFiles

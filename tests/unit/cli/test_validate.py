@@ -65,7 +65,7 @@ def test_a_learning_rate_of_1e_4_is_a_number(finetune, tmp_path):
 
 
 def test_several_jobs_in_a_file_are_checked_and_other_objects_left_alone(finetune, tmp_path):
-    wrong = manifest()
+    wrong = manifest() | {"metadata": {"name": "other"}}
     wrong["spec"]["passes"][0]["lora"]["trainData"] = "tonez"
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3"}}
 
@@ -77,7 +77,7 @@ def test_several_jobs_in_a_file_are_checked_and_other_objects_left_alone(finetun
 
 
 def test_a_list_is_checked_item_by_item(finetune, tmp_path):
-    listed = {"apiVersion": "v1", "kind": "List", "items": [manifest(), manifest()]}
+    listed = {"apiVersion": "v1", "kind": "List", "items": [manifest(), manifest() | {"metadata": {"name": "other"}}]}
     assert finetune("validate", written(tmp_path, listed)).out.count("is valid") == 2
 
 
