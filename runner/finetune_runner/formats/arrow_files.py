@@ -45,6 +45,8 @@ def _numbered(batches: Iterator[Any], kind: str) -> Iterator[tuple[int, Row | Ba
                 for row in readable(part).to_pylist():
                     number += 1
                     yield number, {column: plain(value) for column, value in row.items()}
+    except UnreadableFileError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         why = f"not readable as {kind} after row {number}: {first}"
@@ -79,5 +81,12 @@ def _arrow_batches(file: Path, columns: Collection[str]) -> Iterator[Any]:
 
 
 def _wanted(names: list[str], columns: Collection[str]) -> list[str] | None:
-    """The columns to read; None for all, where one is missing, so that a row can tell which there are."""
+    """The columns to read; None for all, where one is missing, so that a row can tell which there are.
+
+    Raises:
+        UnreadableFileError: one is there twice.
+    """
+    for column in columns:
+        if names.count(column) > 1:
+            raise UnreadableFileError(f"it has column {column!r} twice", "Give each column a name of its own.")
     return sorted(columns) if set(columns) <= set(names) else None

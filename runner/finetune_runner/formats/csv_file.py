@@ -13,6 +13,7 @@ Reader = Any
 """Of the csv module, which gives its readers no public name."""
 LONGEST_FIELD = 2**26
 """Characters: beyond it, a quote is missing."""
+REMEDY = "Write a quote inside of quotes twice."
 
 
 def read(file: Path, columns: Collection[str]) -> Iterator[tuple[int, Row | BadRowError]]:
@@ -38,7 +39,9 @@ def _rows(reader: Reader, columns: Collection[str]) -> Iterator[tuple[int, Row |
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            yield line, BadRowError(f"not CSV: {error}", "Write a quote inside of quotes twice.")
+            yield line, BadRowError(f"not CSV: {error}", REMEDY)
+            why = f"lost with line {line}, where a quote is missing or misplaced"
+            yield from ((lost, BadRowError(why, REMEDY)) for lost in range(line + 1, reader.line_num + 1))
             continue
         if fields is None:
             return

@@ -31,19 +31,28 @@ def read(file: Path, columns: Collection[str]) -> Iterator[tuple[int, Row | BadR
             for item in ijson.items(content, "item", use_float=True):
                 number += 1
                 yield number, item if isinstance(item, dict) else _no_object(item)
-        except ijson.IncompleteJSONError as error:
-            why = f"not JSON after item {number}: the file ends in the middle"
-            raise UnreadableFileError(why, "Upload it again, or correct it there.") from error
         except (ijson.JSONError, UnicodeDecodeError, OverflowError) as error:
-            raise UnreadableFileError(
-                f"not JSON after item {number}: {_said(error)}", "Correct the file there."
-            ) from error
+            raise _broken(number, _said(error)) from error
+
+
+def _broken(number: int, said: str) -> UnreadableFileError:
+    """What is wrong behind an item. said: by yajl, which does the parsing, and has one exception for whatever it is."""
+    if said == "trailing garbage":
+        why = f"something stands behind the array, which ends with item {number}"
+        return UnreadableFileError(why, "Write one array; or one object a line, and set format: jsonl.")
+    remedy = "Correct the file there."
+    if said == "premature EOF":
+        said, remedy = "the file ends in the middle", "Upload it again, or correct it there."
+    elif said.endswith("overflow"):
+        remedy = "Write numbers of more than 64 bits as text, in quotes."
+    return UnreadableFileError(f"not JSON after item {number}: {said}", remedy)
 
 
 def _said(error: Exception) -> str:
-    """What is wrong, without the drawing that yajl, which does the parsing, puts below it."""
-    first = next(iter(str(error).splitlines()), "")
-    return re.sub(r"^(lexical error|parse error): ", "", first)
+    """The text of an exception, which may be bytes, without the drawing that yajl puts below it."""
+    said = error.args[0] if error.args else ""
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
+    return re.sub(r"^(lexical error|parse error): ", "", next(iter(text.splitlines()), ""))
 
 
 def _begins_with_array(content: BinaryIO) -> bool:

@@ -77,6 +77,12 @@ def test_a_missing_column_is_named_with_all_that_there_are(file):
     assert error.path == f"{PATH}.preprocess.textColumns"
 
 
+def test_a_column_that_is_needed_must_be_there_once(file):
+    table = pa.table([pa.array(["a"]), pa.array(["b"]), pa.array([1]), pa.array([2])], names=["x", "x", "y", "y"])
+    error = refused(row_files(file.parent, save(table, file), columns=["x"]))
+    assert error.message == f"{file.name}: it has column 'x' twice"
+
+
 def test_bytes_are_no_text(file):
     assert (
         "column 'picture' is binary" in refused(row_files(file.parent, save(TABLE, file), columns=["picture"])).message

@@ -41,9 +41,12 @@ def test_a_line_separator_inside_a_string_does_not_end_a_row(tmp_path):
         ("a.jsonl", b'{"x": 1}\n{"x": "a\xff"}', "line 2 of a.jsonl: not UTF-8: byte 8"),
         ("a.json", '[{"x": 1}, "x"]', "item 2 of a.json: a string, not an object"),
         ("a.json", '[{"x": 1}, null]', "item 2 of a.json: null, not an object"),
-        ("a.json", '[{"x": 1}, {"x": }]', "a.json: not JSON after item 1: "),
-        ("a.json", '[{"x": 1}', "a.json: not JSON after item 1: "),
-        ("a.json", '[{"x": 1}] [', "a.json: not JSON after item 1: "),
+        ("a.json", '[{"x": 1}, {"x": }]', "a.json: not JSON after item 1: unallowed token at this point"),
+        ("a.json", '[{"x": 1},]', "a.json: not JSON after item 1: unallowed token at this point"),
+        ("a.json", b'[{"x": 1}, {"x": "\xff"}]', "a.json: not JSON after item 1: invalid bytes in UTF8 string"),
+        ("a.json", '[{"x": 1}', "a.json: not JSON after item 1: the file ends in the middle"),
+        ("a.json", '[{"x": 1}]\n[{"x": 2}]', "a.json: something stands behind the array, which ends with item 1"),
+        ("a.json", '[{"x": 1}, {"x": 18446744073709551616}]', "a.json: not JSON after item 1: integer overflow"),
         ("a.json", '{"x": \n1}', "a.json: an object, not an array of objects"),
         ("a.json", '{"x": 1}\n{"x": 2}', "a.json: one object a line, which is not the format json"),
         ("a.json", '{"x": "' + "x" * 2**20 + '"}\n', "a.json: one object a line, which is not the format json"),
@@ -122,6 +125,16 @@ def test_a_bad_line_of_a_csv_is_counted_by_the_files_lines(tmp_path):
     rows = written(tmp_path, "a.csv", 'x\n"two\nlines"\n1,2\n3\n', maxBadRows=1)
     assert list(rows) == [{"x": "two\nlines"}, {"x": "3"}]
     assert rows.bad.named == ["line 4 of a.csv: 2 fields, but the header names 1"]
+
+
+def test_the_lines_that_a_misplaced_quote_takes_with_it_are_bad_rows_too(tmp_path):
+    text = 'x\none\n"two\nthree\n"four" x\nfive\n"six\nseven\n'
+    rows = written(tmp_path, "a.csv", text, maxBadRows=5)
+    assert list(rows) == [{"x": "one"}, {"x": "five"}]
+    assert rows.bad.count == 5
+    assert rows.bad.named[0].startswith("line 3 of a.csv: not CSV: ")
+    assert rows.bad.named[1] == "line 4 of a.csv: lost with line 3, where a quote is missing or misplaced"
+    assert "5 bad rows, and maxBadRows is 4" in refused(written(tmp_path, "a.csv", text, maxBadRows=4)).message
 
 
 # Filters, limits
