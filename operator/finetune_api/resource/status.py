@@ -91,6 +91,15 @@ class TrainingProgress(Model):
     )
 
 
+class Outage(Model):
+    """A store, a source or the hub that does not answer, and is waited for."""
+
+    message: Annotated[str, StringConstraints(max_length=1024)] = Field(
+        description="Which one, by its place in the spec, and what it was at first that went wrong."
+    )
+    since: Timestamp = Field(description="When it was first found away.")
+
+
 class Progress(Model):
     """What the running pass says of itself."""
 
@@ -108,7 +117,15 @@ class Progress(Model):
         default=None, ge=1, description="Sequences in a micro-batch, where the accelerator's memory forced it down."
     )
     training: TrainingProgress | None = Field(default=None, description="Of a tuning pass: more on how it goes.")
+    outage: Outage | None = Field(
+        default=None, description="What the pass waits for, where that has been away for half a minute and more."
+    )
     last_update_time: Timestamp = Field(default="", description="When the runner last moved.")
+
+    @property
+    def without_outage(self) -> "Progress":
+        """The same, of a pod that is gone and waits for nothing."""
+        return self.model_copy(update={"outage": None})
 
 
 class Artifact(Model):

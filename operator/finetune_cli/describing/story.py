@@ -69,6 +69,8 @@ def _waiting(status: FineTuneJobStatus, now: datetime) -> Iterator[tuple[str, st
     unreachable = status.condition(ConditionType.PROGRESS_UNREACHABLE)
     if status.holds(ConditionType.PROGRESS_UNREACHABLE) and unreachable:
         yield "progress", f"can't be read: {unreachable.message}"
+    if outage := status.progress.outage if status.progress else None:
+        yield "away", f"{outage.message} (for {between(moment(outage.since), now)})"
 
 
 def _passes(status: FineTuneJobStatus, now: datetime) -> list[str]:

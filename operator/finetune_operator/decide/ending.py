@@ -30,7 +30,7 @@ def failed_status(status: FineTuneJobStatus, observed: Observed, failure: Failur
         "passes": passes,
         "prepare": _prepare_at_failure(status.prepare),
         "failure": failure,
-        "progress": status.progress if status.progress and status.progress.pass_ == failure.pass_ else None,
+        "progress": _progress_at_failure(status.progress, failure.pass_),
         "completion_time": timestamp(observed.now),
     }
     status = status.model_copy(update=changes)
@@ -51,6 +51,10 @@ def sentence(failure: FailureStatus) -> str:
     """Place, cause and remedy, as an error says them."""
     error = FineTuneError(Reason(failure.reason), failure.message, remedy=failure.remedy, path=failure.path)
     return str(error)
+
+
+def _progress_at_failure(progress: Progress | None, failed: str) -> Progress | None:
+    return progress.without_outage if progress and progress.pass_ == failed else None
 
 
 def _prepare_at_failure(prepare: PrepareStatus | None) -> PrepareStatus | None:

@@ -57,10 +57,11 @@ def phase(status: FineTuneJobStatus) -> str:
 
 
 def _with_progress(status: FineTuneJobStatus, stage: Stage | None, reading: Reading | None) -> FineTuneJobStatus:
-    """What the running pod said last; what it said before stays while its stage lives."""
+    """What the running pod said last; what it said before stays while its stage lives, but not what it waited for."""
     own = {step.name for step in stage.passes} if stage else set()
     said = reading.progress if reading else None
-    shown: Progress | None = said if said and said.pass_ in own else status.progress
+    before = status.progress.without_outage if status.progress else None
+    shown: Progress | None = said if said and said.pass_ in own else before
     return status.model_copy(update={"progress": shown if shown and shown.pass_ in own else None})
 
 

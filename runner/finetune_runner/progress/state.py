@@ -6,9 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from finetune_api.messages import TerminationMessage
-from finetune_api.resource.status import Progress
+from finetune_api.resource.status import Outage, Progress
 from finetune_runner.passes.telemetry import Telemetry
 from finetune_runner.progress.training import training_progress
+from finetune_runner.redaction import redacted
+from finetune_runner.store import outages
+from finetune_runner.store.outages import Lasting
+
+OUTAGE_CHARS = 1024
+"""As many as the status takes."""
 
 
 class ProgressState:
@@ -16,10 +22,16 @@ class ProgressState:
 
     Args:
         clock: seconds that only go forward.
+        outage: what is waited for now, since it does not answer.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        outage: Callable[[], Lasting | None] = outages.current,
+    ) -> None:
         self._clock = clock
+        self._outage = outage
         self._lock = threading.Lock()
         self._progress: Progress | None = None
         self._begun: tuple[int, float] | None = None
@@ -30,7 +42,9 @@ class ProgressState:
     def snapshot(self) -> Progress | None:
         """The progress now; None before the first pass has started."""
         with self._lock:
-            return self._progress
+            progress = self._progress
+        lasting = self._outage()
+        return progress.model_copy(update={"outage": _told(lasting)}) if progress and lasting else progress
 
     def telemetry(self) -> Telemetry | None:
         """The figures of the running pass's training; None before it has some."""
@@ -102,5 +116,14 @@ class ProgressState:
         return max(0, round(pace * (total_steps - step)))
 
 
+def _told(lasting: Lasting) -> Outage:
+    message = redacted(lasting.message)[:OUTAGE_CHARS]
+    return Outage(message=message, since=_timestamp(datetime.fromtimestamp(lasting.since, UTC)))
+
+
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _timestamp(datetime.now(UTC))
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.store import outages
 from finetune_runner.store.object_store import Content, ObjectInfo, ObjectStore
 
 log = logging.getLogger(__name__)
@@ -30,17 +31,19 @@ def patiently(work: Callable[[], T], pause_after: Callable[[FineTuneError], floa
         FineTuneError: the failure that is no outage, or the last one of an outage that has no end.
     """
     began: float | None = None
-    while True:
-        try:
-            return work()
-        except FineTuneError as error:
-            pause, now = pause_after(error), time.monotonic()
-            began = now if began is None else began  # not when the work began, which may have taken hours
-            left = began + OUTAGE_SECONDS - now
-            if pause is None or left <= 0:
-                raise
-            log.warning("%s Trying again, %.0f s so far", error, now - began)
-        time.sleep(min(pause, left))
+    with outages.told() as tell:
+        while True:
+            try:
+                return work()
+            except FineTuneError as error:
+                pause, now = pause_after(error), time.monotonic()
+                began = now if began is None else began  # not when the work began, which may have taken hours
+                left = began + OUTAGE_SECONDS - now
+                if pause is None or left <= 0:
+                    raise
+                log.warning("%s Trying again, %.0f s so far", error, now - began)
+                tell(str(error))
+            time.sleep(min(pause, left))
 
 
 class PatientStore:

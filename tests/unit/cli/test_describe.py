@@ -114,6 +114,12 @@ def test_what_a_job_waits_for_is_told_with_since_when():
     assert "  waits for  Unschedulable: pod tone-gpu-0 is not scheduled: 0/1 nodes (for 5 min)" in lines
 
 
+def test_a_store_that_is_away_is_told_with_since_when():
+    outage = {"message": "spec.store.s3: bucket 'models' can't be used.", "since": at(7)}
+    lines = told(phase="Running", progress={"pass": "tune", "outage": outage})
+    assert "  away   spec.store.s3: bucket 'models' can't be used. (for 5 min)" in lines
+
+
 def test_a_job_that_the_operator_has_not_seen_says_so():
     now = datetime.fromisoformat(NOON)
     assert story("tone", "team", FineTuneJobStatus(), now).splitlines()[1] == "  phase  not seen by the operator yet"

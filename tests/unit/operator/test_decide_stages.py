@@ -1,8 +1,9 @@
 from api_specs import wire_spec
+from finetune_api.failures import Reason
 from finetune_api.messages import Headline, TerminationMessage
 from finetune_api.resource.status import PassState, Progress
 from finetune_operator.observed import Reading
-from operator_world import ZEROS, World, labels_of, message, states
+from operator_world import ZEROS, World, failure, labels_of, message, states
 
 S, P, R = PassState.SUCCEEDED, PassState.PENDING, PassState.RUNNING
 
@@ -170,6 +171,31 @@ def test_a_pass_that_its_running_pod_has_committed_has_succeeded_at_once() -> No
     world.rounds(2)
     assert states(world) == [S, S, R]
     assert [chapter.reason for chapter in world.chapters].count("PassSucceeded") == 1
+
+
+AWAY = {"message": "spec.store.s3: it is away", "since": "2026-11-26T12:00:00Z"}
+
+
+def test_an_outage_is_told_by_the_pod_that_waits_and_by_no_later_one() -> None:
+    world = World().prepared()
+    pod = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{pod}", Progress.model_validate({"pass": "tune", "step": 4, "outage": AWAY})),)
+    world.round()
+    assert world.status.progress.to_wire()["outage"] == AWAY
+    assert world.status.phase == "Running"
+    world.readings = ()
+    world.round()
+    assert (world.status.progress.step, world.status.progress.outage) == (4, None)
+
+
+def test_a_job_that_has_failed_waits_for_nothing() -> None:
+    world = World().prepared()
+    pod = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{pod}", Progress.model_validate({"pass": "tune", "outage": AWAY})),)
+    world.round()
+    world.fail_job(17, message("stage", {0}, 3, failure=failure(Reason.EXPORT_FAILED, index=0)))
+    world.round()
+    assert world.status.progress.outage is None
 
 
 def test_progress_about_a_pass_of_another_stage_is_not_believed() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.store import outages
 from finetune_runner.store.patience import OUTAGE_SECONDS, patiently
 
 AWAY = FineTuneError(Reason.STORE_UNAVAILABLE, "it is away")
@@ -14,6 +15,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 0.0
         monkeypatch.setattr("time.monotonic", lambda: self.now)
+        monkeypatch.setattr("time.time", lambda: self.now)
         monkeypatch.setattr("time.sleep", self.pass_)
 
     def pass_(self, seconds):
@@ -44,6 +46,21 @@ def test_no_pause_goes_beyond_the_end_of_an_outage(clock):
     with pytest.raises(FineTuneError):
         patiently(away, lambda _: 7 * OUTAGE_SECONDS)
     assert clock.now == OUTAGE_SECONDS
+
+
+def test_an_outage_is_told_while_it_lasts_in_the_words_of_its_beginning(clock):
+    told = []
+
+    def away():
+        told.append(outages.current(clock.now))
+        if len(told) == 4:
+            return "done"
+        raise FineTuneError(Reason.STORE_UNAVAILABLE, f"it is away, {len(told)}")
+
+    assert patiently(away, lambda _: outages.TOLD_AFTER_SECONDS / 2) == "done"
+    assert [found and found.message for found in told] == [None, None, "it is away, 1.", "it is away, 1."]
+    assert told[2] == told[3]
+    assert outages.current(clock.now) is None
 
 
 def test_what_is_no_outage_is_not_waited_for(clock):

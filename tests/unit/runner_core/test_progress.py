@@ -14,6 +14,7 @@ from finetune_api.messages import PassOutcome, TerminationMessage
 from finetune_runner.passes.telemetry import PeakMemory, StepSeconds, Telemetry
 from finetune_runner.progress.server import serving
 from finetune_runner.progress.state import ProgressState
+from finetune_runner.store.outages import Lasting
 
 TOLD = Telemetry(
     learning_rate=0.0002,
@@ -54,6 +55,20 @@ def state(clock):
 def fetched(server, path):
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
         return answer.headers["Content-Type"], answer.read().decode()
+
+
+def test_what_does_not_answer_is_told_while_it_is_waited_for(clock):
+    lasting = [Lasting(since=1_700_000_000.0, message="spec.store.s3: it is away")]
+    state = ProgressState(clock, outage=lambda: lasting[0] if lasting else None)
+    state.start("tune")
+    state.report(step=3, total_steps=10)
+    assert state.snapshot().to_wire()["outage"] == {
+        "message": "spec.store.s3: it is away",
+        "since": "2023-11-14T22:13:20Z",
+    }
+    assert state.snapshot().step == 3
+    lasting.clear()
+    assert "outage" not in state.snapshot().to_wire()
 
 
 def test_before_a_pass_starts_there_is_no_progress():
