@@ -57,7 +57,7 @@ def _link(root: Path, parent: str, reference: Reference, mapped: Mapping[str, Pa
     if folder is None:
         raise FineTuneError(
             Reason.INVALID_SPEC,
-            f"which folder stands for {reference.kind} {reference.name!r} on this machine?",
+            f"no folder stands for {reference.kind} {reference.name!r} on this machine",
             remedy=f"Add {option} {reference.name}=FOLDER.",
             path=reference.path,
         )
