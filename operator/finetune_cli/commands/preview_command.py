@@ -1,6 +1,5 @@
 """finetune preview."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,10 @@ def command(
 ) -> None:
     """Show what a model would be trained on: text, what of it counts for the loss, and how much there is.
 
-    Reads rows and tokenizer, no weights. What counts is green, or stands in ⟦ ⟧ where the output is no terminal.
+    Reads rows and tokenizer, no weights. What counts is green, or stands in ⟦ ⟧ where the output has no colours.
     """
     from finetune_cli.local.pod_root import Mapped  # noqa: PLC0415
-    from finetune_cli.local.preview_text import show  # noqa: PLC0415
+    from finetune_cli.local.preview_text import has_colours, show  # noqa: PLC0415
     from finetune_cli.local.previewing import previewed, subject_of  # noqa: PLC0415
     from finetune_runner.data.tokenizers import is_exact  # noqa: PLC0415
 
@@ -49,5 +48,5 @@ def command(
         click.echo("note: transformers is not installed; tokens are those of tokenizer.json", err=True)
     show(
         previewed(job.spec, subject, Mapped(dict(mounts), dict(secrets), dict(config_maps)), rows),
-        terminal=sys.stdout.isatty(),
+        coloured=has_colours(),
     )

@@ -1,5 +1,6 @@
-"""A preview as text: what counts for the loss is green on a terminal, and stands in ⟦ ⟧ elsewhere."""
+"""A preview as text: what counts for the loss is green on a terminal with colours, and stands in ⟦ ⟧ elsewhere."""
 
+import sys
 import unicodedata
 from typing import Any
 
@@ -15,9 +16,19 @@ NEXT_ROW = "┄┄ packed beside it, unseen by the row above ┄┄"
 KEPT_CONTROLS = "\n\t"
 
 
-def show(preview: Preview, *, terminal: bool) -> None:
+def has_colours() -> bool:
+    """Whether standard output is a terminal that shows colours, and NO_COLOR is not set (https://no-color.org)."""
+    if not sys.stdout.isatty():
+        return False
+    from rich.console import Console  # noqa: PLC0415  a tenth of a second
+
+    console = Console()
+    return console.color_system is not None and not console.no_color
+
+
+def show(preview: Preview, *, coloured: bool) -> None:
     """Prints it."""
-    write = _Terminal() if terminal else _Plain()
+    write = _Coloured() if coloured else _Plain()
     total = preview.statistics.sequences
     for number, sample in enumerate(preview.samples, start=1):
         write.line(f"── sequence {number} of {total}: {_tokens(sample)}")
@@ -69,7 +80,7 @@ class _Plain:
         click.echo("".join(f"{BEGIN}{printable(t)}{END}" if counted else printable(t) for t, counted in row))
 
 
-class _Terminal:
+class _Coloured:
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415  a tenth of a second
 

@@ -1,11 +1,14 @@
 """finetune preview: what it asks for, and how it writes."""
 
+import io
+import sys
+
 import pytest
 import yaml
 
 from api_specs import wire_pass, wire_spec
 from finetune_api import API_VERSION, KIND
-from finetune_cli.local.preview_text import printable, show
+from finetune_cli.local.preview_text import has_colours, printable, show
 from finetune_runner.data.preview import Preview, Sample
 from finetune_runner.data.statistics import Statistics
 
@@ -48,6 +51,29 @@ def test_text_of_any_script_is_left_alone():
 def test_brackets_in_rows_are_no_markup_on_a_terminal(capsys):
     sample = Sample([1, 2], [-100, 2], [[("[bold]a", False), ("[/red]", True)]])
 
-    show(Preview([sample], Statistics()), terminal=True)
+    show(Preview([sample], Statistics()), coloured=True)
 
     assert "[bold]a[/red]\n" in capsys.readouterr().out
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("output", "environment", "expected"),
+    [
+        (Screen(), {"TERM": "xterm-256color"}, True),
+        (Screen(), {"TERM": "dumb"}, False),
+        (Screen(), {"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
+        (io.StringIO(), {"TERM": "xterm-256color"}, False),
+    ],
+)
+def test_what_counts_is_coloured_only_where_colours_are_seen(monkeypatch, output, environment, expected):
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", output)
+    assert has_colours() is expected
