@@ -6,13 +6,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 MAX_DEPTH = 100
 MAX_NODES = 200_000
 """Far beyond any manifest: aliases of aliases would otherwise fill the memory."""
+NO_KEY = "a key is neither text nor number"
 INT64 = 2**63
 UINT64 = 2**64
 BOOL, INT, FLOAT, NULL, MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "merge"))
@@ -27,29 +28,58 @@ class ManifestError(ValueError):
     """The text is not YAML that kubectl would take; says where."""
 
 
+def load_file(file: IO[bytes]) -> list[Any]:
+    """The documents of a file that is opened for reading bytes, as load_documents.
+
+    Raises:
+        ManifestError: what load_documents raises, or it is not UTF-8.
+    """
+    try:
+        return load_documents(file.read().decode())
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"not UTF-8 text (byte {error.start})") from error
+
+
 def load_documents(text: str) -> list[Any]:
     """The documents of a file as JSON values; empty documents are left out.
 
     Raises:
         ManifestError: malformed, a key given twice, or nothing that JSON can hold.
     """
+    refused: ManifestError | None = None
     if text.lstrip().startswith("{"):
         try:
             return [json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)]
-        except json.JSONDecodeError:
-            pass  # flow-style YAML begins so too
+        except json.JSONDecodeError as error:
+            _refuse_comment(text, error)  # else it may be flow-style YAML, which begins so too
         except RecursionError as error:
             raise ManifestError("nested too deeply") from error
+        except ManifestError as error:
+            refused = error  # YAML says on which line
+    documents = _yaml_documents(text)
+    if refused:
+        raise refused
+    budget = iter(range(MAX_NODES))
+    return [_json(document, budget) for document in documents if document is not None]
+
+
+def _refuse_comment(text: str, error: json.JSONDecodeError) -> None:
+    if text.startswith(("//", "/*"), error.pos) and not error.msg.startswith("Expecting value"):
+        remedy = "take it out, or begin it with #"
+        raise ManifestError(f"line {error.lineno}: JSON has no comments ({remedy})") from error
+
+
+def _yaml_documents(text: str) -> list[Any]:
     try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
+        return list(yaml.load_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
-        raise ManifestError(_where(error)) from error
+        part = text.lstrip().startswith('"')
+        hint = " (is it a part of a JSON object? put { } around it)" if part else ""
+        raise ManifestError(_where(error) + hint) from error
     except yaml.YAMLError as error:
         raise ManifestError(" ".join(str(error).split())) from error
     except RecursionError as error:
         raise ManifestError("nested too deeply") from error
-    budget = iter(range(MAX_NODES))
-    return [_json(document, budget) for document in documents if document is not None]
 
 
 class _Loader(yaml.SafeLoader):
@@ -73,10 +103,13 @@ class _Loader(yaml.SafeLoader):
         if not isinstance(node, yaml.MappingNode):
             raise ManifestError(f"line {node.start_mark.line + 1}: expected an object")
         self.flatten_mapping(node)
-        return {
-            _key(self.construct_object(key, deep=True)): self.construct_object(value, deep=deep)
-            for key, value in node.value
-        }
+        return {self._text_of(key): self.construct_object(value, deep=deep) for key, value in node.value}
+
+    def _text_of(self, key: yaml.Node) -> str:
+        found = self.construct_object(key, deep=True)
+        if not isinstance(found, (str, int, float)):
+            raise ManifestError(f"line {key.start_mark.line + 1}: {NO_KEY}")
+        return _key(found)
 
 
 def _exactly(words: Iterable[str]) -> re.Pattern[str]:
@@ -196,7 +229,7 @@ def _key(key: Any) -> str:
         return "true" if key else "false"
     if isinstance(key, (str, int, float)):
         return str(key)
-    raise ManifestError("a key is neither text nor number")
+    raise ManifestError(NO_KEY)
 
 
 def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

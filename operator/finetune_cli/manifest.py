@@ -10,7 +10,7 @@ from finetune_api import API_VERSION, GROUP, KIND
 from finetune_api.resource.base import without_nulls
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.validate import Problem, parse
-from finetune_cli.kubectl_yaml import ManifestError, load_documents
+from finetune_cli.kubectl_yaml import ManifestError, load_file
 from finetune_cli.metadata import metadata_problems
 
 FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
@@ -55,9 +55,7 @@ def read(file: IO[bytes], name: str) -> Found:
         ClickException: it is not YAML, or holds no FineTuneJob.
     """
     try:
-        found = checked(load_documents(file.read().decode()))
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{name}: not UTF-8 text (byte {error.start})") from error
+        found = checked(load_file(file))
     except ManifestError as error:
         raise click.ClickException(f"{name}: {error}") from error
     if not found.jobs:
@@ -79,9 +77,12 @@ def read_one(file: IO[bytes], name: str, wanted: str) -> Manifest:
     """
     found = read(file, name)
     jobs = [job for job in found.jobs if not wanted or job.name == wanted]
-    if len(jobs) != 1:
-        there_is = ", ".join(job.name for job in found.jobs)
-        raise click.UsageError(f"{name} holds {there_is}; say which by --name")
+    there_is = ", ".join(job.name for job in found.jobs)
+    if not jobs:
+        raise click.UsageError(f"{name} holds no job named {wanted!r}; there is {there_is}")
+    if len(jobs) > 1:
+        remedy = "give each a name of its own" if wanted else "say which by --name"
+        raise click.UsageError(f"{name} holds {there_is}; {remedy}")
     if not jobs[0].valid:
         raise click.ClickException("\n".join(f"{name}: {problem}" for problem in jobs[0].problems))
     return jobs[0]

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from finetune_api.resource.locations import S3Location
-from finetune_cli.kubectl_yaml import ManifestError, dump_document, load_documents
+from finetune_cli.kubectl_yaml import ManifestError, dump_document, load_file
 from finetune_cli.metadata import is_object_name
 from finetune_cli.olive.convert import Imported, Options, convert
 from finetune_cli.olive.places import Bucket
@@ -68,9 +68,7 @@ def _location(option: str, uri: str, access: dict[str, Any]) -> dict[str, Any]:
 
 def _document(config: Any, label: str) -> Any:
     try:
-        documents = load_documents(config.read().decode())
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{label}: not UTF-8 text (byte {error.start})") from error
+        documents = load_file(config)
     except ManifestError as error:
         raise click.ClickException(f"{label}: {error}") from error
     if len(documents) != 1:

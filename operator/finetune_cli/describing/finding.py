@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finetune_api import GROUP, KIND, PLURAL, VERSION
 from finetune_api.resource.status import FineTuneJobStatus
-from finetune_cli.kubectl_yaml import ManifestError, load_documents
+from finetune_cli.kubectl_yaml import ManifestError, load_file
 from finetune_cli.manifest import DEFAULT_NAMESPACE, flattened
 
 NOT_FOUND = 404
@@ -44,8 +44,8 @@ def from_file(file: IO[bytes], source: str, name: str) -> list[Job]:
         ClickException: it is not YAML, or holds no such job.
     """
     try:
-        documents = list(flattened(load_documents(file.read().decode())))
-    except (UnicodeDecodeError, ManifestError) as error:
+        documents = list(flattened(load_file(file)))
+    except ManifestError as error:
         raise click.ClickException(f"{source}: {error}") from error
     found = [item for item in documents if isinstance(item, dict) and item.get("kind") == KIND]
     jobs = [job for job in map(_job, found) if name in ("", job.name)]

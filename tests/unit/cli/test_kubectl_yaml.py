@@ -56,8 +56,29 @@ def test_a_key_given_twice_is_refused_with_its_line():
 
 
 def test_a_key_given_twice_is_refused_in_json_too():
-    with pytest.raises(ManifestError, match="key 'a' is given twice"):
-        load_documents('{"a": 1, "a": 2}')
+    with pytest.raises(ManifestError, match="line 2: key 'a' is given twice"):
+        load_documents('{"a": 1,\n"a": 2}')
+
+
+@pytest.mark.parametrize("comment", ["// why", "/* why */"])
+@pytest.mark.parametrize("text", ['{"a": 1, COMMENT\n"b": 2}', '{COMMENT\n"b": 2}', '{"a": 1 COMMENT\n, "b": 2}'])
+def test_a_comment_in_json_is_called_one(text, comment):
+    with pytest.raises(ManifestError, match=r"line 1: JSON has no comments \(take it out, or begin it with #\)"):
+        load_documents(text.replace("COMMENT", comment))
+
+
+def test_slashes_in_yaml_are_text():
+    assert load_documents("{a: //x, b: /*, c: s3://d}") == [{"a": "//x", "b": "/*", "c": "s3://d"}]
+
+
+def test_a_part_of_a_json_object_is_called_one():
+    with pytest.raises(ManifestError, match=r"part of a JSON object\? put \{ \} around it"):
+        load_documents('"a": {"b": 1},\n"c": 2\n')
+
+
+def test_a_key_that_is_an_object_is_refused_with_its_line():
+    with pytest.raises(ManifestError, match="line 2: a key is neither text nor number"):
+        load_documents("a: 1\nname: {{ .Release.Name }}\n")
 
 
 def test_keys_become_text():

@@ -93,6 +93,20 @@ def test_a_misspelt_kind_or_version_is_named(finetune, tmp_path):
     assert f"write apiVersion: {API_VERSION}" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("names", "asked", "said"),
+    [
+        (["a", "b"], "", "holds a, b; say which by --name"),
+        (["a", "b"], "c", "holds no job named 'c'; there is a, b"),
+        (["a", "a"], "a", "holds a, a; give each a name of its own"),
+    ],
+)
+def test_one_job_of_a_file_is_asked_for_in_words_that_help(finetune, tmp_path, names, asked, said):
+    file = written(tmp_path, *(manifest() | {"metadata": {"name": name}} for name in names))
+    ended = finetune("preview", file, "--name", asked)
+    assert (ended.code, said in ended.err) == (2, True), ended.err
+
+
 @pytest.mark.parametrize("content", [b"", b"kind: Secret\n", b"a: [", b"\xff\xfe", b"42", b"- 1"])
 def test_what_is_no_job_ends_with_1_and_a_sentence(finetune, tmp_path, content):
     file = tmp_path / "job.yaml"
