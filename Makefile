@@ -54,7 +54,7 @@ test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
 .PHONY: test-cluster
 test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
-	$(CLUSTER) build --component kstatus --component kube-score
+	$(CLUSTER) build --component kstatus --component kube-score --component promtool
 	$(BIN)/pytest tests/cluster -m "not disruptive and not kueue and not faults" -n 2 --dist loadfile
 	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
 

@@ -120,6 +120,15 @@ KUBE_SCORE = Source(
     minutes=1,
     optional=True,
 )
+PROMTOOL = Source(
+    name="promtool",
+    version=settings.PROMETHEUS_VERSION,
+    packages={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+    minutes=3,
+    module=GOMOD / "promtool",
+    tags="remove_all_sd",  # or it holds the clients of twenty clouds, where Prometheus may look for what to scrape
+    optional=True,
+)
 KUEUE_MODULE = "sigs.k8s.io/kueue"
 KUEUE = Source(
     name="kueue",
@@ -128,7 +137,7 @@ KUEUE = Source(
     minutes=8,
     optional=True,
 )
-SOURCES = (KUBERNETES, ETCD, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUBE_SCORE, KUEUE)
+SOURCES = (KUBERNETES, ETCD, RUNC, COREDNS, VERSITYGW, HELM, KWOK, KSTATUS, KUBE_SCORE, PROMTOOL, KUEUE)
 
 
 def path(name: str) -> Path:

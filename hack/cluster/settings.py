@@ -20,6 +20,7 @@ COREDNS_VERSION = "v1.13.2"
 KWOK_VERSION = "v0.8.0"
 KSTATUS_VERSION = "v0.37.2"
 KUBE_SCORE_VERSION = "v1.20.0"
+PROMETHEUS_VERSION = "v0.315.1"  # the Go module of 3.15.1
 KUEUE_VERSION = "v0.15.0"  # built on the client libraries of Kubernetes 1.34
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")

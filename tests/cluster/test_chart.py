@@ -189,7 +189,7 @@ def test_nobody_asks_the_operator_unless_it_is_named(cluster: Cluster) -> None:
 
 
 def test_a_pod_monitor_is_made_on_request_alone_and_finds_the_port(cluster: Cluster) -> None:
-    """Whether Prometheus takes it is its own operator's part: no such kind is in the tests' cluster."""
+    """What the Prometheus Operator makes of it is tried in test_monitoring.py."""
     asked = ("metrics.podMonitor.enabled=true", "metrics.podMonitor.labels.release=prometheus", "metrics.port=9090")
     documents = render(cluster, *asked)
     (monitor,), (deployment,) = of_kind(documents, "PodMonitor"), of_kind(documents, "Deployment")

@@ -192,3 +192,7 @@ def test_the_guide_lists_every_figure_and_its_alerts_ask_for_no_other() -> None:
     asked = {name for rule in group["rules"] for name in re.findall(r"finetune_operator_\w+", rule["expr"])}
     assert len(asked) >= 6
     assert asked <= served()
+    reasons = {reason for rule in group["rules"] for reason in re.findall(r"[A-Z]\w+", rule["expr"])}
+    documented = (Path(__file__).parents[3] / "docs" / "failures.md").read_text()
+    assert len(reasons) > 10
+    assert reasons - set(re.findall(r"\w+", documented)) == set()
