@@ -75,7 +75,7 @@ def template_in(directory: Path) -> str:
     """The chat template of a tokenizer's files; empty where they have none.
 
     Raises:
-        FineTuneError: ModelUnsupported, tokenizer_config.json is not JSON.
+        FineTuneError: ModelUnsupported, tokenizer_config.json is not JSON, or the template no UTF-8.
     """
     return _template(directory / TEMPLATE, _config(directory / CONFIG))
 
@@ -85,17 +85,26 @@ def _config(file: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(file.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{file.name} is not JSON: {error}"
         raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Upload it again.", path=PATH) from error
     return found if isinstance(found, dict) else {}
 
 
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        message = f"{file.name} is not UTF-8: byte {error.start}"
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Save it as UTF-8.", path=PATH) from error
+
+
 def _template(file: Path, config: dict[str, Any]) -> str:
     """The chat template; of several the default one."""
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        return _text(file)
     found = config.get("chat_template")
     if isinstance(found, list):
-        found = next((one.get("template") for one in found if one.get("name") == "default"), "")
+        named = (one for one in found if isinstance(one, dict))
+        found = next((one.get("template") for one in named if one.get("name") == "default"), "")
     return found if isinstance(found, str) else ""

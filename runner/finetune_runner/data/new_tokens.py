@@ -66,7 +66,7 @@ def vocabulary_of(file: Path) -> dict[str, int]:
         document = json.loads(file.read_bytes())
     except OSError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"the model's {file.name} is not JSON: {error}"
         path = "spec.inputModel.source"
         raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Upload it again.", path=path) from error

@@ -59,7 +59,11 @@ def json_object(content: bytes) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    document = json.loads(content)
+    try:
+        document = json.loads(content)
+    except RecursionError as error:
+        msg = "it is nested too deeply"
+        raise ValueError(msg) from error
     if not isinstance(document, dict):
         msg = "it is no JSON object"
         raise ValueError(msg)  # noqa: TRY004  the file's fault, not the caller's

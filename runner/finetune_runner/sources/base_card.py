@@ -54,7 +54,7 @@ def _front_matter(text: str) -> Mapping[str, Any]:
     block = FRONT_MATTER.match(text)
     try:
         found = yaml.safe_load(block[1]) if block else None
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, yaml.YAMLError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

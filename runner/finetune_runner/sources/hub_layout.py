@@ -88,7 +88,7 @@ def _declared(readme: str) -> dict[str, dict[str, Any]]:
     found = FRONT_MATTER.match(readme.replace("\r\n", "\n").removeprefix("\ufeff"))
     try:
         card = yaml.safe_load(found[1]) if found else None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
         why = f"the README's front matter is no YAML: {' '.join(str(error).split())}"
         raise LayoutError(why, "Choose the files by files.", "source.huggingFace") from error
     configs = card.get("configs") if isinstance(card, dict) else None

@@ -40,7 +40,7 @@ def folders(mlmodel: bytes, uri: str, path: str) -> tuple[str, ...]:
 def _flavors(mlmodel: bytes, uri: str, path: str) -> Mapping[str, Any]:
     try:
         document = yaml.safe_load(mlmodel)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _unsupported(f"MLmodel of {uri} is not YAML", "Log the model again.", path) from error
     flavors = document.get("flavors") if isinstance(document, Mapping) else None
     if not isinstance(flavors, Mapping):

@@ -127,7 +127,7 @@ class ModelCheck:
     def _json(self, name: str) -> Mapping[str, Any]:
         try:
             document = json.loads((self.folder / name).read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._unsupported(f"has a {name} that is not JSON: {error}", "Upload it again.") from error
         if not isinstance(document, dict):
             raise self._unsupported(f"has a {name} that is not a JSON object", "Upload it again.")

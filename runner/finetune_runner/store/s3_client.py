@@ -72,7 +72,7 @@ def _credentials(secret: str, secrets: Path, path: str) -> dict[str, str]:
         "aws_access_key_id": secret_value(secrets, secret, "AWS_ACCESS_KEY_ID", path, keys=CREDENTIAL_KEYS),
         "aws_secret_access_key": secret_value(secrets, secret, "AWS_SECRET_ACCESS_KEY", path, keys=CREDENTIAL_KEYS),
     }
-    token = optional_secret_value(secrets, secret, "AWS_SESSION_TOKEN")
+    token = optional_secret_value(secrets, secret, "AWS_SESSION_TOKEN", path)
     return credentials | ({"aws_session_token": token} if token else {})
 
 

@@ -17,9 +17,9 @@ def secret_value(secrets: Path, name: str, key: str, path: str, *, keys: str = "
         keys: all keys the Secret needs, in words, where this one does not stand alone.
 
     Raises:
-        FineTuneError: AuthDenied, when the secret or the key is missing or empty.
+        FineTuneError: AuthDenied, when the secret or the key is missing or empty, or no text.
     """
-    value = optional_secret_value(secrets, name, key)
+    value = optional_secret_value(secrets, name, key, path)
     if value:
         return value
     there_is = f"secret {name!r} has no key {key!r}" if _keys(secrets / name) else f"there is no secret {name!r}"
@@ -31,10 +31,22 @@ def secret_value(secrets: Path, name: str, key: str, path: str, *, keys: str = "
     )
 
 
-def optional_secret_value(secrets: Path, name: str, key: str) -> str:
-    """One key of a Secret, which no message or log line repeats from then on; empty where there is none."""
+def optional_secret_value(secrets: Path, name: str, key: str, path: str) -> str:
+    """One key of a Secret, which no message or log line repeats from then on; empty where there is none.
+
+    Raises:
+        FineTuneError: AuthDenied, when it is no text.
+    """
     file = secrets / name / key
-    value = file.read_text().strip() if file.is_file() else ""
+    try:
+        value = file.read_text(encoding="utf-8-sig").strip() if file.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise FineTuneError(
+            Reason.AUTH_DENIED,
+            f"key {key!r} of secret {name!r} is not UTF-8 text",
+            remedy="Write it anew from a file that is saved as UTF-8, then create the job anew.",
+            path=path,
+        ) from error
     keep_secret(value)
     return value
 

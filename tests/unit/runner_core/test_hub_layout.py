@@ -76,8 +76,9 @@ def test_a_split_that_is_not_there_is_named_with_those_that_are():
     assert (error.field, error.remedy) == ("split", "The splits there are: train, test.")
 
 
-def test_a_readme_that_is_no_yaml_is_said_to_be_none():
-    assert "no YAML" in refused(["a.csv"], "---\na: [\n---\n", "", "train").why
+@pytest.mark.parametrize("value", ["[", "2024-13-45", "0x_", "[" * 5000])
+def test_a_readme_that_is_no_yaml_is_said_to_be_none(value):
+    assert "no YAML" in refused(["a.csv"], f"---\na: {value}\n---\n", "", "train").why
 
 
 @pytest.mark.parametrize(

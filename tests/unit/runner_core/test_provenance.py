@@ -112,10 +112,11 @@ def test_another_key_is_told_from_it(key):
         (lambda files: files | {PROVENANCE: stripped(files[PROVENANCE])}, "is not signed"),
         (lambda files: files | {PROVENANCE: b"{}"}, "can't be read: it is no in-toto statement of ours"),
         (lambda files: files | {PROVENANCE: b"[]"}, "can't be read: it is no JSON object"),
+        (lambda files: files | {PROVENANCE: b"[" * 99999}, "can't be read: it is nested too deeply"),
         (lambda files: files | {PROVENANCE: b'{"payload": 3}'}, "can't be read: it is no DSSE envelope"),
         (lambda files: {name: files[name] for name in files if name != PROVENANCE}, "is missing, so that no signature"),
     ],
-    ids=["edited", "unsigned", "empty", "no object", "no envelope", "gone"],
+    ids=["edited", "unsigned", "empty", "no object", "nested", "no envelope", "gone"],
 )
 def test_a_provenance_that_was_tampered_with_is_refused(spoil, says, key):
     artifact, files = published(key)

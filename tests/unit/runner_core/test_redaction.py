@@ -19,7 +19,7 @@ PASSWORD = 'pass"word\\1'
 def read_secret(tmp_path):
     (tmp_path / "s3").mkdir()
     (tmp_path / "s3" / "AWS_SECRET_ACCESS_KEY").write_text(f"{PASSWORD}\n")
-    optional_secret_value(tmp_path, "s3", "AWS_SECRET_ACCESS_KEY")
+    optional_secret_value(tmp_path, "s3", "AWS_SECRET_ACCESS_KEY", "spec.store.s3.credentialsSecretRef")
 
 
 @pytest.mark.usefixtures("read_secret")
