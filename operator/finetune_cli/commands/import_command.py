@@ -39,10 +39,11 @@ def command(
     access: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
     access |= {"credentialsSecretRef": {"name": secret}} if secret else {}
     label = getattr(config, "name", "-")
-    files = FolderFiles(Path(label).parent if label not in ("-", "<stdin>") else Path())
+    file = Path(label) if label not in ("-", "<stdin>") else Path("olive")
+    files = FolderFiles(file.parent)
     options = Options(
         name=name,
-        instead=Path(label).name.partition(".")[0],
+        instead=file.name.partition(".")[0],
         bucket=Bucket(_location("--upload", upload, access)["uri"].rstrip("/"), access) if upload else None,
         store={"s3": _location("--store", store, access)} if store else None,
         output={"s3": _location("--output", output, access)} if output else None,

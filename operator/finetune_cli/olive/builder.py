@@ -58,7 +58,7 @@ def adds_metadata(section: Section, found: list[Draft], context: Context) -> boo
         return False
     for name in section:
         section.take(name)
-    context.ledger.note(section.steps, f"pass {chain[-1]['name']!r}, which exports, writes genai_config.json too")
+    context.ledger.note(section.steps, f"pass {chain[-1]['name'].value!r}, which exports, writes genai_config.json too")
     return True
 
 

@@ -62,8 +62,8 @@ def convert(document: Any, files: Files, options: Options) -> Imported:
     """
     ledger = Ledger()
     context = Context(ledger, files, Places(options.bucket))
-    if not isinstance(document, dict):
-        ledger.error((), "not an Olive config", "expected an object with input_model and passes")
+    if refused := _not_a_config(document):
+        ledger.error((), *refused)
         return Imported(None, ledger.notes, [])
     root = Section.of(ledger, Sourced(document, ()))
     name = _name(root, options)
@@ -74,6 +74,13 @@ def convert(document: Any, files: Files, options: Options) -> Imported:
     return Imported(
         None if failed or not found else {**manifest, "spec": found.spec}, ledger.notes, context.places.uploads
     )
+
+
+def _not_a_config(document: Any) -> tuple[str, str] | None:
+    """What it is instead, and what to do."""
+    if not isinstance(document, dict) or not {"input_model", "passes", "kind"} & document.keys():
+        return "not an Olive config", "expected an object with input_model and passes"
+    return ("is a FineTuneJob already", "finetune validate checks it") if document.get("kind") == KIND else None
 
 
 def _name(root: Section, options: Options) -> str:

@@ -12,6 +12,7 @@ Draft = dict[str, Any]
 """As on the wire, with Sourced among its values. None stands for unset."""
 NAMED_ITEM = re.compile(r"\[([A-Za-z_]\w*)\]", re.ASCII)
 """A key of an object, as findings write it: extra[neftune_noise_alpha]."""
+LISTED = re.compile(r"spec\.\w+\[\d+\]", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Resolved:
         return self.origins[max(around, key=len)] if around else None
 
     def source_of(self, path: str) -> Steps:
-        """The key that a field came from; the config's root for a field that none gave."""
-        origin = self.origin_of(path)
+        """The key that a field came from; of a part that none gave the item's, and else the config's root."""
+        item = LISTED.match(path)
+        origin = self.origin_of(path) or (self.origins.get(f"{item[0]}.name") if item else None)
         return origin.source if origin else ()
 
 

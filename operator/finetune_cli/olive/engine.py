@@ -53,13 +53,23 @@ class Engine:
     def draft(self, systems: Systems) -> Draft:
         """spec.engine. Without a host, passes run on the only system, or as in Olive on a local one."""
         context = systems.context
-        host = self.host or (systems.local() if len(systems.found) != 1 else None)
+        host = self.host or (_local(systems) if len(systems.found) != 1 else None)
         return {
             "host": host.name if host else None,
             "target": {"executionProvider": self.provider} if self.provider else None,
             "cache": _cache(self.section),
             "logLevel": _log_level(self.section, context),
         }
+
+
+def _local(systems: Systems) -> System:
+    """The machine itself, of which nothing says that it has an accelerator."""
+    known = ", ".join(systems.found)
+    local = systems.local()
+    message = f"no host is named: passes run as system {local.name!r}, which has no accelerator"
+    remedy = f"name one of {known}" if known else "name a system with accelerators"
+    systems.context.ledger.note(("host",), message, remedy)
+    return local
 
 
 def engine(root: Section, systems: Systems) -> Engine:

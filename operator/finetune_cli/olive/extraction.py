@@ -62,7 +62,7 @@ def extraction(section: Section, found: list[Draft], context: Context) -> Draft 
         if isinstance(given, Sourced) and given.value:
             context.ledger.not_carried(given.steps, "an adapter belongs to a whole model", LEAVE_OUT)
     exported["extractAdapters"] = fields
-    context.ledger.note(section.steps, f"pass {exported['name']!r} exports the base and extracts the adapter")
+    context.ledger.note(section.steps, f"pass {exported['name'].value!r} exports the base and extracts the adapter")
     return None
 
 

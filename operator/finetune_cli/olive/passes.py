@@ -19,6 +19,7 @@ EXTRACT = "extractadapters"
 DEFAULT_VALUE = "DEFAULT_VALUE"
 """What Olive takes for unset."""
 LEAVE_OUT = "leave it out"
+NAME_PASSES = "name LoRA, MergeAdapterWeights, ModelBuilder …"
 ONLY_MERGE_AND_EXPORT = "merge the adapter and export with ModelBuilder, which rounds weights too"
 RUN_ONCE = ("a pass runs once, with what is given", LEAVE_OUT)
 
@@ -50,8 +51,12 @@ def passes(root: Section, shared: Shared) -> list[Draft]:
     if shared.evaluator and shared.measures_base:
         name = shared.context.pass_names.unused("base-check")
         found.append(_measured(name, "base", shared.evaluator))
-    for raw, section in _listed(root, shared.context):
+    listed = list(_listed(root, shared.context))
+    for raw, section in listed:
         found += _pass(raw, section.flat("config"), found, shared)
+    if not found:
+        message = "none of the passes is carried over" if listed else "no pass is named"
+        shared.context.ledger.error((*root.steps, "passes"), message, NAME_PASSES)
     return found
 
 
@@ -115,12 +120,13 @@ def _pass(raw: Sourced, section: Section, before: list[Draft], shared: Shared) -
         for given in filter(None, places.values()):
             ledger.not_carried(given.steps, "there is no pass of its own for it", "set it on the pass before")
         return []
-    draft: Draft = {"name": shared.context.pass_names.give(raw), "system": host.name if host else None, **fields}
+    called = shared.context.pass_names.give(raw)
+    draft: Draft = {"name": Sourced(called, raw.steps), "system": host.name if host else None, **fields}
     evaluator = own or shared.evaluator
     if evaluator is None or not _can_be_measured(draft, raw, shared):
         return [draft]
-    check = shared.context.pass_names.unused(f"{draft['name']}-check"[:63])
-    return [draft, _measured(check, draft["name"], evaluator) | {"system": draft["system"]}]
+    check = shared.context.pass_names.unused(f"{called}-check"[:63])
+    return [draft, _measured(check, called, evaluator) | {"system": draft["system"]}]
 
 
 def _without_defaults(section: Section) -> Section:

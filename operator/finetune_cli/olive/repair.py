@@ -2,7 +2,7 @@
 
 from finetune_api.validate import Problem, parse
 from finetune_cli.olive.draft import Resolved, without
-from finetune_cli.olive.notes import Steps
+from finetune_cli.olive.notes import Kind, Steps
 from finetune_cli.olive.section import Ledger
 from finetune_cli.olive.sense import made_sense_of
 
@@ -26,10 +26,20 @@ def repaired(found: Resolved, ledger: Ledger) -> Resolved | None:
             return found
         less = next((left for problem in problems if (left := _less(found, problem, ledger))), None)
         if less is None:
-            for problem in problems:
-                ledger.error(found.source_of(problem.path), f"{problem.path}: {problem.message}", problem.remedy)
+            _tell(problems, found, ledger)
             return None
         found = less
+
+
+def _tell(problems: list[Problem], found: Resolved, ledger: Ledger) -> None:
+    """Each once, at its key; what has none follows from an error that was told already, where there is one."""
+    known = any(note.kind is Kind.ERROR for note in ledger.notes)
+    once: dict[tuple[Steps, str], Problem] = {}
+    for problem in problems:
+        once.setdefault((found.source_of(problem.path), problem.message), problem)
+    for (source, message), problem in once.items():
+        if source or not known:
+            ledger.error(source, f"{problem.path}: {message}", problem.remedy)
 
 
 def _less(found: Resolved, problem: Problem, ledger: Ledger) -> Resolved | None:

@@ -14,6 +14,7 @@ HUB_URL = re.compile(
     re.ASCII,
 )
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*|%[A-Za-z_]\w*%", re.ASCII)
 AZURE_TYPES = frozenset({"azureml_model", "azureml_registry_model", "azureml_datastore", "azureml_job_output"})
 LOCAL_TYPES = frozenset({"file", "folder", "local_file", "local_folder"})
 
@@ -45,7 +46,7 @@ def resource(value: Sourced, ledger: Ledger, files: Files) -> Resource | None:
     """What a path means, written as text or as an object with a type; None, and reported, where that can't be told."""
     if isinstance(value.value, str):
         ledger.read(value.steps)
-        return _of_text(value, files)
+        return _of_text(value, ledger, files) if value.value else None
     section = Section.of(ledger, value).flat("config")
     kind = section.text("type")
     name = kind.value.lower() if kind else ""
@@ -55,15 +56,17 @@ def resource(value: Sourced, ledger: Ledger, files: Files) -> Resource | None:
     if path is None:
         ledger.not_carried(value.steps, "names no path", "write the path as text")
         return None
-    return Resource(Where.LOCAL, path) if name in LOCAL_TYPES else _of_text(path, files)
+    return Resource(Where.LOCAL, path) if name in LOCAL_TYPES else _of_text(path, ledger, files)
 
 
 def is_repository(text: str) -> bool:
     return REPOSITORY.fullmatch(text) is not None
 
 
-def _of_text(value: Sourced, files: Files) -> Resource:
+def _of_text(value: Sourced, ledger: Ledger, files: Files) -> Resource:
     text = value.value
+    if VARIABLE.search(text):
+        ledger.note(value.steps, "variables are not filled in", "write what stands for them")
     if text.startswith("s3://"):
         return Resource(Where.BUCKET, value)
     if found := HUB_URL.fullmatch(text):
