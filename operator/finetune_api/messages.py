@@ -132,6 +132,13 @@ class GaveWay(Model):
     job: Annotated[str, StringConstraints(max_length=253)] = Field(alias="j", description="The other job's name.")
 
 
+class Checkpoint(Model):
+    """The newest checkpoint that the store keeps of a pass which is not committed."""
+
+    index: int = Field(alias="i", ge=0, description="The pass, its position in spec.passes.")
+    step: int = Field(alias="s", ge=1, description="Optimizer steps done.")
+
+
 class TerminationMessage(Model):
     """A pod's last word. passes holds every pass whose key is known: committed ones with a digest, others without."""
 
@@ -142,6 +149,9 @@ class TerminationMessage(Model):
     gates: list[GateOutcome] = Field(default_factory=empty_list, description="In the order of spec.gates; once judged.")
     published: Published | None = None
     gave_way: GaveWay | None = Field(default=None, alias="gaveWay")
+    checkpoint: Checkpoint | None = Field(
+        default=None, description="Of the pass that ran; None: there is none, or the pod came to none and read none."
+    )
     failure: FailureMessage | None = None
 
     def encode(self) -> str:
@@ -226,5 +236,7 @@ def _with_less(message: TerminationMessage) -> TerminationMessage:
         return message.model_copy(update={"headlines": message.headlines[:-1]})
     if any(not p.digest for p in message.passes):
         return message.model_copy(update={"passes": [p for p in message.passes if p.digest]})
+    if message.checkpoint:
+        return message.model_copy(update={"checkpoint": None})
     msg = "a termination message without figures does not fit its limit"
     raise ValueError(msg)

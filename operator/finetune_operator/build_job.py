@@ -11,7 +11,7 @@ from finetune_api.validate_mounts import is_environment
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
 from finetune_operator.default_system import with_defaults
-from finetune_operator.names import CONTAINER, prepare_name, stage_name
+from finetune_operator.names import CONTAINER, DISRUPTION, prepare_name, stage_name
 from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
 
@@ -125,7 +125,7 @@ def pod_failure_policy() -> dict[str, Any]:
                 "action": "FailJob",
                 "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": permanent},
             },
-            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            {"action": "Ignore", "onPodConditions": [{"type": DISRUPTION, "status": "True"}]},
         ]
     }
 

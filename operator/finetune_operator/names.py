@@ -5,6 +5,8 @@ import re
 
 CONTAINER = "runner"
 """The container of a pod that is ours."""
+DISRUPTION = "DisruptionTarget"
+"""The condition of a pod that is taken from its Job: backoffLimit does not count it, disruptionLimit does."""
 LIMIT = 63
 PART_LIMIT = 20
 HASH_CHARS = 10

@@ -47,6 +47,8 @@ class Pod:
     reason: str = ""
     """The pod's own reason, such as Evicted."""
     reason_message: str = ""
+    disrupted: str = ""
+    """Why it is taken from its Job, such as EvictionByEvictionAPI, which is no failure of its own; empty: it isn't."""
     unschedulable: str = ""
     """Why the scheduler finds no node; empty when it did."""
     bare: bool = False

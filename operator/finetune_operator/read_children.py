@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from finetune_operator import labels
-from finetune_operator.names import CONTAINER, deletion_name
+from finetune_operator.names import CONTAINER, DISRUPTION, deletion_name
 from finetune_operator.observed import Child, Pod
 
 Wire = Mapping[str, Any]
@@ -104,6 +104,7 @@ def read_pod(wire: Wire) -> Pod:
         waiting_message=waiting.get("message") or "",
         reason=status.get("reason") or "",
         reason_message=status.get("message") or "",
+        disrupted=_disrupted(status),
         unschedulable=_unschedulable(status),
         bare=_condition(status, "PodReadyToStartContainers").get("status") == "False",
     )
@@ -112,6 +113,12 @@ def read_pod(wire: Wire) -> Pod:
 def _runner(status: Wire) -> Wire:
     """The status of our container: a sidecar that a mesh has put beside it is none of the job's."""
     return next((one for one in status.get("containerStatuses") or [] if one.get("name") == CONTAINER), {})
+
+
+def _disrupted(status: Wire) -> str:
+    """https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions"""
+    condition = _condition(status, DISRUPTION)
+    return condition.get("reason") or DISRUPTION if condition.get("status") == "True" else ""
 
 
 def _unschedulable(status: Wire) -> str:

@@ -14,6 +14,7 @@ ORDER = (
     "Prepared",
     "PassSucceeded",
     "StageStarted",
+    "Disrupted",
     *WAITING,
     "Suspended",
     "Resumed",
@@ -36,6 +37,7 @@ def story(before: FineTuneJobStatus, after: FineTuneJobStatus) -> list[Chapter]:
         *_preparation(before, after),
         *_passes(before, after),
         *_stages(before, after),
+        *_disruptions(before, after),
         *_waiting(before, after),
         *_suspension(before, after),
         *_gates(before, after),
@@ -79,6 +81,15 @@ def _stages(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Cha
             started.setdefault(step.job_name, []).append(step)
     for job, steps in started.items():
         yield Chapter("StageStarted", f"Job {job} runs {', '.join(step.name for step in steps)}", job)
+
+
+def _disruptions(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:
+    was, now = before.disruptions, after.disruptions
+    if now is None or (was and was.newest_pod.uid == now.newest_pod.uid):
+        return
+    pod = now.newest_pod
+    so_far = f"; in a row without a new checkpoint of {now.pass_ or 'any pass'}: {now.count}" if now.count else ""
+    yield Chapter("Disrupted", f"pod {pod.name}: {pod.reason}{so_far}", pod.uid, kind="Warning")
 
 
 def _waiting(before: FineTuneJobStatus, after: FineTuneJobStatus) -> Iterator[Chapter]:

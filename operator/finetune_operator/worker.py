@@ -30,7 +30,7 @@ from finetune_operator.vitals import Vitals
 from finetune_operator.work_queue import WorkQueue
 
 REFUSED_RETRY_SECONDS = 30
-INDEPENDENT = ("start_time", "runner_image", "document_digest", "accelerator_seconds", "counted_pod")
+INDEPENDENT = ("start_time", "runner_image", "document_digest", "accelerator_seconds", "counted_pod", "disruptions")
 """Fields of status that hold whether a child could be made or not."""
 INDEPENDENT_CONDITIONS = (ConditionType.ACCEPTED, ConditionType.SUSPENDED)
 logger = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from finetune_api.failures import FineTuneError
 from finetune_api.messages import (
+    Checkpoint,
     GateOutcome,
     GaveWay,
     Headline,
@@ -36,6 +37,8 @@ class Outcome:
     gave_way: GaveWay | None = None
     current: int | None = None
     """The pass that is running, its position in spec.passes."""
+    checkpoint: Checkpoint | None = None
+    """Of that pass, the newest in the store."""
 
     def know(self, index: int, key: str, figures: Mapping[str, str] | None = None) -> None:
         """A pass's key, before its output is committed; and what is known of it already."""
@@ -49,6 +52,12 @@ class Outcome:
         )
         self.metrics[index] = dict(manifest.metrics)
         self.intervals[index] = dict(manifest.intervals)
+        if self.checkpoint and self.checkpoint.index == index:
+            self.checkpoint = None
+
+    def keeps(self, index: int, step: int) -> None:
+        """The store has a checkpoint of a pass that is under way; called from the thread that puts it there."""
+        self.checkpoint = Checkpoint(index=index, step=step)
 
     def judged(self, verdicts: Sequence[Verdict]) -> None:
         """What the gates came to."""
@@ -74,6 +83,7 @@ class Outcome:
             gates=self.gates,
             published=self.published,
             gave_way=self.gave_way,
+            checkpoint=self.checkpoint,
             failure=failure_message(_redacted(failure), self.current) if failure else None,
         )
 

@@ -27,6 +27,7 @@ from finetune_runner.cache_keys.tokens_key import tokens_key
 from finetune_runner.committed import Committed, gone, input_digests
 from finetune_runner.ending import interruption
 from finetune_runner.job import Job
+from finetune_runner.outcome import Outcome
 from finetune_runner.passes.contract import ModelPlace, PassInputs, PassResult
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.plugins import metrics
@@ -44,10 +45,11 @@ log = logging.getLogger(__name__)
 class PassMaker:
     """The passes of one stage, each when it is asked for; they share what lies on this pod's disk."""
 
-    def __init__(self, job: Job, stage: Stage, pinned: Prepared, progress: ProgressState) -> None:
+    def __init__(self, job: Job, stage: Stage, pinned: Prepared, outcome: Outcome, progress: ProgressState) -> None:
         self.job = job
         self.stage = stage
         self.pinned = pinned
+        self.outcome = outcome
         self.progress = progress
         self.bench = Workbench(job, pinned)
 
@@ -98,7 +100,13 @@ class PassMaker:
             kind=kind,
             pass_version=PASS_VERSIONS[kind],
             inputs=inputs,
+            on_kept=lambda kept: self._keeps(step, kept),
         )
+
+    def _keeps(self, step: PlannedPass, kept: int) -> None:
+        """Told to whoever looks at the pod now, and in its last word."""
+        self.progress.keeps(kept)
+        self.outcome.keeps(step.index, kept)
 
     def _tokens(self, step: PlannedPass, inputs: Mapping[str, str]) -> TokenCache | None:
         if not isinstance(step.spec.config, Tuning):

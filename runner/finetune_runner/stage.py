@@ -72,7 +72,7 @@ class _StageRun:
         self.pinned = pinned
         self.outcome = outcome
         self.progress = progress
-        self.maker = PassMaker(job, stage, pinned, progress)
+        self.maker = PassMaker(job, stage, pinned, outcome, progress)
         self.leases = leases_of(job)
 
     def until_committed(self) -> Committed:

@@ -91,6 +91,19 @@ def run_until(step, model, output, config, checkpoints):
     assert str(step) in str(caught.value)
 
 
+def test_a_checkpoint_is_told_once_the_store_has_it_and_again_by_the_pod_that_goes_on_from_it(store, tmp_path):
+    folder, told = tmp_path / "state", []
+    folder.mkdir()
+    (folder / "adapter").write_bytes(b"weights")
+    checkpoints_in(store, on_kept=told.append).save(40, folder, keep=1)
+    assert told == [40]
+    checkpoints_in(store, on_kept=told.append).restore(tmp_path / "resumed")
+    assert told == [40, 40]
+    other = checkpoints_in(store, on_kept=told.append, inputs={"input": "another base"})
+    assert other.restore(tmp_path / "other") is None
+    assert told == [40, 40]
+
+
 def files(directory):
     return {file.name: file.read_bytes() for file in sorted(directory.iterdir())}
 

@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from finetune_api.failures import EXIT_CODES, FineTuneError, Reason
+from finetune_api.messages import Checkpoint
 from finetune_runner.committed import find_committed
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import prepare
@@ -124,12 +125,15 @@ def test_asked_to_stop_a_pass_keeps_a_checkpoint_that_the_next_pod_goes_on_from(
     [manifest] = [key for key in tiny.bucket.object_keys("store/") if _is_checkpoint(key) and "manifest" in key]
     kept = int(manifest.split("/")[-2].partition("-")[0])
     assert f"a checkpoint of step {kept} is kept" in word.failure.message
+    assert word.checkpoint == Checkpoint(index=0, step=kept)
 
     second, code = _stopped_while_running(tiny, signal.SIGINT)
 
     assert second["resumedFromStep"] == kept >= first["step"]
     assert second["step"] > kept
+    assert second["checkpointStep"] == kept
     assert code == 143
+    assert tiny.last_word().checkpoint.step > kept
 
 
 def test_checkpoints_are_gone_once_the_pass_is_committed(tiny, caplog):

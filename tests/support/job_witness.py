@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState
 from finetune_operator.conditions import moment
+from finetune_operator.decide.pod_trouble import PERMANENT
 from simulated_api import ApiServer, Wire
 from simulated_controllers import Controllers
 from simulated_nodes import Nodes
 from simulated_store import PASSES
+from wire_state import exit_code, is_live
 
 if TYPE_CHECKING:
     from finetune_api.failures import Reason
@@ -34,6 +36,7 @@ class Witness:
             return
         self._passes(before, after)
         self._accelerator_seconds(before, after)
+        self._disruptions(after)
         if after.holds(ConditionType.COMPLETE):
             assert {step.state for step in after.passes} == {PassState.SUCCEEDED}
             assert len(after.artifacts) == 1
@@ -53,6 +56,14 @@ class Witness:
         told, earlier = after.accelerator_seconds or 0, before.accelerator_seconds or 0
         assert earlier <= told <= self.nodes.held()
 
+    def _disruptions(self, after: FineTuneJobStatus) -> None:
+        if (told := after.disruptions) is None:
+            return
+        assert told.count <= len(self.nodes.disrupted), "a disruption is counted twice, or what was none"
+        assert told.checkpoint_step <= self.nodes.store.newest_ever
+        if after.failure and after.failure.path == "spec.disruptionLimit":
+            assert len(self.nodes.disrupted) > self._disruption_limit
+
     def job_created(self, manifest: Wire) -> None:
         if not self.alone or self.api.deleting:
             return
@@ -70,9 +81,24 @@ class Witness:
         assert not (live and self.api.status.terminal), "a Job outlives the end"
         assert not (live and self.api.suspended), "a Job runs while the job is suspended"
         assert self.api.status.terminal or not self._late, "the deadline is over, and nothing ends"
+        assert self.api.status.terminal or not self._given_up, "disrupted more often than it may be, and nothing ends"
 
     @property
     def _late(self) -> bool:
         job, start = self.api.fine_tune_job, self.api.status.start_time
         seconds = job["spec"].get("activeDeadlineSeconds") if job else None
         return bool(seconds and start and self.api.now >= moment(start) + timedelta(seconds=seconds))
+
+    @property
+    def _disruption_limit(self) -> int:
+        job = self.api.fine_tune_job
+        return job["spec"].get("disruptionLimit", 10) if job else 0
+
+    @property
+    def _given_up(self) -> bool:
+        """The last that was one too many has had its say, or is gone, and has come to no end of its own."""
+        told = self.api.status.disruptions
+        if told is None or told.count <= self._disruption_limit:
+            return False
+        last = [pod for pod in self.api.pods.values() if pod["metadata"]["uid"] == told.newest_pod.uid]
+        return not any(is_live(pod) or exit_code(pod) in (0, *PERMANENT) for pod in last)

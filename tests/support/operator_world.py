@@ -13,7 +13,15 @@ from typing import Any
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
-from finetune_api.messages import FailureMessage, GateOutcome, Headline, PassOutcome, Published, TerminationMessage
+from finetune_api.messages import (
+    Checkpoint,
+    FailureMessage,
+    GateOutcome,
+    Headline,
+    PassOutcome,
+    Published,
+    TerminationMessage,
+)
 from finetune_api.resource.status import FineTuneJobStatus, PassState, PassStatus
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import timestamp
@@ -46,6 +54,7 @@ def message(
     published: bool = False,
     failure: FailureMessage | None = None,
     gates: Sequence[bool | None] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> str:
     """A termination message as a runner writes it."""
     outcomes = [PassOutcome(index=i, key=key_of(i), digest=DIGEST if i in committed else "") for i in range(passes)]
@@ -64,6 +73,7 @@ def message(
         gates=[GateOutcome(passed=passed, value="0.9000") for passed in gates],
         published=final if published else None,
         failure=failure,
+        checkpoint=checkpoint,
     ).encode()
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 from finetune_api.failures import EXIT_CODES, SIGTERM_EXIT, Reason
 from finetune_api.messages import FailureMessage, TerminationMessage
+from finetune_api.resource.status import Progress
 from finetune_operator.conditions import moment, timestamp
 from finetune_operator.labels import KIND, STAGE
 from simulated_api import ApiServer, Wire
-from simulated_store import PASSES, STAGES, Store, told
+from simulated_store import PASSES, STAGES, TUNING, Store, told
 from wire_state import is_deleting, is_live, is_running
 
 
@@ -17,6 +18,8 @@ class Nodes:
         self.store = store
         self.held_seconds = 0.0
         """How long pods that have ended held accelerators."""
+        self.disrupted: set[str] = set()
+        """UIDs of all pods that ever were disrupted."""
 
     @property
     def live_pods(self) -> list[Wire]:
@@ -48,7 +51,9 @@ class Nodes:
 
     def disrupt(self, pod: Wire) -> None:
         """An eviction or preemption: the pod is deleted, and says so."""
-        conditions = [*pod["status"].get("conditions", []), {"type": "DisruptionTarget", "status": "True"}]
+        self.disrupted.add(pod["metadata"]["uid"])
+        target = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+        conditions = [*pod["status"].get("conditions", []), target]
         self._set(pod, conditions=conditions)
         self.api.mark_deleted(self.api.pods, pod["metadata"]["name"])
 
@@ -71,12 +76,19 @@ class Nodes:
         stage = pod["metadata"]["labels"].get(STAGE)
         return None if stage is None else int(stage)
 
-    def said_by(self, pod: Wire) -> tuple[str, TerminationMessage]:
+    def said_by(self, pod: Wire) -> tuple[Progress, TerminationMessage]:
         """Its /progress and /outcome while it runs."""
         stage = self.stage_of(pod) or 0
         index = self.store.next_of(stage)
         step = PASSES[STAGES[stage][-1] if index is None else index]
-        return step, TerminationMessage.decode(self.store.word("stage"))
+        kept = self.store.checkpoint if index == TUNING else 0
+        progress = Progress.model_validate({"pass": step, "checkpointStep": kept or None})
+        return progress, TerminationMessage.decode(self.store.word("stage"))
+
+    def keep_checkpoint(self, pod: Wire) -> None:
+        """Of the pass that it runs, where that keeps some."""
+        if self.stage_of(pod) == 0 and self.store.next_of(0) == TUNING:
+            self.store.keep()
 
     def commit(self, pod: Wire) -> None:
         """The stage's next pass, if its input is there."""

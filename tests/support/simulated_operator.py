@@ -6,7 +6,6 @@ What it keeps in memory (whom it was woken for, when it is to look again, what p
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from finetune_api.resource.status import Progress
 from finetune_operator.kube import AlreadyExists, Conflict, KubeError
 from finetune_operator.leadership import Leadership
 from finetune_operator.metrics.instruments import Metrics
@@ -45,8 +44,8 @@ class Heard:
         pod = nodes.api.pods.get(self.pod.name) if self.pod else None
         if self.pod is None or pod is None or nodes.stage_of(pod) is None:
             return False
-        step, outcome = nodes.said_by(pod)
-        self.last = Reading(self.pod.uid, Progress.model_validate({"pass": step}), outcome=outcome)
+        progress, outcome = nodes.said_by(pod)
+        self.last = Reading(self.pod.uid, progress, outcome=outcome)
         return True
 
 

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 
 from finetune_api.failures import Reason
-from finetune_api.messages import FailureMessage
+from finetune_api.messages import Checkpoint, FailureMessage
 from operator_world import message
 
 PASSES = ("tune", "merge", "int4")
 STAGES = ((0,), (1, 2))
 """Indices of the passes by stage, of the spec that operator_world and this use."""
+TUNING = 0
+"""The pass that keeps checkpoints."""
 
 
 @dataclass
@@ -19,10 +21,18 @@ class Store:
     lost: set[int] = field(default_factory=set)
     """Passes that were committed, and were gone from the store at some time since."""
     published: bool = False
+    checkpoint: int = 0
+    """Step of the newest of TUNING; 0 for none."""
+    newest_ever: int = 0
+
+    def keep(self) -> None:
+        """A checkpoint, newer than all that ever were."""
+        self.checkpoint = self.newest_ever = self.newest_ever + 10
 
     def commit(self, index: int) -> None:
         self.committed.add(index)
         self.ever.add(index)
+        self.checkpoint = 0 if index == TUNING else self.checkpoint
 
     def lose(self, index: int) -> None:
         self.committed.discard(index)
@@ -43,7 +53,8 @@ class Store:
     def word(self, kind: str, failure: FailureMessage | None = None, *, publishes: bool = False) -> str:
         """A pod's last word."""
         self.published = self.published or publishes
-        return message(kind, self.committed, len(PASSES), published=publishes, failure=failure)
+        kept = Checkpoint(index=TUNING, step=self.checkpoint) if kind == "stage" and self.checkpoint else None
+        return message(kind, self.committed, len(PASSES), published=publishes, failure=failure, checkpoint=kept)
 
 
 def told(reason: Reason, index: int | None = None, path: str = "") -> FailureMessage:

@@ -140,6 +140,13 @@ class FineTuneJobSpec(Model):
         default=False, description="Stop and free what is held; committed passes are kept. The only mutable field."
     )
     backoff_limit: int = Field(default=3, ge=0, le=20, description="Retries of a stage's pod before the job fails.")
+    disruption_limit: int = Field(
+        default=10,
+        ge=0,
+        le=1000,
+        description="Disruptions in a row (eviction, preemption, drain), which backoffLimit does not count, that may bring no new"
+        " checkpoint of a pass; with one more the job fails.",
+    )
     active_deadline_seconds: int | None = Field(
         default=None,
         ge=1,

@@ -113,6 +113,11 @@ class Progress(Model):
     resumed_from_step: int | None = Field(
         default=None, ge=1, description="Step of the checkpoint that this pod went on from."
     )
+    checkpoint_step: int | None = Field(
+        default=None,
+        ge=1,
+        description="Step of the newest checkpoint that the store keeps of the pass, if this pod knows one.",
+    )
     micro_batch_size: int | None = Field(
         default=None, ge=1, description="Sequences in a micro-batch, where the accelerator's memory forced it down."
     )
@@ -203,6 +208,30 @@ class CountedPod(Model):
     uid: Annotated[str, StringConstraints(max_length=63)] = Field(description="UID of the pod.")
     scheduled_time: Timestamp = Field(description="When it got its node, and with it its accelerators.")
     seconds: int = Field(ge=0, le=MOST_BYTES, description="What acceleratorSeconds has of it.")
+
+
+class DisruptedPod(Model):
+    """The newest of the disrupted pods that have been counted: those created before it are counted already."""
+
+    name: Annotated[str, StringConstraints(max_length=253)] = Field(description="Name of the pod.")
+    uid: Annotated[str, StringConstraints(max_length=63)] = Field(description="UID of the pod.")
+    creation_time: Timestamp = Field(description="When it was created.")
+    reason: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="", description="That of its condition DisruptionTarget, such as EvictionByEvictionAPI."
+    )
+
+
+class DisruptionStatus(Model):
+    """Disruptions in a row, of one pass."""
+
+    pass_: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        alias="pass",
+        description="Pass that was disrupted, or prepare; empty: all that there was is committed.",
+    )
+    count: int = Field(default=0, ge=0, description="Disruptions in a row that brought it no new checkpoint.")
+    checkpoint_step: int = Field(default=0, ge=0, description="Step of its newest checkpoint; 0: none is known.")
+    newest_pod: DisruptedPod = Field(description="How far count is counted.")
 
 
 class WaitingStatus(Model):
@@ -296,6 +325,9 @@ class FineTuneJobStatus(Model):
         json_schema_extra={"format": "int64"},
     )
     counted_pod: CountedPod | None = Field(default=None, description="How far acceleratorSeconds is counted.")
+    disruptions: DisruptionStatus | None = Field(
+        default=None, description="Evictions, preemptions and the like in a row; unset: there has been none."
+    )
 
     def condition(self, kind: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == kind), None)

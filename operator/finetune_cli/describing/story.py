@@ -52,6 +52,7 @@ def _standing(status: FineTuneJobStatus, now: datetime) -> list[str]:
     if status.failure:
         told.append(("reason", status.failure.reason))
     told += _waiting(status, now)
+    told += _disruptions(status)
     if status.accelerator_seconds is not None:
         told.append(("accelerators", f"held for {duration(status.accelerator_seconds)}, times devices"))
     return columns(told)
@@ -71,6 +72,17 @@ def _waiting(status: FineTuneJobStatus, now: datetime) -> Iterator[tuple[str, st
         yield "progress", f"can't be read: {unreachable.message}"
     if outage := status.progress.outage if status.progress else None:
         yield "away", f"{outage.message} (for {between(moment(outage.since), now)})"
+
+
+def _disruptions(status: FineTuneJobStatus) -> Iterator[tuple[str, str]]:
+    known = status.disruptions
+    if known and known.count and not status.terminal:
+        step = f", the newest is that of step {known.checkpoint_step}" if known.checkpoint_step else ""
+        times = "once" if known.count == 1 else f"{known.count} times in a row"
+        yield (
+            "disrupted",
+            f"{times} without a new checkpoint of {known.pass_ or 'any pass'}{step} ({known.newest_pod.reason})",
+        )
 
 
 def _passes(status: FineTuneJobStatus, now: datetime) -> list[str]:

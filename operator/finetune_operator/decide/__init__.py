@@ -11,6 +11,8 @@ from finetune_operator.decide.case import Case, Policy, Verdict
 from finetune_operator.decide.completion import complete
 from finetune_operator.decide.deadline import enforce_deadline
 from finetune_operator.decide.deletion import claim, delete
+from finetune_operator.decide.disruption_limit import limit_disruptions
+from finetune_operator.decide.disruptions import count_disruptions
 from finetune_operator.decide.ending import failed_status
 from finetune_operator.decide.failure import fail
 from finetune_operator.decide.outcome import record_outcomes
@@ -33,6 +35,7 @@ POLICIES: tuple[Policy, ...] = (
     fail,
     enforce_deadline,
     enforce_budget,
+    limit_disruptions,
     suspend,
     remake,
     lose_patience,
@@ -85,6 +88,7 @@ def _decide_accepted(observed: Observed, settings: Settings, acceptance: Accepte
     case = Case(observed, settings, acceptance.document, plan(acceptance.document.spec), status)
     case = case.with_status(record_outcomes(case))
     case = case.with_status(account(case))
+    case = case.with_status(count_disruptions(case))
     verdict = next(verdict for policy in POLICIES if (verdict := policy(case)))
     status = unless_only_time_passed(case, summarised(observed, verdict))
     requeue = seconds_kept(observed, status) if status.terminal else _look_again_after(case)

@@ -67,6 +67,12 @@ class ProgressState:
             self._progress, self._begun = Progress(pass_=name, last_update_time=_now()), None
             self._telemetry = None
 
+    def keeps(self, step: int) -> None:
+        """The store has a checkpoint of the running pass."""
+        with self._lock:
+            last = self._progress or Progress(pass_="")
+            self._progress = last.model_copy(update={"checkpoint_step": step})
+
     def report(
         self,
         *,
@@ -102,6 +108,7 @@ class ProgressState:
                 tokens_per_second=last.tokens_per_second if tokens_per_second is None else f"{tokens_per_second:.0f}",
                 eta_seconds=self._eta(step, total_steps),
                 resumed_from_step=last.resumed_from_step if resumed_from is None else resumed_from,
+                checkpoint_step=last.checkpoint_step,
                 micro_batch_size=last.micro_batch_size if micro_batch is None else micro_batch,
                 training=training_progress(telemetry) if telemetry else last.training,
                 last_update_time=_now(),

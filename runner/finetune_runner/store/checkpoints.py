@@ -7,7 +7,7 @@
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -31,7 +31,16 @@ class CheckpointStore:
     """
 
     def __init__(
-        self, cache: Cache, key: str, *, attempt: str, job: str, kind: str, pass_version: int, inputs: Mapping[str, str]
+        self,
+        cache: Cache,
+        key: str,
+        *,
+        attempt: str,
+        job: str,
+        kind: str,
+        pass_version: int,
+        inputs: Mapping[str, str],
+        on_kept: Callable[[int], None] | None = None,
     ) -> None:
         """The checkpoints of a pass.
 
@@ -43,6 +52,7 @@ class CheckpointStore:
             kind: the pass's variant.
             pass_version: of the code that makes it.
             inputs: role to digest of what it is made from; a checkpoint made from something else does not count.
+            on_kept: told the step of a checkpoint once it is complete, and of one that was fetched.
         """
         self.store = cache.store
         self.folder = f"{cache.folder(key)}/checkpoints"
@@ -51,6 +61,7 @@ class CheckpointStore:
         self.kind = kind
         self.pass_version = pass_version
         self.inputs = dict(inputs)
+        self.on_kept = on_kept
         self._refused: set[str] = set()
         """Those that are damaged or of other inputs: however new, they take no place of one that counts."""
 
@@ -83,6 +94,7 @@ class CheckpointStore:
             job=self.job,
         )
         self.store.put(f"{place}/{MANIFEST}", manifest.encode())
+        self._told(step)
         self._prune(keep)
 
     def restore(self, folder: Path) -> int | None:
@@ -95,12 +107,18 @@ class CheckpointStore:
             FineTuneError: StoreUnavailable, AuthDenied.
         """
         for name, files in self._complete():
-            if self._fetched(name, files, folder):
-                return _step(name)
+            step = _step(name)
+            if step and self._fetched(name, files, folder):
+                self._told(step)
+                return step
             self._refused.add(name)
             uri = self.store.uri(f"{self.folder}/{name}")
             log.warning("checkpoint %s is damaged, or of other inputs; the one before is tried", uri)
         return None
+
+    def _told(self, step: int) -> None:
+        if self.on_kept:
+            self.on_kept(step)
 
     def clear(self) -> None:
         """Removes all of them. A failure is a warning: they only take up room."""

@@ -5,6 +5,7 @@ import pytest
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import (
     LIMIT_BYTES,
+    Checkpoint,
     FailureMessage,
     GateOutcome,
     Headline,
@@ -41,6 +42,7 @@ def fullest(committed: bool = True) -> TerminationMessage:
         failure=FailureMessage(
             reason=Reason.DATASET_INVALID, message="ä" * 9000, remedy="ü" * 9000, path="p" * 9000, index=31
         ),
+        checkpoint=Checkpoint(index=31, step=10**9),
     )
 
 
@@ -65,6 +67,11 @@ def test_a_full_message_keeps_digests_gates_failure_and_publication():
     assert decoded.published is not None
     assert decoded.published.digest == "A" * 43
     assert decoded.published.verified_on == "N" * 32
+
+
+def test_a_full_message_of_a_pod_that_was_stopped_keeps_its_checkpoint_which_none_has_that_publishes():
+    stopped = fullest().model_copy(update={"published": None})
+    assert TerminationMessage.decode(stopped.encode()).checkpoint == stopped.checkpoint
 
 
 def test_where_not_all_fits_the_ends_of_intervals_go_before_figures():

@@ -180,3 +180,14 @@ def test_what_can_not_be_described_ends_with_1_and_a_sentence(finetune, tmp_path
 
 def test_neither_a_name_nor_a_file_is_misuse(finetune):
     assert finetune("describe").code == 2
+
+
+def test_a_job_that_is_disrupted_tells_how_often_and_what_there_is_to_go_on_from():
+    pod = {"name": "p", "uid": "u", "creationTime": NOON, "reason": "PreemptionByScheduler"}
+    known = {"pass": "tune", "count": 3, "checkpointStep": 40, "newestPod": pod}
+    said = "3 times in a row without a new checkpoint of tune, the newest is that of step 40 (PreemptionByScheduler)"
+    assert f"  disrupted  {said}" in told(phase="Running", disruptions=known)
+    once = known | {"count": 1, "checkpointStep": 0}
+    said = "once without a new checkpoint of tune (PreemptionByScheduler)"
+    assert f"  disrupted  {said}" in told(phase="Running", disruptions=once)
+    assert not any("disrupted" in line for line in told(phase="Running", disruptions=known | {"count": 0}))

@@ -68,6 +68,7 @@ class Life(RuleBasedStateMachine):
         deadline=st.sampled_from((None, 3600)),
         hours=st.sampled_from((None, 0.5)),
         retries=st.sampled_from((0, 3)),
+        disruptions=st.sampled_from((0, 1, 10)),
         ttl=st.sampled_from(({}, {"succeeded": 100, "failed": 100})),
         suspend=st.sampled_from((False, False, True)),
         with_job=st.booleans(),
@@ -79,12 +80,14 @@ class Life(RuleBasedStateMachine):
         deadline: int | None,
         hours: float | None,
         retries: int,
+        disruptions: int,
         ttl: Any,
         suspend: bool,
         with_job: bool,
         quiet: int,
     ) -> None:
-        spec = wire_spec(backoffLimit=retries, ttlSecondsAfterFinished=ttl, suspend=suspend)
+        limits = {"backoffLimit": retries, "disruptionLimit": disruptions}
+        spec = wire_spec(**limits, ttlSecondsAfterFinished=ttl, suspend=suspend)
         if with_job:
             spec |= {"artifactDeletion": "WithJob", "output": {"s3": {"uri": "s3://models/out"}}}
         if deadline:
@@ -92,6 +95,7 @@ class Life(RuleBasedStateMachine):
         if hours:
             spec["limits"] = {"acceleratorHours": hours}
         self.life = JobLife(spec)
+        self.disruption_limit = disruptions
         if deadline or hours:
             self.life.blame(Reason.DEADLINE_EXCEEDED)
         self.nothing_is_in_the_way(quiet)
@@ -185,6 +189,13 @@ class Life(RuleBasedStateMachine):
             self.life.operator.wake()
 
     @precondition(running_pod)
+    @event(index=which, heard=st.booleans())
+    def a_pod_keeps_a_checkpoint(self, index: int, heard: bool) -> None:
+        self.life.nodes.keep_checkpoint(self.pod(index, running=True))
+        if heard and self.life.operator.heard.read(self.life.nodes):
+            self.life.operator.wake()
+
+    @precondition(running_pod)
     @event(index=which, publishes=st.booleans())
     def a_pod_succeeds(self, index: int, publishes: bool) -> None:
         self.loses(not publishes)
@@ -221,6 +232,8 @@ class Life(RuleBasedStateMachine):
     @event(index=which)
     def a_pod_is_disrupted(self, index: int) -> None:
         self.life.nodes.disrupt(self.pod(index))
+        if len(self.life.nodes.disrupted) > self.disruption_limit:
+            self.life.blame(Reason.INTERRUPTED)
 
     @precondition(lambda self: self.life.api.pods)
     @event(index=which)

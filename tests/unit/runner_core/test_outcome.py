@@ -1,7 +1,7 @@
 """What is known of a job becomes a message that fits its limits."""
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.messages import LIMIT_BYTES, TerminationMessage, metric_values
+from finetune_api.messages import LIMIT_BYTES, Checkpoint, TerminationMessage, metric_values
 from finetune_runner.outcome import Outcome, headlines, short_value
 from finetune_runner.store.manifest import manifest_of
 
@@ -90,3 +90,16 @@ def test_the_fullest_outcome_of_a_job_fits_a_termination_message():
 
     assert len(text.encode()) <= LIMIT_BYTES
     assert len(TerminationMessage.decode(text).passes) == 32
+
+
+def test_the_last_word_says_up_to_which_step_there_is_a_checkpoint_until_the_pass_is_committed():
+    outcome = Outcome(kind="stage")
+    outcome.know(0, KEY)
+    stopped = FineTuneError(Reason.INTERRUPTED, "the pod was asked to stop")
+    assert outcome.message(stopped, first=frozenset()).checkpoint is None
+    outcome.keeps(0, 40)
+    outcome.keeps(0, 80)
+    word = TerminationMessage.decode(outcome.message(stopped, first=frozenset()).encode())
+    assert word.checkpoint == Checkpoint(index=0, step=80)
+    outcome.committed(0, KEY, manifest(loss="1"))
+    assert outcome.message(None, first=frozenset()).checkpoint is None

@@ -190,6 +190,15 @@ def test_what_is_committed_so_far_is_served_before_the_last_word(state):
         assert TerminationMessage.decode(fetched(server, "/outcome")[1]) == so_far
 
 
+def test_a_passes_checkpoint_is_shown_while_it_runs_and_is_none_of_the_next(state):
+    state.start("tune")
+    state.keeps(40)
+    state.report(step=50, total_steps=100)
+    assert state.snapshot().checkpoint_step == 40
+    state.start("again")
+    assert state.snapshot().checkpoint_step is None
+
+
 def test_anything_else_is_not_found(state):
     with serving(state, 0) as server, pytest.raises(urllib.error.HTTPError, match="404"):
         fetched(server, "/etc/passwd")
