@@ -5,7 +5,9 @@ from finetune_api import pod_layout
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/dev", "/proc", "/sys")
 OURS = (pod_layout.CODE, pod_layout.ENVIRONMENT, "/etc/finetune", "/var/run/finetune", "/run/finetune", pod_layout.WORK)
 """In the images /var/run is a link to /run."""
-PLACES = (*SYSTEM, *OURS)
+OPENSSL = ("/etc/ssl/openssl.cnf", "/opt/pyca")
+"""A configuration of OpenSSL names libraries to load: the system's, and that of the package that signs."""
+PLACES = (*SYSTEM, *OURS, *OPENSSL)
 _PATHS = "[(self.mountPath + '/').replace('/./', '/').replace('//', '/')]"
 """The path, which ends in /, as a list of one: so that it has a name and is made once."""
 _MET = (

@@ -6,6 +6,7 @@ from finetune_api import pod_layout
 from finetune_api.messages import DeletionDocument, JobDocument
 from finetune_operator import labels
 from finetune_operator.build_job import child_job, placement_of_prepare
+from finetune_operator.image_alone import image_alone
 from finetune_operator.names import deletion_name
 from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
@@ -24,13 +25,14 @@ def build_deletion_job(document: JobDocument, settings: Settings, seconds: int =
     A foreground deletion takes whatever the FineTuneJob owns: the ConfigMap with its document, and this Job too.
     `seconds`: how long it may take.
     """
+    placed = placement_of_prepare(document, settings)
     work = Work(
         image=settings.operator_image,
         command=pod_layout.DELETE_COMMAND,
         resources=settings.prepare_resources.to_wire(),
         scratch_size=SCRATCH,
         shm_size=None,
-        system=placement_of_prepare(document, settings),
+        system=placed and image_alone(placed),
         deletes=True,
     )
     job = child_job(

@@ -7,10 +7,10 @@ from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT
 from finetune_api.messages import JobDocument
 from finetune_api.plan import Stage, needs_plugins, prepare_system
 from finetune_api.resource.systems import System
-from finetune_api.validate_mounts import is_environment
 from finetune_operator import labels
 from finetune_operator.build_config_map import owner_reference
 from finetune_operator.default_system import with_defaults
+from finetune_operator.image_alone import image_alone, without_leads_to_code
 from finetune_operator.names import CONTAINER, DISRUPTION, prepare_name, stage_name
 from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
@@ -34,16 +34,16 @@ def build_prepare_job(
     It alone gets the key that signs the artifact, since it runs no pass. `again`: an earlier one has used the store.
     `digest`: of the document, in the job's ConfigMap.
     """
-    system = placement_of_prepare(document, settings)
+    placed = placement_of_prepare(document, settings)
     has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
     publishes = document.spec.output is not None and document.spec.output.signing is not None
     work = Work(
-        image=system.image if system and has_plugins else settings.operator_image,
+        image=placed.image if placed and has_plugins else settings.operator_image,
         command=pod_layout.PREPARE_COMMAND,
         resources=settings.prepare_resources.to_wire(),
         scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
         shm_size=None,
-        system=system if system is None or has_plugins else without_environment(system),
+        system=placed and taken_by_prepare(placed, has_plugins=has_plugins, signs=publishes),
         signs=True,
         again=again,
         digest=digest,
@@ -57,10 +57,11 @@ def build_prepare_job(
     )
 
 
-def without_environment(system: System) -> System:
-    """Of the system whose placement prepare shares: the operator's image has an environment, which nothing replaces."""
-    kept = [volume for volume in system.volumes if not is_environment(volume)]
-    return system.model_copy(update={"volumes": kept})
+def taken_by_prepare(system: System, *, has_plugins: bool, signs: bool) -> System:
+    """What prepare takes of the system whose placement it shares; an image with plugins may lie in a claim."""
+    if not has_plugins:
+        return image_alone(system)
+    return without_leads_to_code(system) if signs else system
 
 
 def build_stage_job(

@@ -29,6 +29,9 @@ MOUNT_PATHS = (
         "/opt/finetune-data",
         "/etc/company-ca",
         "/data/",
+        "/etc/ssl",
+        "/etc/ssl/certs",
+        "/opt/pyca/cryptography/openssl",
     ),
 )
 ONCE_FOR_ALL = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -31,6 +31,8 @@ def findings(path: str, source: dict[str, Any]) -> list[str]:
         ("/work/home", "/work"),
         ("/dev/shm", "/dev"),
         ("/proc/self", "/proc"),
+        ("/etc/ssl", "/etc/ssl/openssl.cnf"),
+        ("/opt/pyca/cryptography/openssl", "/opt/pyca"),
         ("/", "/bin"),
         ("//opt//./finetune/", "/opt/finetune"),
         ("/mnt/../opt", "/opt/finetune"),
@@ -44,7 +46,7 @@ def test_a_volume_that_hides_what_the_pod_has_is_refused(path: str, met: str) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/mnt/files", "/opt/finetune-data", "/etc/company-ca", "/var/cache/huggingface", "/data"]
+    "path", ["/mnt/files", "/opt/finetune-data", "/etc/company-ca", "/etc/ssl/certs", "/var/cache/huggingface", "/data"]
 )
 def test_any_other_place_is_free(path: str) -> None:
     assert findings(path, FILES) == []
