@@ -31,6 +31,7 @@ MOUNT_PATHS = (
         "/data/",
         "/etc/ssl",
         "/etc/ssl/certs",
+        "/etc/python3.11",
         "/opt/pyca/cryptography/openssl",
     ),
 )

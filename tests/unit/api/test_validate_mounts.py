@@ -32,6 +32,7 @@ def findings(path: str, source: dict[str, Any]) -> list[str]:
         ("/dev/shm", "/dev"),
         ("/proc/self", "/proc"),
         ("/etc/ssl", "/etc/ssl/openssl.cnf"),
+        ("/etc/python3.11", "/etc/python3.11"),
         ("/opt/pyca/cryptography/openssl", "/opt/pyca"),
         ("/", "/bin"),
         ("//opt//./finetune/", "/opt/finetune"),
