@@ -9,6 +9,7 @@ from transformers import TrainingArguments
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.training import Training
 from finetune_api.training_arguments import FURTHER, REFUSED
+from finetune_cli.olive.training import OFF
 from finetune_runner.training.arguments import OURS, training_arguments
 from passes import Reported, lora, tune
 
@@ -29,6 +30,11 @@ def test_every_argument_of_transformers_is_a_field_or_further_or_refused_and_onl
     assert {field.name for field in dataclasses.fields(TrainingArguments)} == typed | set(FURTHER) | set(REFUSED)
     assert len(typed) + len(FURTHER) + len(REFUSED) == len(typed | set(FURTHER) | set(REFUSED))
     assert set(OURS) >= NOT_TRANSFORMERS
+
+
+def test_what_an_import_takes_for_off_anyway_is_off_by_default():
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainingArguments)}
+    assert [name for name in OFF.split() if defaults.get(name)] == []
 
 
 def test_training_is_on_one_device_where_a_process_sees_several(tmp_path, monkeypatch, caplog):

@@ -39,6 +39,13 @@ class Resolved:
         around = [place for place in self.origins if path == place or path.startswith((f"{place}.", f"{place}["))]
         return self.origins[max(around, key=len)] if around else None
 
+    def value_at(self, field: Steps) -> Any:
+        """What stands at a field that there is."""
+        value: Any = self.spec
+        for step in field:
+            value = value[step]
+        return value
+
     def source_of(self, path: str) -> Steps:
         """The key that a field came from; of a part that none gave the item's, and else the config's root."""
         item = LISTED.match(path)

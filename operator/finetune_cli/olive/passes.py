@@ -9,7 +9,7 @@ from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.evaluators import Evaluator, Evaluators
 from finetune_cli.olive.extraction import extraction
-from finetune_cli.olive.section import Section, Sourced, items, joined
+from finetune_cli.olive.section import Section, Sourced, items
 from finetune_cli.olive.systems import Systems
 from finetune_cli.olive.tuning import KINDS, tuning
 
@@ -131,12 +131,10 @@ def _pass(raw: Sourced, section: Section, before: list[Draft], shared: Shared) -
 
 def _without_defaults(section: Section) -> Section:
     """Less what is given as unset."""
-    for name in section:
-        found = section.peek(name)
-        if found and found.value == DEFAULT_VALUE:
-            section.ledger.read(found.steps)
-    kept = {name: item for name in section if (item := section.peek(name)) and item.value != DEFAULT_VALUE}
-    return joined(Section(section.ledger, section.steps, kept))
+    unset = [name for name in section if (found := section.peek(name)) and found.value == DEFAULT_VALUE]
+    for name in unset:
+        section.take(name)
+    return section.less(*unset)
 
 
 def _config(name: str, section: Section, before: list[Draft], shared: Shared) -> Draft | None:

@@ -1,5 +1,7 @@
 """What the resource refuses of an import: fields that can be left out are, and reported; the rest is an error. Pure."""
 
+from typing import Any
+
 from finetune_api.validate import Problem, parse
 from finetune_cli.olive.draft import Resolved, without
 from finetune_cli.olive.notes import Kind, Steps
@@ -11,6 +13,11 @@ ESSENTIAL = frozenset(
     | {"trainData", "evaluator", "data", "name"}
 )
 """Fields without which a job would be another one."""
+DEFAULT = "the field's default is taken"
+SEARCHED = (
+    "values are not searched for",
+    "write one value, in a job for each; what the jobs have in common is made once",
+)
 
 
 def repaired(found: Resolved, ledger: Ledger) -> Resolved | None:
@@ -47,9 +54,19 @@ def _less(found: Resolved, problem: Problem, ledger: Ledger) -> Resolved | None:
     origin = found.origin_of(problem.path)
     if origin is None or not _can_go(origin.field):
         return None
-    ledger.not_carried(origin.source, f"{problem.path}: {problem.message}", problem.remedy)
+    message, remedy = problem.message, problem.remedy or DEFAULT
+    if problem.path in found.origins and _is_searched(found.value_at(origin.field), message):
+        message, remedy = SEARCHED
+    ledger.not_carried(origin.source, f"{problem.path}: {message}", remedy)
     origins = {path: kept for path, kept in found.origins.items() if kept is not origin}
     return Resolved(without(found.spec, origin.field), origins)
+
+
+def _is_searched(value: Any, message: str) -> bool:
+    """Whether a value that is refused is one by which Olive's versions asked for several to be tried."""
+    if isinstance(value, dict):
+        return not {"search_values", "support"}.isdisjoint(value)
+    return value == "SEARCHABLE_VALUES" or (isinstance(value, list) and message.endswith("is asked for"))
 
 
 def _can_go(field: Steps) -> bool:

@@ -1,11 +1,11 @@
 """A part of an Olive config that remembers what was read of it, so that nothing is lost silently. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from finetune_cli.olive.notes import Kind, Note, Steps
+from finetune_cli.olive.notes import Kind, Note, Steps, json_path
 
 LEFT_OVER = "nothing in a FineTuneJob corresponds to it"
 LEFT_OVER_REMEDY = "check its spelling, or leave it out"
@@ -40,6 +40,14 @@ class Ledger:
         self.read(steps)
         self._add(Note(Kind.NOT_CARRIED, steps, message, remedy))
 
+    def given_again(self, first: Sourced, other: Sourced) -> None:
+        """Reports another value for what the first says, unless it is the same."""
+        if other.value is None or other.value == first.value:
+            self.read(other.steps)
+        else:
+            message = f"{json_path(first.steps)} is given too, and counts"
+            self.not_carried(other.steps, message, "leave one of the two out")
+
     def error(self, steps: Steps, message: str, remedy: str = "") -> None:
         self.read(steps)
         self._add(Note(Kind.ERROR, steps, message, remedy))
@@ -68,10 +76,17 @@ class Ledger:
 class Section:
     """Keys with their values. Taking one marks it as read."""
 
-    def __init__(self, ledger: Ledger, steps: Steps, entries: Mapping[str, Sourced]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        steps: Steps,
+        entries: Mapping[str, Sourced],
+        shadowed: Mapping[str, Sequence[Sourced]] | None = None,
+    ) -> None:
         self.ledger = ledger
         self.steps = steps
         self._entries = dict(entries)
+        self._shadowed = shadowed or {}
 
     @classmethod
     def of(cls, ledger: Ledger, sourced: Sourced) -> Self:
@@ -95,10 +110,13 @@ class Section:
         return next((self._entries[name] for name in names if name in self), None)
 
     def take(self, *names: str) -> Sourced | None:
-        """The same, and it counts as read. Of several names a second one that is given stays unread, so is reported."""
+        """The same, and it counts as read. What else is given for it is reported where it says something else."""
         found = self.peek(*names)
         if found is not None:
             self.ledger.read(found.steps)
+            for name in names:
+                for other in (self._entries.get(name, found), *self._shadowed.get(name, ())):
+                    self.ledger.given_again(found, other)
         return found
 
     def number(self, *names: str) -> Sourced | None:
@@ -141,8 +159,13 @@ class Section:
     def flat(self, *names: str) -> "Section":
         """With the keys of inner objects beside its own, as Olive lets them be written either way."""
         inner = [self.part(name) for name in names if name in self]
-        own = Section(self.ledger, self.steps, {key: item for key, item in self._entries.items() if key not in names})
-        return joined(*inner, own) if inner else own
+        own = self.less(*names)
+        return joined(*inner, own, steps=self.steps) if inner else own
+
+    def less(self, *names: str) -> "Section":
+        """Without some keys."""
+        rest = {key: item for key, item in self._entries.items() if key not in names}
+        return Section(self.ledger, self.steps, rest, self._shadowed)
 
     def refuse(self, reasons: Mapping[str, tuple[str, str]]) -> None:
         """Reports keys that have no counterpart: name to what is to say and what to do."""
@@ -151,12 +174,22 @@ class Section:
                 self.ledger.not_carried(item.steps, *reasons[name])
 
 
-def joined(first: Section, *more: Section) -> Section:
-    """Sections as one; of a key given several times the first counts, and the others are reported."""
-    entries: dict[str, Sourced] = {}
+def joined(first: Section, *more: Section, steps: Steps | None = None) -> Section:
+    """Sections as one; of a key given several times the first counts, and the others are reported.
+
+    Args:
+        first: the one that counts before all others.
+        more: the others.
+        steps: where the whole stands; default: where the first does.
+    """
+    given: dict[str, list[Sourced]] = {}
     for section in (first, *more):
-        entries = {name: item for name, item in section._entries.items() if name in section} | entries  # noqa: SLF001
-    return Section(first.ledger, first.steps, entries)
+        for name in section:
+            if item := section.peek(name):
+                given.setdefault(name, []).extend((item, *section._shadowed.get(name, ())))  # noqa: SLF001
+    entries = {name: items[0] for name, items in given.items()}
+    shadowed = {name: items[1:] for name, items in given.items()}
+    return Section(first.ledger, first.steps if steps is None else steps, entries, shadowed)
 
 
 def items(ledger: Ledger, sourced: Sourced | None) -> list[Sourced]:

@@ -12,12 +12,22 @@ from finetune_cli.olive.trackers import report_to
 
 OTHER_NAMES = {"eval_strategy": ("evaluation_strategy",), "learning_rate": ("lr",)}
 """transformers' name to older ones."""
+OFF = (
+    "activation_checkpointing auto_find_batch_size batch_eval_metrics bf16 bf16_full_eval ddp_find_unused_parameters"
+    " deepspeed disable_tqdm do_eval do_predict do_train enable_jit_checkpoint eval_use_gather_object fp16"
+    " fp16_full_eval fsdp hub_always_push hub_private_repo ignore_data_skip no_cuda overwrite_output_dir"
+    " prediction_loss_only push_to_hub resume_from_checkpoint save_on_each_node save_only_model use_cpu"
+    " use_liger_kernel use_module_with_loss"
+)
 AS_HERE: dict[str, tuple[object, ...]] = {
+    **dict.fromkeys(OFF.split(), (False,)),
     "metric_for_best_model": ("loss", "eval_loss"),
     "greater_is_better": (False,),
     "save_strategy": ("steps", "best", "no"),
 }
-"""Values that need no field: the held-out loss decides what is best unless told, and checkpoints are made by steps."""
+"""Values that need no field: what is off is so in any case, the held-out loss decides what is best unless told, and
+checkpoints are made by steps.
+"""
 NUMBERS = frozenset(
     name for name, field in Training.model_fields.items() if field.annotation in (int, float) and name != "extra"
 )

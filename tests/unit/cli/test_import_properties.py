@@ -12,13 +12,14 @@ from finetune_api.training_arguments import FURTHER, REFUSED
 from finetune_cli.kubectl_yaml import dump_document, load_documents
 from finetune_cli.manifest import checked
 from finetune_cli.olive.notes import Kind
+from finetune_cli.olive.training import AS_HERE
 from olive_any import ROWS, VALUES, configs
 from olive_configs import changed, imported
 from olive_table import HELD_OUT, TUNE, imported_row, is_about
 from schemas import crd_schema
 
 ARGUMENTS = [name for name in (*Training.names(), *FURTHER, *REFUSED) if name not in ("extra", "dtype")]
-SAME_ANYWAY = [("greater_is_better", False), ("load_best_model_at_end", False)]
+SAME_ANYWAY = [(name, False) for name in ("load_best_model_at_end", *AS_HERE)]
 
 
 @given(configs())

@@ -67,3 +67,56 @@ def test_passes_that_get_no_accelerator_because_no_host_is_named_are_pointed_out
     config = {name: value for name, value in MODERN.items() if name not in ("host", "target", "engine")}
     notes = said({**config, "systems": systems}, Kind.NOTE)
     assert any("no host is named: passes run as system 'local', which has no accelerator" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reports"),
+    [
+        ({"r": 8, "lora_r": 8}, []),
+        ({"r": 8, "lora_r": 16}, ["$.passes.tune.lora_r: not carried: $.passes.tune.r is given too, and counts"]),
+        (
+            {"config": {"r": 8}, "r": 16},
+            ["$.passes.tune.r: not carried: $.passes.tune.config.r is given too, and counts"],
+        ),
+        ({"config": {"r": 8}, "r": 8}, []),
+    ],
+)
+def test_of_a_value_given_twice_it_is_said_which_counts(fields, reports):
+    tune = {name: value for name, value in MODERN["passes"]["tune"].items() if name != "r"} | fields
+    found = said(changed(MODERN, (("passes", "tune"), tune)), Kind.NOT_CARRIED)
+    assert found == [f"{report} (leave one of the two out)" for report in reports]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["SEARCHABLE_VALUES", {"search_values": [4, 8]}, {"type": "Categorical", "support": [4, 8]}, [4, 8]],
+)
+@pytest.mark.parametrize("steps", [("r",), ("training_args", "learning_rate")])
+def test_values_to_search_in_are_told_as_such(steps, value):
+    [report] = said(changed(MODERN, (("passes", "tune", *steps), value)), Kind.NOT_CARRIED)
+    assert report.startswith(f"$.passes.tune.{'.'.join(steps)}: not carried: ")
+    assert report.endswith("(write one value, in a job for each; what the jobs have in common is made once)")
+
+
+def test_a_value_that_is_refused_is_told_with_what_is_taken_instead():
+    [report] = said(changed(MODERN, (("passes", "tune", "r"), "eight")), Kind.NOT_CARRIED)
+    assert report.endswith("a whole number is asked for (the field's default is taken)")
+
+
+def test_a_list_that_is_too_long_is_not_taken_for_values_to_search_in():
+    names = [f"m{number}" for number in range(1000)]
+    [report] = said(changed(MODERN, (("passes", "tune", "target_modules"), names)), Kind.NOT_CARRIED)
+    assert "has too many items" in report
+
+
+def test_what_no_pass_corresponds_to_is_told_at_the_pass():
+    config = changed(MODERN, (("passes", "more"), {"type": "OnnxConversion", "config": {"opset": 17}}))
+    [report] = said(config, Kind.NOT_CARRIED)
+    assert report.startswith("$.passes.more: not carried: no pass corresponds to OnnxConversion")
+
+
+@pytest.mark.parametrize(
+    "name", ["fp16", "bf16", "push_to_hub", "do_eval", "use_cpu", "deepspeed", "save_on_each_node"]
+)
+def test_an_argument_that_is_off_says_what_is_so_in_any_case(name):
+    assert said(changed(MODERN, (("passes", "tune", "training_args", name), False)), Kind.NOT_CARRIED) == []
