@@ -4,14 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from finetune_api.resource.locations import S3Location
+from finetune_api.schema_problem import schema_problem
 from finetune_cli.kubectl_yaml import ManifestError, dump_document, load_file
 from finetune_cli.metadata import is_object_name
 from finetune_cli.olive.convert import Imported, Options, convert
 from finetune_cli.olive.places import Bucket
 from finetune_cli.olive_files import FolderFiles
 
+OPTIONS = {"endpoint": "--endpoint", "credentialsSecretRef": "--secret"}
+"""Fields of a place in S3 that have an option of their own."""
 MODELINE = "# yaml-language-server: $schema=finetunejob.schema.json\n"
 
 
@@ -61,9 +65,10 @@ def command(
 def _location(option: str, uri: str, access: dict[str, Any]) -> dict[str, Any]:
     try:
         S3Location.model_validate({"uri": uri, **access})
-    except ValueError as error:
-        first = str(error).splitlines()[1]
-        raise click.UsageError(f"{option}: {uri!r} with its endpoint and secret is no place in S3 ({first})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        wrong = OPTIONS.get(str(first["loc"][0]), option)
+        raise click.UsageError(f"{wrong}: {schema_problem(first).message}") from error
     return {"uri": uri, **access}
 
 

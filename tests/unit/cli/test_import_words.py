@@ -1,5 +1,9 @@
 """finetune import: what it says of a config that can't be carried over helps the one who wrote it."""
 
+import io
+import json
+import sys
+
 import pytest
 
 from finetune_cli.olive.notes import Kind
@@ -120,3 +124,24 @@ def test_what_no_pass_corresponds_to_is_told_at_the_pass():
 )
 def test_an_argument_that_is_off_says_what_is_so_in_any_case(name):
     assert said(changed(MODERN, (("passes", "tune", "training_args", name), False)), Kind.NOT_CARRIED) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--store", "/tmp"], "--store: '/tmp' is not an address such as s3://bucket/prefix"),
+        (["--upload", "models"], "--upload: 'models' is not an address such as s3://bucket/prefix"),
+        (["--output", "s3://models/a", "--endpoint", "s3.local"], "--endpoint: 's3.local' is not a URL such as"),
+        (["--store", "s3://models/a", "--secret", "A_b"], "--secret: 'A_b' is not the name of a Kubernetes object"),
+    ],
+)
+def test_an_option_that_is_no_place_is_named_itself(finetune, tmp_path, options, message):
+    file = tmp_path / "olive.json"
+    file.write_text(json.dumps(MODERN))
+    ended = finetune("import", file, *options)
+    assert (ended.code, message in ended.err) == (2, True), ended.err
+
+
+def test_a_config_from_standard_input_has_a_name_of_its_own(finetune, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(MODERN).encode())))
+    assert "name: olive\n" in finetune("import", "-").out
