@@ -27,6 +27,11 @@ def pass_names() -> list[str]:
     return Pass.variant_aliases()
 
 
+def as_written(kind: str) -> str:
+    """What the store calls a pass, as a manifest writes it: merge_adapter_weights → mergeAdapterWeights."""
+    return dict(zip(Pass.variants, Pass.variant_aliases(), strict=True)).get(kind, kind)
+
+
 def pass_model(name: str) -> type[Model]:
     """The model of a pass's config.
 

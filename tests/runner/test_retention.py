@@ -88,7 +88,7 @@ def test_outputs_are_listed_with_pass_job_size_age_and_last_use(kept):
     kept.put_checkpoint("int4")
 
     assert kept.listed("tune").split()[1:] == ["lora", "job", "62", "bytes", "40d", "3d"]
-    assert kept.listed("merge").split()[1:3] == ["merge_adapter_weights", "job"]
+    assert kept.listed("merge").split()[1:3] == ["mergeAdapterWeights", "job"]
     assert kept.listed("int4").split()[1:] == ["-", "-", "14", "bytes", "-", "-", "1", "checkpoints"]
     assert kept.cache("list").splitlines()[-1].startswith("3 keys, ")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from finetune_cli.fields import as_written
 from finetune_cli.options import ENDPOINT, Age
 from finetune_cli.words import age, size
 
@@ -97,9 +98,8 @@ def _described(removal: "Removal", now: float) -> str:
     folder, manifest = removal.folder, removal.entry.manifest
     if removal.manifest and manifest:
         used = age(now - removal.entry.used)
-        return (
-            f"{removal.entry.place}: {manifest.kind}{_of_job(manifest.job)}, {size(folder.size_bytes)}, used {used} ago"
-        )
+        made = f"{as_written(manifest.kind)}{_of_job(manifest.job)}"
+        return f"{removal.entry.place}: {made}, {size(folder.size_bytes)}, used {used} ago"
     what = "checkpoint" if folder in removal.entry.checkpoints else "uncommitted attempt"
     return f"{folder.place}: {what}{_of_job(folder.job)}, {size(folder.size_bytes)}, {age(now - folder.modified)} old"
 
@@ -120,7 +120,7 @@ def _line(entry: "Entry", now: float) -> str:
     if manifest is None or info is None:
         return COLUMNS.format(place, "-", "-", bytes_in_words, "-", "-", beside)
     ages = (age(now - info.modified), age(now - entry.used))
-    return COLUMNS.format(place, manifest.kind, manifest.job or "-", bytes_in_words, *ages, beside)
+    return COLUMNS.format(place, as_written(manifest.kind), manifest.job or "-", bytes_in_words, *ages, beside)
 
 
 @contextmanager

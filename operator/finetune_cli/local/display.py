@@ -46,6 +46,7 @@ class Bars:
         more = (TextColumn("{task.fields[figures]}"), TimeElapsedColumn())
         self._bars: Any = RichProgress(*columns, *more, console=Console(stderr=True))
         self._tasks: dict[str, Any] = {}
+        self._last: Progress | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -54,6 +55,8 @@ class Bars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._pass_ended()
         self._bars.stop()
 
     def stage_begins(self, stage: Stage) -> None:
@@ -62,11 +65,22 @@ class Bars:
     def progress(self, progress: Progress) -> None:
         name = progress.pass_
         if name not in self._tasks:
-            for task in self._tasks.values():
-                self._bars.update(task, completed=100)
-                self._bars.stop_task(task)
+            self._pass_ended()
             self._tasks[name] = self._bars.add_task(name, total=100, figures="")
+        self._last = progress
         self._bars.update(self._tasks[name], completed=progress.percent, figures=figures(progress).strip())
+
+    def _pass_ended(self) -> None:
+        """What a pass said last was before its last steps."""
+        if self._last:
+            task = self._tasks[self._last.pass_]
+            self._bars.update(task, completed=100, figures=figures(at_its_end(self._last)).strip())
+            self._bars.stop_task(task)
+
+
+def at_its_end(progress: Progress) -> Progress:
+    """A pass's last progress without what was left then."""
+    return progress.model_copy(update={"total_steps": 0, "eta_seconds": None})
 
 
 def figures(progress: Progress) -> str:
