@@ -1,5 +1,7 @@
 """Networks and services that fail, before a real S3 server: nothing half there is ever used, and little is lost."""
 
+from hashlib import sha256
+
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
@@ -128,6 +130,30 @@ def test_a_service_without_conditional_writes_is_refused_before_anything_starts(
     assert caught.value.path.startswith("spec.store.s3")
     assert "AWS S3, MinIO" in caught.value.remedy
     assert place.bucket.object_keys("store/") == []
+
+
+def test_a_copy_that_takes_the_service_too_long_is_left_to_who_asked_for_it(place, proxy, monkeypatch):
+    """Another way to make it is to move the bytes."""
+    monkeypatch.setattr("finetune_runner.store.s3_client.ATTEMPTS", 1)
+    monkeypatch.setattr("finetune_runner.store.s3_client.READ_SECONDS", 0.5)
+    location = place.bucket.location("kept") | {"endpoint": proxy.endpoint}
+    store = open_s3(S3Location(**location), place.layout, "spec.store.s3")
+    store.put("big", b"big")
+    proxy.harm(Harm.SLOW, lambda request: "x-amz-copy-source" in request.headers)
+    assert not store.copy_from(store, store.head("big"), "copy", sha256(b"big").hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("harm", "said", "field"), [(Harm.ARCHIVED, "is archived", "uri"), (Harm.OTHER_REGION, "another region", "region")]
+)
+def test_what_no_waiting_mends_is_told_at_once(store, proxy, harm, said, field):
+    store.put("old", b"x")
+    patient = PatientStore(store)
+    info = patient.head("old")
+    proxy.harm(harm, lambda request: True)
+    with pytest.raises(FineTuneError, match=said) as caught:
+        patient.read(info, 1)
+    assert (caught.value.reason, caught.value.path) == (Reason.INVALID_SPEC, f"spec.store.s3.{field}")
 
 
 def test_an_outage_costs_as_long_as_it_lasts(store, proxy, big, monkeypatch):

@@ -23,8 +23,14 @@ class Harm(Enum):
     """503, and the server hears nothing of it."""
     DENIED = auto()
     """403, likewise."""
+    ARCHIVED = auto()
+    """403 of an object that has to be restored first, likewise."""
+    OTHER_REGION = auto()
+    """400 to a request that was signed for another region, likewise."""
     NOT_IMPLEMENTED = auto()
     """501, likewise."""
+    SLOW = auto()
+    """The server does it, and answers after seconds."""
     CUT = auto()
     """The connection ends after half of the request."""
     GONE = auto()
@@ -37,9 +43,12 @@ class Harm(Enum):
     """It is done without its If-Match and If-None-Match."""
 
 
+SLOW_SECONDS = 2
 REFUSALS = {
     Harm.UNAVAILABLE: (503, "ServiceUnavailable"),
     Harm.DENIED: (403, "AccessDenied"),
+    Harm.ARCHIVED: (403, "InvalidObjectState"),
+    Harm.OTHER_REGION: (400, "AuthorizationHeaderMalformed"),
     Harm.NOT_IMPLEMENTED: (501, "NotImplemented"),
 }
 
@@ -135,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, request: Request, harm: Harm | None) -> None:
         status, headers, body = self._answer_to(request)
+        if harm is Harm.SLOW:
+            time.sleep(SLOW_SECONDS)
         if harm is Harm.ANSWER_LOST:
             self.close_connection = True
             return

@@ -134,8 +134,8 @@ class S3Store:
         self.client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, MaxKeys=1)
 
     def _copy(self, other: "S3Store", source: ObjectInfo, key: str) -> dict[str, Any] | None:
-        """CopyObjectResult; None when the source changed or the service can't do it."""
-        from botocore.exceptions import ClientError  # noqa: PLC0415
+        """CopyObjectResult; None when the source changed, or the service can't do it or not in time."""
+        from botocore.exceptions import ClientError, ReadTimeoutError  # noqa: PLC0415
 
         refusals = s3_errors.CONDITION_FAILED | s3_errors.UNSUPPORTED | s3_errors.ABSENT
         with self._mapped():
@@ -151,6 +151,8 @@ class S3Store:
                 if s3_errors.error_code(error) in refusals:
                     return None
                 raise
+            except ReadTimeoutError:  # some answer only when all bytes are copied
+                return None
         return answer["CopyObjectResult"]  # type: ignore[no-any-return]
 
     def _conditional_put(self, key: str, data: bytes, **condition: str) -> bool:

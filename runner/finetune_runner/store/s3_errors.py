@@ -13,7 +13,6 @@ WRONG_CREDENTIALS = {
     "ExpiredToken": "the session token has expired",
     "TokenRefreshRequired": "the session token has expired",
     "InvalidSecurity": "the credentials are not valid",
-    "AuthorizationHeaderMalformed": "the request's region is wrong",
     "AccessDenied": "access is denied",
     "AllAccessDisabled": "access is disabled",
     "403": "access is denied",
@@ -21,6 +20,10 @@ WRONG_CREDENTIALS = {
 }
 """XAdminUserNotFound: versitygw's answer to an unknown access key, with status 404."""
 
+OTHER_REGION = frozenset(
+    {"AuthorizationHeaderMalformed", "PermanentRedirect", "301", "IllegalLocationConstraintException"}
+)
+ARCHIVED = "InvalidObjectState"
 ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 CONDITION_FAILED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 UNSUPPORTED = frozenset({"NotImplemented", "501"})
@@ -43,11 +46,15 @@ def mapped(path: str, bucket: str, secret: str) -> Iterator[None]:
         secret: name of its credentials secret, empty for the pod's own identity.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  keeps --help fast
-    from s3transfer.exceptions import RetriesExceededError, S3UploadFailedError  # noqa: PLC0415
+    from s3transfer.exceptions import (  # noqa: PLC0415
+        RetriesExceededError,
+        S3UploadFailedError,
+        S3ValidationError,
+    )
 
     try:
         yield
-    except (ClientError, BotoCoreError, RetriesExceededError, S3UploadFailedError) as error:
+    except (ClientError, BotoCoreError, RetriesExceededError, S3UploadFailedError, S3ValidationError) as error:
         raise failure(error, path, bucket, secret) from error
 
 
@@ -59,6 +66,20 @@ def failure(error: Exception, path: str, bucket: str, secret: str) -> FineTuneEr
             Reason.INVALID_SPEC,
             f"bucket {bucket!r} does not exist",
             remedy="Create the bucket, or correct uri (and endpoint).",
+            path=f"{path}.uri",
+        )
+    if code in OTHER_REGION:
+        return FineTuneError(
+            Reason.INVALID_SPEC,
+            f"bucket {bucket!r} is in another region than the request was signed for",
+            remedy="Set region to the bucket's, or, with an endpoint, to the one that the service is set up with.",
+            path=f"{path}.region",
+        )
+    if code == ARCHIVED:
+        return FineTuneError(
+            Reason.INVALID_SPEC,
+            f"an object in bucket {bucket!r} is archived",
+            remedy="Restore it from the archive, or name a copy.",
             path=f"{path}.uri",
         )
     if code in WRONG_CREDENTIALS:
