@@ -136,6 +136,17 @@ def test_asked_to_stop_a_pass_keeps_a_checkpoint_that_the_next_pod_goes_on_from(
     assert tiny.last_word().checkpoint.step > kept
 
 
+def test_asked_to_stop_while_it_loads_a_pod_says_that_there_is_no_checkpoint(tiny):
+    prepared(tiny, TUNE)
+
+    begun, code = _stopped_while_running(tiny, signal.SIGTERM, when=lambda progress: progress.get("pass") == "tune")
+
+    assert begun.get("step", 0) == 0
+    assert code == 143
+    assert tiny.last_word().failure.reason is Reason.INTERRUPTED
+    assert tiny.last_word().checkpoint is None
+
+
 def test_checkpoints_are_gone_once_the_pass_is_committed(tiny, caplog):
     caplog.set_level(logging.INFO)
     spec = prepared(
@@ -241,18 +252,23 @@ def _is_checkpoint(key):
     return "/checkpoints/" in key
 
 
-def _stopped_while_running(place, number):
-    """Progress of a stage that has moved since it began, and the code it ends with when it is asked to stop."""
+def _has_moved(progress):
+    """A step done by this process."""
+    return progress.get("step", 0) > progress.get("resumedFromStep", 0)
+
+
+def _stopped_while_running(place, number, when=_has_moved):
+    """Progress of a stage when it is asked to stop, and the code it ends with."""
     port = _free_port()
     command = [*place.command("stage", "0"), "--progress-port", str(port)]
     with running(command, env=environment(), stderr=subprocess.DEVNULL) as process:
-        progress = _progress_of_a_running_pass(process, port)
+        progress = _first_progress(process, port, when)
         process.send_signal(number)
         return progress, process.wait(timeout=60)
 
 
-def _progress_of_a_running_pass(process, port):
-    """The first progress with a step done by this process."""
+def _first_progress(process, port, when):
+    """The first for which something holds."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -260,7 +276,7 @@ def _progress_of_a_running_pass(process, port):
                 progress = json.loads(answer.read() or b"{}")
         except urllib.error.URLError:
             progress = {}
-        if progress.get("step", 0) > progress.get("resumedFromStep", 0):
+        if when(progress):
             return progress
         time.sleep(0.1)
-    pytest.fail(f"no pass has moved; exit code {process.poll()}")
+    pytest.fail(f"no pass has come so far; exit code {process.poll()}")
