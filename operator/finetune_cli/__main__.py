@@ -57,15 +57,19 @@ def _ended_by(error: Exception) -> int:
             click.echo(f"{error.reason}: {error}", err=True)
             return error.exit_code
         case OSError():
-            return _machine(error)
+            _tell_debugger(error)
+            place = f"{error.filename}: " if error.filename else ""
+            return _machine(f"{place}{error.strerror or error}")
+        case UnicodeEncodeError() if not error.encoding.startswith("utf"):
+            character = error.object[error.start]
+            where = f"{error.encoding}, the output's encoding (set PYTHONIOENCODING=utf-8)"
+            return _machine(f"{character!r} can't be written in {where}")
     return _bug(error)
 
 
-def _machine(error: OSError) -> int:
-    """A full disk, a folder that can't be written: the system's words, with the place where it names one."""
-    _tell_debugger(error)
-    place = f"{error.filename}: " if error.filename else ""
-    click.echo(f"Error: {place}{error.strerror or error}", err=True)
+def _machine(said: str) -> int:
+    """A full disk, a folder that can't be written, a terminal without a character."""
+    click.echo(f"Error: {said}", err=True)
     return MACHINE_EXIT
 
 

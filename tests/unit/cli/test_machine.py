@@ -40,6 +40,13 @@ def test_a_full_disk_under_the_output_is_named(job, monkeypatch, capsys):
     assert (code, capsys.readouterr().err) == (1, "Error: No space left on device\n")
 
 
+def test_a_character_that_the_output_cannot_hold_is_told_with_what_to_set(finetune, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="latin-1"))
+    ended = finetune("passes", "lora")
+    remedy = "set PYTHONIOENCODING=utf-8"
+    assert (ended.code, ended.err) == (1, f"Error: '√' can't be written in latin-1, the output's encoding ({remedy})\n")
+
+
 def test_a_folder_that_cannot_be_made_is_named(finetune, job):
     ended = finetune("run", job, "--folder", "/proc/nowhere")
     assert (ended.code, ended.err) == (1, "Error: /proc/nowhere: No such file or directory\n")
