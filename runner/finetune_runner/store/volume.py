@@ -17,12 +17,18 @@ from finetune_runner.store.paths import linked_within
 
 LOCK = ".finetune.lock"
 TEMPORARY = ".finetune-tmp-"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNABLE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.ENOLCK)
+"""What file systems answer to a call that they do not have."""
+NO_FOLDERS = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What those answer that write no folder to a disk, or by themselves."""
 
 
 class VolumeStore:
     """Objects as files below a folder. Satisfies ObjectStore.
 
-    A write is a file beside the target and a rename (or, if absent, a hard link), so that no reader sees half of it.
+    A write is a file beside the target and a rename (or, if absent, a hard link), so that no reader sees half of it,
+    and both are on the disk when it is over.
     """
 
     def __init__(self, *, mount: Path, folder: str, claim: str, path: str) -> None:
@@ -45,19 +51,19 @@ class VolumeStore:
             )
 
     def head(self, key: str) -> ObjectInfo | None:
-        with self._mapped():
+        with self._mapped(reads=True):
             return _info(key, self._file(key))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """As a bucket lists: the prefix need not end at a folder."""
-        with self._mapped():
+        with self._mapped(reads=True):
             start = self._file(prefix.rpartition("/")[0])
             files = (file for file in start.rglob("*") if file.is_file() and not _is_ours(file))
             keys = sorted(file.relative_to(self.root).as_posix() for file in files)
         return (info for key in keys if key.startswith(prefix) and (info := self.head(key)))
 
     def get(self, key: str) -> Content | None:
-        with self._mapped():
+        with self._mapped(reads=True):
             try:
                 data = self._file(key).read_bytes()
             except FileNotFoundError:
@@ -67,7 +73,7 @@ class VolumeStore:
     def read(self, info: ObjectInfo, size: int) -> bytes | None:
         if self.head(info.key) != info:
             return None
-        with self._mapped():
+        with self._mapped(reads=True):
             try:
                 with self._file(info.key).open("rb") as opened:
                     return opened.read(size)
@@ -78,7 +84,7 @@ class VolumeStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.head(info.key) != info:
             return False
-        with self._mapped():
+        with self._mapped(reads=True):
             try:
                 shutil.copyfile(self._file(info.key), target)
             except FileNotFoundError:
@@ -89,21 +95,24 @@ class VolumeStore:
         with self._mapped():
             temporary = self._beside(key)
             shutil.copyfile(source, temporary)
-            temporary.replace(self._file(key))
+            _sync(temporary)
+            self._name(temporary, key)
 
     def put(self, key: str, data: bytes) -> None:
         with self._mapped():
-            self._written(key, data).replace(self._file(key))
+            self._name(self._written(key, data), key)
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         with self._mapped():
             temporary = self._written(key, data)
             try:
-                os.link(temporary, self._file(key))
+                with self._able("hard links"):
+                    os.link(temporary, self._file(key))
             except FileExistsError:
                 return False
             finally:
                 temporary.unlink()
+            _sync_folder(temporary.parent)
         return True
 
     def put_if_match(self, key: str, data: bytes, etag: str) -> bool:
@@ -111,7 +120,7 @@ class VolumeStore:
             found = self.get(key)
             if found is None or found.etag != etag:
                 return False
-            self._written(key, data).replace(self._file(key))
+            self._name(self._written(key, data), key)
         return True
 
     def copy_from(self, other: ObjectStore, source: ObjectInfo, key: str, sha256: str) -> bool:  # noqa: ARG002
@@ -134,25 +143,49 @@ class VolumeStore:
     def _written(self, key: str, data: bytes) -> Path:
         temporary = self._beside(key)
         temporary.write_bytes(data)
+        _sync(temporary)
         return temporary
+
+    def _name(self, temporary: Path, key: str) -> None:
+        temporary.replace(self._file(key))
+        _sync_folder(temporary.parent)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Alone among those that replace by etag."""
         with (self.root / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with self._able("locks"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     @contextmanager
-    def _mapped(self) -> Iterator[None]:
+    def _able(self, what: str) -> Iterator[None]:
+        """That the file system has what is asked of it in the block."""
         try:
             yield
         except OSError as error:
-            raise self._failure(error) from error
+            if error.errno not in UNABLE:
+                raise
+            raise FineTuneError(
+                Reason.INVALID_SPEC,
+                f"the file system of volume claim {self.claim!r} has no {what}: {error.strerror}",
+                remedy="Use one that has, such as NFS, CephFS or a disk's, or a bucket by s3.",
+                path=self.path,
+            ) from error
 
-    def _failure(self, error: OSError) -> FineTuneError:
+    @contextmanager
+    def _mapped(self, *, reads: bool = False) -> Iterator[None]:
+        """reads: the volume is not written to, so what is full is where it is read to."""
+        try:
+            yield
+        except OSError as error:
+            if reads and error.errno in FULL:
+                raise
+            raise self._failure(error, "read" if reads else "written") from error
+
+    def _failure(self, error: OSError, done: str) -> FineTuneError:
         where = f"volume claim {self.claim!r}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             return FineTuneError(
                 Reason.OUT_OF_DISK, f"{where} is full", remedy="Free space on it, or enlarge the claim.", path=self.path
             )
@@ -160,9 +193,9 @@ class VolumeStore:
             message = f"{self.folder!r} in {where} is a file, or lies below one"
             return FineTuneError(Reason.INVALID_SPEC, message, remedy="Name a folder.", path=f"{self.path}.path")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            remedy = f"The pod runs as user {os.getuid()}; the volume must let it, or the pod's fsGroup, write."
+            remedy = f"The pod runs as user {os.getuid()}; let it, or the pod's fsGroup, read and write there."
             return FineTuneError(
-                Reason.AUTH_DENIED, f"{where} can't be written: {error.strerror}", remedy=remedy, path=self.path
+                Reason.AUTH_DENIED, f"{where} can't be {done}: {error.strerror}", remedy=remedy, path=self.path
             )
         return FineTuneError(
             Reason.STORE_UNAVAILABLE,
@@ -182,6 +215,23 @@ def _info(key: str, file: Path) -> ObjectInfo | None:
         return None
     etag = f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
     return ObjectInfo(key=key, size=found.st_size, etag=etag, modified=found.st_mtime)
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that a name in it outlasts a node that loses its power."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in NO_FOLDERS:
+            raise
+    finally:
+        os.close(number)
 
 
 def _content_etag(data: bytes) -> str:
