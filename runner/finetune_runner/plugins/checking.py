@@ -37,6 +37,7 @@ def plugin_calls(spec: FineTuneJobSpec) -> dict[str, PluginCall]:
         if step.spec.plugin is None:
             continue
         plugin = named(step.spec.plugin.name, path_of(step))
+        require_libraries(plugin, path_of(step))
         for problem in problems(spec, step, plugin):
             raise FineTuneError(Reason.INVALID_SPEC, problem.message, remedy=problem.remedy, path=problem.path)
         calls[step.name] = PluginCall(plugin, plugin.parse(step.spec.plugin.config))
@@ -56,6 +57,18 @@ def named(name: str, path: str) -> InstalledPlugin:
     entry = the_entry(name, path, GROUP)
     with at(path):
         return installed.load(entry)
+
+
+def require_libraries(plugin: AnyInstalled, path: str) -> None:
+    """That all is installed which the plugin runs with: not needed to check its config, but to run it.
+
+    Raises:
+        FineTuneError: PluginFailed, with the first library that is missing.
+    """
+    for library in (name for name, version in plugin.libraries.items() if not version):
+        title = f"plugin {plugin.name} ({plugin.distribution} {plugin.version})"
+        message = f"{title} works with {library}, which is not installed"
+        raise FineTuneError(Reason.PLUGIN_FAILED, message, remedy=f"Install {library} beside it.", path=path)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class Installed(Generic[Kind]):
     version: str
     kind: type[Kind]
     libraries: Mapping[str, str]
-    """Name to version of what decides its output: its own distribution, and those it names."""
+    """Name to version of what decides its output: its own distribution, and those it names; empty: not installed."""
 
     @property
     def title(self) -> str:
@@ -121,13 +121,12 @@ def _complaints(kind: Any, base: type) -> Iterator[str]:
 
 def _libraries(entry: EntryPoint, kind: type[PluginPass[Any]] | type[PluginMetric[Any]]) -> dict[str, str]:
     origin = _origin(entry)
-    return {origin.name: origin.version} | {name: _version(entry, name) for name in kind.libraries}
+    return {origin.name: origin.version} | {name: _version(name) for name in kind.libraries}
 
 
-def _version(entry: EntryPoint, library: str) -> str:
+def _version(library: str) -> str:
     """The public version, without a build's suffix such as +cpu."""
     try:
         return metadata.version(library).partition("+")[0]
-    except metadata.PackageNotFoundError as error:
-        message = f"plugin {described(entry)} works with {library}, which is not installed"
-        raise FineTuneError(Reason.PLUGIN_FAILED, message, remedy=f"Install {library} beside it.") from error
+    except metadata.PackageNotFoundError:
+        return ""

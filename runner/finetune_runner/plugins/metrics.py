@@ -10,7 +10,7 @@ from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.plugin import MetricPlugin
 from finetune_runner.plugins import installed
-from finetune_runner.plugins.checking import at, config_problems, refuse_other, the_entry
+from finetune_runner.plugins.checking import at, config_problems, refuse_other, require_libraries, the_entry
 from finetune_runner.plugins.installed import InstalledMetric
 
 
@@ -78,6 +78,7 @@ def _calls(spec: FineTuneJobSpec, step: PlannedPass) -> list[MetricCall]:
     for place, given in metric_plugins(spec, step.spec).items():
         path = path_of(place)
         plugin = named_metric(given.name, path)
+        require_libraries(plugin, path)
         for problem in metric_problems(given, plugin, path):
             raise FineTuneError(Reason.INVALID_SPEC, problem.message, remedy=problem.remedy, path=problem.path)
         calls.append(MetricCall(plugin, plugin.parse(given.config)))

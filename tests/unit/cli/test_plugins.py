@@ -46,6 +46,13 @@ def test_an_installed_plugin_checks_its_config(validate):
 
 
 @pytest.mark.usefixtures("sample_plugins")
+def test_a_plugin_whose_libraries_are_only_in_its_image_checks_its_config(finetune, validate):
+    assert validate("needy", keepRatio=1).code == 0
+    assert "spec.passes[0].plugin.config.keepRatoi: unknown field" in validate("needy", keepRatoi=1).err
+    assert "keepRatio (number, default 0.5)" in finetune("passes", "needy").out
+
+
+@pytest.mark.usefixtures("sample_plugins")
 def test_a_plugin_that_cannot_be_loaded_is_wrong(validate):
     ended = validate("missing")
     assert (ended.code, ended.is_bug) == (1, False)
