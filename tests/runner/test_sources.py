@@ -9,6 +9,7 @@ from finetune_api.resource.data import DataConfig, DataSource
 from finetune_api.resource.input_model import ModelSource
 from finetune_runner.sources.opening import open_rows, open_source
 from finetune_runner.sources.selection import check_files, wanted_files
+from finetune_runner.store.object_store import ObjectInfo
 from hub_server import TOKEN
 from runner_place import TONES, data_config, jsonl
 
@@ -75,6 +76,19 @@ class TestBucket:
         assert "none of the files at" in error.message
         error = refused(lambda: found(place, {"s3": place.bucket.location("set/a.csv")}, files=["*.csv"]))
         assert (error.reason, error.path) == (Reason.INVALID_SPEC, f"{CONFIG_PATH}.files")
+
+    @pytest.mark.parametrize("key", ["set//b.jsonl", "set/x//a.jsonl", "set/./a.jsonl"])
+    def test_an_object_that_would_have_no_file_of_its_own_is_refused_where_it_is_wanted(self, place, monkeypatch, key):
+        """As a doubled slash makes them. The server of these tests can't hold such."""
+        place.bucket.put("set/a.jsonl", ROWS)
+        source = data(place, s3=place.bucket.location("set"))
+        more = [ObjectInfo(key=name, size=1, etag="x") for name in ("set/x/a.jsonl", key)]
+        listed = [*source.store.list("set/"), *more]
+        monkeypatch.setattr(source.store, "list", lambda _: iter(listed))
+        error = refused(source.resolve, rows_of)
+        assert (error.reason, error.path) == (Reason.DATASET_INVALID, f"{PATH}.s3.uri")
+        assert key.removeprefix("set/") in error.message
+        assert source.resolve("a.jsonl".__eq__).files
 
     def test_the_digest_follows_the_content(self, place):
         source = data(place, s3=place.bucket.location("tones.jsonl"))

@@ -51,6 +51,9 @@ class S3Source:
             raise self._missing()
         if not files:
             raise nothing_wanted(self.kind, self.uri, [file.path for file in there], self.path)
+        if odd := _without_place(files):
+            message = f"{self.uri} holds an object {odd!r}, which would have no file of its own"
+            raise not_found(self.kind, message, remedy="Rename or remove the object.", path=f"{self.path}.uri")
         return Pinned(uri=self.location.uri, digest=identity(files), files=files, single=bool(single))
 
     def fetch(self, pinned: Pinned, files: Iterable[PinnedFile], target: Path) -> None:
@@ -95,3 +98,14 @@ class S3Source:
             remedy=f"Put {what} there, or correct the URI.",
             path=f"{self.path}.uri",
         )
+
+
+def _without_place(files: Iterable[PinnedFile]) -> str:
+    """The first whose key leaves it no place of its own among files, as a doubled slash may; empty: there is none."""
+    taken: set[PurePosixPath] = set()
+    for file in files:
+        place = PurePosixPath(file.path)
+        if place.is_absolute() or ".." in place.parts or place in taken:
+            return file.path
+        taken.add(place)
+    return ""
