@@ -21,6 +21,8 @@ Files = Mapping[str, str]
 CONFIG = "config.json"
 MLMODEL = "MLmodel"
 SAFETENSORS = "*.safetensors"
+MISTRALS = "consolidated*"
+"""Weights as Mistral's own programs read them, which its repositories hold beside those for transformers."""
 PICKLED = "pytorch_model*.bin"
 """Other .bin files are a trainer's state, or another format's."""
 GGUF = ".gguf"
@@ -75,8 +77,9 @@ def with_notices(files: Files, names: Sequence[str]) -> Files:
 
 def transformers_files(files: Files, *, code: bool, pickles: bool) -> Files:
     """Those of a folder's files that transformers reads; pickled weights only where there are no others."""
-    weights = SAFETENSORS if has_safetensors(files.values()) or not pickles else PICKLED
-    return small_files(files, code=code) | {path: name for path, name in files.items() if _is(name, (weights,))}
+    kind = SAFETENSORS if has_safetensors(files.values()) or not pickles else PICKLED
+    weights = {path: name for path, name in files.items() if _is(name, (kind,)) and not _is(name, (MISTRALS,))}
+    return small_files(files, code=code) | weights
 
 
 def small_files(files: Files, *, code: bool) -> dict[str, str]:

@@ -49,6 +49,11 @@ def test_of_a_transformers_directory_only_the_model_counts():
     assert "modeling.py" in transformers_files(flat(names), code=True, pickles=False)
 
 
+def test_the_same_weights_in_mistrals_own_format_are_not_fetched_too():
+    names = [*SAFE, "consolidated.safetensors", "consolidated-00001-of-00002.safetensors"]
+    assert sorted(transformers_files(flat(names), code=False, pickles=False)) == sorted(SAFE)
+
+
 def test_pickled_weights_count_where_there_are_no_others_and_they_are_allowed():
     names = ["config.json", "pytorch_model-00001-of-00002.bin", "training_args.bin", "optimizer.bin"]
     assert "pytorch_model-00001-of-00002.bin" in transformers_files(flat(names), code=False, pickles=True)
