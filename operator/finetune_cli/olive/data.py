@@ -44,9 +44,9 @@ def data_config(section: Section, context: Context, instead: str = "data") -> Dr
     if kind and kind.value.lower() not in TYPES:
         ledger.not_carried(kind.steps, f"{kind.value} makes no text", "use type HuggingfaceContainer")
     params, components = section.part("params_config"), section.part("components")
-    load = _component(section, components, "load_dataset", params, context)
-    oldest = params.part("component_kwargs").part("pre_process_data")
-    process = _component(section, components, "pre_process_data", oldest, context)
+    oldest = params.part("component_kwargs")
+    load = _component(section, components, "load_dataset", joined(oldest.part("load_dataset"), params), context)
+    process = _component(section, components, "pre_process_data", oldest.part("pre_process_data"), context)
     _refuse_rest(section, params, components)
     found = rows(load, name, context)
     draft: Draft = {"name": name, **found, "preprocess": preprocess(process, params, context)}

@@ -62,6 +62,9 @@ def tuning(kind: str, section: Section, data: list[Draft], context: Context) -> 
         **_own(kind, section, double, context),
         "training": arguments,
     }
+    bias = section.take("bias")
+    if bias and bias.value != "none":
+        context.ledger.not_carried(bias.steps, "biases are not trained", LEAVE_OUT)
     said = _same_dtype(section)
     section.refuse({name: why for name, why in NOT_CARRIED.items() if name not in said})
     return kind, draft
