@@ -205,7 +205,7 @@ def test_an_accelerator_is_missed_unless_told_to_do_without(finetune, desk, tiny
     assert finetune(*command, "--no-accelerator").code == 0
 
 
-def test_asked_to_stop_it_takes_its_stage_along(desk, tiny_phi3):
+def test_asked_to_stop_it_takes_its_stage_along_and_says_how_to_go_on(desk, tiny_phi3):
     shutil.copytree(tiny_phi3, desk.folder / "models" / "phi3")
     tune = {"name": "tune", "lora": {"r": 4, "trainData": "tones", "training": {"maxSteps": 100000}}}
     command = [sys.executable, "-m", "finetune_cli", *desk.write(passes=[tune])]
@@ -216,6 +216,7 @@ def test_asked_to_stop_it_takes_its_stage_along(desk, tiny_phi3):
         [child] = _children(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == SIGTERM_EXIT
+        assert "the same command goes on from what is committed" in process.stderr.read()
     assert not _alive(child)
 
 

@@ -67,7 +67,15 @@ def command(
     try:
         return _run(job, spec, folder.resolve(), mapped)
     except Interrupted:
+        _tell_how_to_go_on()
         return SIGTERM_EXIT
+    except KeyboardInterrupt:
+        _tell_how_to_go_on()
+        raise
+
+
+def _tell_how_to_go_on() -> None:
+    click.echo("stopped; the same command goes on from what is committed, and from the last checkpoint", err=True)
 
 
 def _tell_what_is_left_out(job: manifest.Manifest) -> None:
