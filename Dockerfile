@@ -1,9 +1,10 @@
-# The operator's two images:
+# The operator's images:
 #
-#   docker build --target operator -t finetune-operator .   # the operator and the prepare step, no torch
-#   docker build --target runner   -t finetune-runner   .   # the machine-learning stack, runs the stages
+#   docker build --target operator    -t finetune-operator    .   # the operator and the prepare step, no torch
+#   docker build --target runner      -t finetune-runner      .   # the machine-learning stack, runs the stages
+#   docker build --target runner-cuda -t finetune-runner-cuda .   # the same, and runs artifacts that are made for CUDA
 #
-# A third target, runner-thin, is the runner with an empty /opt/venv, for an environment that
+# Another target, runner-thin, is the runner with an empty /opt/venv, for an environment that
 # is mounted there; tests use it, because it builds in seconds.
 #
 # The final stages hold only COPY, ENV and labels: every RUN happens in a stage that is
@@ -68,11 +69,23 @@ RUN --mount=type=cache,target=/root/.cache/pip \
  && /opt/venv/bin/python -m compileall -q -j 0 -x '/py3[0-9]+_[^/]*$' \
         --invalidation-mode unchecked-hash /opt/venv/lib
 
+# onnxruntime with CUDA. Its modules have the names of those for the CPU, so it lies beside the environment and comes before it.
+FROM installer AS cuda-packages
+COPY requirements/cuda.txt /tmp/requirements.txt
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --no-deps --only-binary :all: \
+        --require-hashes --requirement /tmp/requirements.txt --target /opt/cuda \
+ && rm /opt/cuda/onnxruntime/capi/libonnxruntime_providers_tensorrt.so \
+ && /opt/venv/bin/python -m compileall -q -j 0 -x '/py3[0-9]+_[^/]*$' \
+        --invalidation-mode unchecked-hash /opt/cuda
+
 FROM runtime AS operator-env
 COPY --from=operator-packages /opt/venv /opt/venv
 
 FROM runtime AS runner-env
 COPY --from=runner-packages /opt/venv /opt/venv
+# Where some clouds (GKE) mount the driver; the NVIDIA container toolkit puts it where the linker looks.
+ENV LD_LIBRARY_PATH=/usr/local/nvidia/lib64
 
 
 # Our code: packages, console scripts and metadata as an installer would lay them out.
@@ -107,6 +120,27 @@ LABEL org.opencontainers.image.title="finetune-runner" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=runner-code /opt/finetune /opt/finetune
+CMD ["finetune-runner"]
+
+
+# What onnxruntime is linked to, in one folder: torch finds these libraries by itself, onnxruntime does not.
+FROM ${RUNNER_ENV} AS cuda-libraries
+USER root
+COPY --from=cuda-packages /opt/cuda /opt/cuda
+RUN mkdir /opt/cuda/lib \
+ && bash -O failglob -c 'ln -s /opt/venv/lib/python3*/site-packages/nvidia/*/lib/lib*.so.* /opt/cuda/nvidia/*/lib/lib*.so.* /opt/cuda/lib'
+
+FROM ${RUNNER_ENV} AS runner-cuda
+ARG VERSION=unreleased
+LABEL org.opencontainers.image.title="finetune-runner-cuda" \
+      org.opencontainers.image.description="Runs the stages of a FineTuneJob, and artifacts that are made for CUDA" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=cuda-packages /opt/cuda /opt/cuda
+COPY --from=cuda-libraries /opt/cuda/lib /opt/cuda/lib
+COPY --from=runner-code /opt/finetune /opt/finetune
+ENV PYTHONPATH=/opt/cuda:/opt/finetune/lib \
+    LD_LIBRARY_PATH=/opt/cuda/lib:/usr/local/nvidia/lib64
 CMD ["finetune-runner"]
 
 

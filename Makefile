@@ -73,15 +73,16 @@ test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `ma
 
 .PHONY: test-gpu
 test-gpu: venv ## What only a CUDA device can show; not part of `make test` (minutes).
-	$(BIN)/pytest tests/gpu
+	$(PYTHON) hack/cuda.py
+	PYTHONPATH=.venv/cuda LD_LIBRARY_PATH=.venv/cuda/lib:$$LD_LIBRARY_PATH $(BIN)/pytest tests/gpu
 
 .PHONY: test-images
-test-images: ## Both images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, seconds otherwise).
-	$(PYTHON) hack/images check operator runner
+test-images: ## The images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, a minute otherwise).
+	$(PYTHON) hack/images check operator runner runner-cuda
 
 .PHONY: sbom
-sbom: venv ## What is in both images, as CycloneDX in build/sbom (builds them if need be).
-	$(BIN)/python hack/images sbom operator runner
+sbom: venv ## What is in the images, as CycloneDX in build/sbom (builds them if need be).
+	$(BIN)/python hack/images sbom operator runner runner-cuda
 
 .PHONY: bench-cli
 bench-cli: venv ## How long the command line takes, beside a bare Python and importing torch (a few minutes).

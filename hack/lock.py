@@ -21,12 +21,15 @@ OPTIONS = (
     "--no-header",
     "--quiet",
 )
+BASE = ("pydantic", "pyyaml")
+"""What every extra brings; beside `cuda`, another environment does."""
 
 
 def main() -> None:
     pin("dev")
     for extra in ("operator", "runner"):
         pin(extra, "--constraint", "requirements/dev.txt")
+    pin("cuda", "--no-deps", *(f"--no-emit-package={name}" for name in BASE))
 
 
 def pin(extra: str, *more: str) -> None:

@@ -41,6 +41,11 @@ class Image:
     dependencies: Dependencies | None = None
 
 
+RUNNER_ENV = Dependencies(
+    "localhost/finetune-runner-env", "runner-env", "RUNNER_ENV", "requirements/runner.txt",
+    free_gigabytes=38, expected="6 to 10 minutes",
+)  # fmt: skip
+
 IMAGES = {
     image.name: image
     for image in (
@@ -62,10 +67,14 @@ IMAGES = {
             "runner", "finetune.local/runner", "runner", (*ALWAYS, "requirements/runner.txt", API, RUNNER),
             free_gigabytes=1, expected="seconds",
             expected_load="5 minutes, seconds when only our code changed", versions_kept=1,
-            dependencies=Dependencies(
-                "localhost/finetune-runner-env", "runner-env", "RUNNER_ENV", "requirements/runner.txt",
-                free_gigabytes=38, expected="6 to 10 minutes",
-            ),
+            dependencies=RUNNER_ENV,
+        ),
+        Image(
+            "runner-cuda", "finetune.local/runner-cuda", "runner-cuda",
+            (*ALWAYS, "requirements/runner.txt", "requirements/cuda.txt", API, RUNNER),
+            free_gigabytes=4, expected="a minute",
+            expected_load="5 minutes, a minute when the runner's environment is there", versions_kept=1,
+            dependencies=RUNNER_ENV,
         ),
     )
 }  # fmt: skip

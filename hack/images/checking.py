@@ -8,6 +8,8 @@ from images import storage
 from images.talk import step
 
 USER = "10001:10001"
+CUDA_LIBRARIES = "/opt/cuda/onnxruntime/capi/libonnxruntime_providers_cuda.so /opt/cuda/onnxruntime_genai/*-cuda.so"
+"""All they are linked to is in the image, but for the driver's own library."""
 TRIALS = {
     "operator": (
         ("finetune-runner", "--help"),
@@ -19,6 +21,12 @@ TRIALS = {
         ("python", "-c", "import torch, transformers, peft, bitsandbytes, onnxruntime_genai.models.builder"),
         ("python", "-c", "import finetune_runner.passes.tune, finetune_runner.passes.evaluate"),
         ("sh", "-c", "test ! -e /etc/pip.conf"),
+    ),
+    "runner-cuda": (
+        ("finetune-runner", "--help"),
+        ("python", "-c", "import finetune_runner.passes.evaluate"),
+        ("python", "-c", "import onnxruntime_genai as found; assert found.__id__.endswith('-cuda'), found.__path__"),
+        ("sh", "-c", f"! ldd {CUDA_LIBRARIES} | grep 'not found' | grep -v libcuda.so.1"),
     ),
 }
 """Commands that must succeed in the image, by the image's name."""

@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     command("operator", build, "build the operator's image; print its reference")
     command("thin-runner", build, "build the runner without its environment; print its reference")
     command("runner", build, "build the full runner (the first time 6 to 10 minutes, 39 GB free); print its reference")
+    command("runner-cuda", build, "build the runner that runs artifacts for CUDA too; print its reference")
     command("ml-env", make_environment, "make the environment for thin-runner; print its folder")
     with_namespace = command("ml-env-volume", print_volume, "print the environment's volume and claim as YAML")
     with_namespace.add_argument("--namespace", required=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DPKG_STATUS = "var/lib/dpkg/status"
 OS_RELEASE = "etc/os-release"
-PYTHON_PATHS = ("opt/finetune/lib", "opt/venv/lib/python3*/site-packages")
+PYTHON_PATHS = ("opt/finetune/lib", "opt/cuda", "opt/venv/lib/python3*/site-packages")
 """Where the images have Python packages; Debian's own are dpkg's."""
 INSTALLED = "install ok installed"
 

@@ -10,19 +10,23 @@ from finetune_api.resource.exports import GPTQ, Export, ModelBuilder
 from finetune_api.resource.systems import Accelerator
 from finetune_api.training_arguments import Refusal
 
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
 PRECISIONS: dict[str, tuple[str, ...]] = {
-    "CPUExecutionProvider": ("int4", "int8", "fp32"),
-    "CUDAExecutionProvider": ("int4", "int8", "fp16", "bf16", "fp32"),
+    CPU: ("int4", "int8", "fp32"),
+    CUDA: ("int4", "int8", "fp16", "bf16"),
     "DmlExecutionProvider": ("int4", "fp16"),
     "WebGpuExecutionProvider": ("int4", "int8"),
     "NvTensorRTRTXExecutionProvider": ("fp16", "bf16"),
 }
-"""Execution provider to the precisions that run on it; what the builder itself calls valid."""
+"""Execution provider to the precisions that run on it: what the builder itself calls valid, but for fp32 on CUDA, whose graph it
+leaves without the nodes that make the key-value cache, so that onnxruntime refuses it."""
 
-RUN_HERE = frozenset({"CPUExecutionProvider", "CUDAExecutionProvider"})
-"""Providers that the runner images bring, so that evaluate can run a graph made for them."""
+RUN_HERE = frozenset({CPU, CUDA})
+"""Providers that the runner images bring, so that evaluate can run a graph made for them; CUDA's only one of them."""
 
-NEEDS_ACCELERATOR = frozenset({"CUDAExecutionProvider"})
+NEEDS_ACCELERATOR = frozenset({CUDA})
 """Of these: providers whose graphs don't run without one, of NVIDIA."""
 
 OTHER_VENDORS = ("amd.com/", "aws.amazon.com/", "google.com/", "gpu.intel.com/", "habana.ai/")
@@ -117,8 +121,8 @@ def refusals(config: Export, provider: str) -> Iterator[Refusal]:
     yield from _precision(config, provider)
     yield from _rounding(config)
     yield from _calibration(config)
-    if isinstance(config, ModelBuilder) and config.enable_cuda_graph and provider != "CUDAExecutionProvider":
-        remedy = "leave it out, or set executionProvider: CUDAExecutionProvider"
+    if isinstance(config, ModelBuilder) and config.enable_cuda_graph and provider != CUDA:
+        remedy = f"leave it out, or set executionProvider: {CUDA}"
         yield Refusal("enableCudaGraph", f"has no effect on {provider}", remedy)
     for name in config.extra_options:
         yield from _option(name)

@@ -55,6 +55,8 @@ class Settings:
     """Runs prepare."""
     runner_image: str
     """Runs the stages of systems that name no image; fixed for a job when it is accepted."""
+    runner_cuda_image: str = ""
+    """The same for systems on which artifacts for CUDA are run; empty: runner_image."""
     image_pull_policy: str = "IfNotPresent"
     watch_namespaces: tuple[str, ...] = ()
     """Empty: all namespaces."""
@@ -94,6 +96,7 @@ class Settings:
         return cls(
             operator_image=_required(environ, "FINETUNE_OPERATOR_IMAGE"),
             runner_image=_required(environ, "FINETUNE_RUNNER_IMAGE"),
+            runner_cuda_image=environ.get("FINETUNE_RUNNER_CUDA_IMAGE", "").strip(),
             image_pull_policy=_choice(environ, "FINETUNE_IMAGE_PULL_POLICY", PULL_POLICIES, "IfNotPresent"),
             watch_namespaces=_words(environ.get("FINETUNE_WATCH_NAMESPACES", "")),
             default_store=_model(environ, "FINETUNE_DEFAULT_STORE", Store, "a store as in spec.store"),

@@ -111,6 +111,15 @@ def test_a_digest_wins_over_a_tag(cluster: Cluster) -> None:
     assert variables["FINETUNE_RUNNER_IMAGE"] == f"finetune-runner@{DIGEST}"
 
 
+def test_where_artifacts_for_cuda_are_run_there_is_an_image_of_its_own(cluster: Cluster) -> None:
+    variables = environment(render(cluster))
+    assert variables["FINETUNE_RUNNER_CUDA_IMAGE"] == variables["FINETUNE_RUNNER_IMAGE"].replace(
+        "runner", "runner-cuda"
+    )
+    variables = environment(render(cluster, "image.runnerCuda.reference=registry.example.com/cuda:1"))
+    assert variables["FINETUNE_RUNNER_CUDA_IMAGE"] == "registry.example.com/cuda:1"
+
+
 def test_uninstalling_keeps_the_definition_unless_told_otherwise(cluster: Cluster) -> None:
     (kept,) = of_kind(render(cluster), "CustomResourceDefinition")
     (dropped,) = of_kind(render(cluster, "crds.keep=false"), "CustomResourceDefinition")

@@ -8,7 +8,7 @@ import onnx_ir
 import onnxruntime_genai
 import pytest
 
-from finetune_api.export_options import FURTHER, PRECISIONS, REFUSED, TYPED
+from finetune_api.export_options import CUDA, FURTHER, PRECISIONS, REFUSED, TYPED
 from passes import export_here
 
 HEAD = "/lm_head/MatMul"
@@ -30,7 +30,8 @@ def test_precisions_are_those_that_the_builder_calls_valid():
         (f"{names[provider]}ExecutionProvider", precision.lower()) for precision, provider in map(str.split, listed)
     }
 
-    assert {(provider, precision) for provider, possible in PRECISIONS.items() for precision in possible} == pairs
+    ours = {(provider, precision) for provider, possible in PRECISIONS.items() for precision in possible}
+    assert ours == pairs - {(CUDA, "fp32")}
 
 
 OTHERS = [(p, precision) for p, possible in PRECISIONS.items() if p != "CPUExecutionProvider" for precision in possible]
@@ -44,7 +45,15 @@ def test_an_export_for_another_runtime_is_built_and_names_it(provider, precision
     config = json.loads((tmp_path / "onnx/genai_config.json").read_text())
     named = [name for options in config["model"]["decoder"]["session_options"]["provider_options"] for name in options]
     assert named == [OPTION_NAMES[provider.removesuffix("ExecutionProvider")]]
-    assert onnx_ir.load(tmp_path / "onnx/model.onnx").graph.num_nodes() > 0
+    built = onnx_ir.load(tmp_path / "onnx/model.onnx").graph
+    assert [value.name for value in built.outputs if value.producer() is None] == []
+
+
+def test_of_a_graph_in_fp32_for_cuda_the_builder_makes_no_whole_one(tiny_phi3, tmp_path):
+    """Its fault; once it is mended, PRECISIONS may have it."""
+    built = graph(tiny_phi3, tmp_path / "onnx", executionProvider=CUDA, precision="fp32")
+
+    assert "present.0.key" in [value.name for value in built.outputs if value.producer() is None]
 
 
 def graph(model, output, **fields):

@@ -125,7 +125,9 @@ def merge(adapter: Path, base: Path, output: Path, **fields: Any) -> PassResult:
 
 
 def export(model: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
-    given = inputs(model, output, path="spec.passes[2].modelBuilder", data=fields.pop("data", {}))
+    accelerator = fields.pop("accelerator", False)
+    data = fields.pop("data", {})
+    given = inputs(model, output, path="spec.passes[2].modelBuilder", data=data, accelerator=accelerator)
     return run_pass("model_builder", ModelBuilder.model_validate(fields), given, report or Reported())
 
 
@@ -139,7 +141,9 @@ def export_here(model: Path, output: Path, **fields: Any) -> None:
 
 
 def extract(adapter: Path, base: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
-    given = inputs(adapter, output, product=Product.ADAPTER, base=base, path="spec.passes[1].extractAdapters")
+    accelerator = fields.pop("accelerator", False)
+    path = "spec.passes[1].extractAdapters"
+    given = inputs(adapter, output, product=Product.ADAPTER, base=base, path=path, accelerator=accelerator)
     return run_pass("extract_adapters", ExtractAdapters.model_validate(fields), given, report or Reported())
 
 

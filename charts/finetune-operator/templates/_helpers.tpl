@@ -43,6 +43,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- include "finetune-operator.image" (dict "image" .Values.image.runner "appVersion" .Chart.AppVersion) -}}
 {{- end -}}
 
+{{- define "finetune-operator.runnerCudaImage" -}}
+{{- include "finetune-operator.image" (dict "image" .Values.image.runnerCuda "appVersion" .Chart.AppVersion) -}}
+{{- end -}}
+
 {{- /* The pods of jobs: prepare's and the stages'. */ -}}
 {{- define "finetune-operator.jobPods" -}}
 matchLabels:

@@ -6,6 +6,7 @@ from typing import Any
 
 from finetune_api import validate
 from finetune_api.failures import Reason
+from finetune_api.graph_runs import cuda_systems
 from finetune_api.messages import JobDocument
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.status import FailureStatus
@@ -102,7 +103,8 @@ def _overfull(spec: FineTuneJobSpec, settings: Settings) -> Iterator[Problem]:
 
 
 def _filled(spec: FineTuneJobSpec, settings: Settings, image: str) -> FineTuneJobSpec:
-    systems = [s if s.image else s.model_copy(update={"image": image}) for s in spec.systems]
+    images = dict.fromkeys(cuda_systems(spec), settings.runner_cuda_image or image)
+    systems = [s if s.image else s.model_copy(update={"image": images.get(s.name, image)}) for s in spec.systems]
     if settings.default_system:
         systems = [with_defaults(system, settings.default_system) for system in systems]
     changes: dict[str, Any] = {"systems": systems, "store": spec.store or settings.default_store, "suspend": False}

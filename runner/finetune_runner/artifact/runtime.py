@@ -47,7 +47,8 @@ class Runtime:
             self._adapters = self._loaded(folder / ONNX_ADAPTER)
         except RuntimeError as error:
             remedy = "Install the onnxruntime-genai package of its execution provider, as -cuda or -directml."
-            raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"it can't be loaded: {error}", remedy=remedy) from error
+            message = f"it can't be loaded: {str(error).strip()}"
+            raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy) from error
 
     @property
     def provider(self) -> str:

@@ -1,7 +1,7 @@
 """The library versions that decide what a pass makes.
 
-Prepare runs without these libraries, so it reads their versions here; requirements/runner.txt installs the same.
-A test fails when the two drift.
+Prepare runs without these libraries, so it reads their versions here; requirements/runner.txt and requirements/cuda.txt
+install the same. A test fails when they drift.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ PINNED: dict[str, str] = {
     "onnxruntime": "1.32.0",
     "gguf": "0.19.0",
     "safetensors": "0.8.0",
+    "onnxruntime-genai-cuda": "0.18.0",
+    "onnxruntime-gpu": "1.31.1",
 }
 
 CONVERSION = "conversion"
@@ -36,13 +38,16 @@ DECIDING: dict[str, tuple[str, ...]] = {
 }
 """Per kind of pass: the libraries whose version changes what it makes."""
 
+CUDA_RUNTIME = ("onnxruntime-genai-cuda", "onnxruntime-gpu")
+"""Decide too what is measured of an artifact on CUDA."""
+
 TOKENISING = ("transformers", "tokenizers")
 """Whose versions change a text's tokens."""
 
 
-def deciding(kind: str) -> dict[str, str]:
-    """Name to version of the libraries that decide the output of a kind of pass."""
-    return {name: PINNED[name] for name in DECIDING[kind]}
+def deciding(kind: str, *, cuda: bool = False) -> dict[str, str]:
+    """Name to version of the libraries that decide the output of a kind of pass; `cuda`: one that measures on it."""
+    return {name: PINNED[name] for name in (*DECIDING[kind], *(CUDA_RUNTIME if cuda else ()))}
 
 
 def differing(kind: str) -> dict[str, str]:

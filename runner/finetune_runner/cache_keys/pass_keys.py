@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetune_api.cache_key import pass_key
+from finetune_api.export_options import CUDA
+from finetune_api.graph_runs import providers_run
 from finetune_api.merge_choice import meant_for, tuned_beside
 from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider
 from finetune_api.resource.exports import Export
@@ -105,6 +107,7 @@ def _key(
     config = normalised(spec, step)
     if call:
         config["config"] = call.config.to_wire()
+    cuda = kind == "evaluate" and CUDA in providers_run(spec, step.index)
     if metrics:
         config["metricPlugins"] = [metric.config.to_wire() for metric in metrics]
     return pass_key(
@@ -112,6 +115,6 @@ def _key(
         config=config,
         inputs=inputs,
         data={role: data[name] for role, name in data_names(spec, step.spec).items()},
-        libraries=call.plugin.libraries if call else deciding(kind) | libraries_of(metrics),
+        libraries=call.plugin.libraries if call else deciding(kind, cuda=cuda) | libraries_of(metrics),
         only_job=only_job,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime_genai
 
+from finetune_api.export_options import CUDA
 from finetune_runner.artifact.prompts import Prompts, recorded
 from finetune_runner.artifact.runtime import Runtime
 from finetune_runner.artifact.stop_tokens import stop_tokens
@@ -19,7 +20,6 @@ from finetune_runner.passes.trial import RAN_ON, TRUSTING
 from finetune_runner.process import leave
 
 STEPS = 8
-CUDA = "CUDAExecutionProvider"
 
 
 def main() -> None:

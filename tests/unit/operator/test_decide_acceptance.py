@@ -100,6 +100,25 @@ def test_systems_without_an_image_get_the_operators_runner_image_and_others_keep
     assert world.status.runner_image == "registry.test/runner:1"
 
 
+@pytest.mark.parametrize(
+    ("cuda_image", "expected"), [("registry.test/cuda:1", "registry.test/cuda:1"), ("", "registry.test/runner:1")]
+)
+def test_a_system_that_runs_an_artifact_for_cuda_gets_the_image_that_can(cuda_image: str, expected: str) -> None:
+    passes = [
+        ("tune", "tuner", "lora"),
+        ("merge", "cpu", "merge"),
+        ("int4", "cpu", "build"),
+        ("check", "gpu", "evaluate"),
+    ]
+    systems = [{"name": "gpu", "accelerator": {}}, {"name": "tuner", "accelerator": {}}, {"name": "cpu"}]
+    engine = {"target": {"executionProvider": "CUDAExecutionProvider"}}
+    world = World(spec=wire_spec(passes, systems=systems, engine=engine))
+    world.restart_with(replace(SETTINGS, runner_cuda_image=cuda_image))
+    world.round()
+    images = {system.name: system.image for system in world.observe().document.spec.systems}
+    assert images == {"gpu": expected, "tuner": "registry.test/runner:1", "cpu": "registry.test/runner:1"}
+
+
 def test_an_upgrade_of_the_operator_does_not_change_a_running_job() -> None:
     world = World().prepared()
     world.restart_with(replace(SETTINGS, runner_image="registry.test/runner:2"))

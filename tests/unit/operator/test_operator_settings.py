@@ -9,6 +9,7 @@ LEAST = {"FINETUNE_OPERATOR_IMAGE": "operator:1", "FINETUNE_RUNNER_IMAGE": "runn
 def test_the_two_images_are_enough() -> None:
     settings = Settings.from_environment(LEAST)
     assert (settings.operator_image, settings.runner_image) == ("operator:1", "runner:1")
+    assert settings.runner_cuda_image == ""
     assert settings.watch_namespaces == ()
     assert settings.default_store is None
     assert settings.resync_seconds == 60

@@ -5,6 +5,7 @@ import pytest
 from api_specs import spec_of, wire_pass, wire_spec
 from finetune_api.plan import plan
 from finetune_api.resource.job import FineTuneJobSpec
+from finetune_runner.cache_keys.library_versions import PINNED
 from finetune_runner.cache_keys.pass_keys import pass_keys
 
 CHAIN = [("tune", "gpu", "lora"), ("merge", "cpu", "merge"), ("int4", "cpu", "build"), ("check", "cpu", "evaluate")]
@@ -53,6 +54,16 @@ def test_how_often_checkpoints_are_made_and_activations_computed_changes_no_key(
 def test_a_tracker_changes_no_key():
     told = with_pass(0, training={"reportTo": ["tensorboard"]})
     assert changed(keys(spec_of(CHAIN)), keys(told)) == set()
+
+
+def test_what_is_measured_on_cuda_depends_on_its_runtime_too(monkeypatch):
+    for_cuda = spec_of(
+        [*CHAIN[:3], ("check", "gpu", "evaluate")], engine={"target": {"executionProvider": "CUDAExecutionProvider"}}
+    )
+    before = keys(for_cuda), keys(spec_of(CHAIN))
+    monkeypatch.setitem(PINNED, "onnxruntime-gpu", "1.99.0")
+    assert changed(before[0], keys(for_cuda)) == {"check"}
+    assert changed(before[1], keys(spec_of(CHAIN))) == set()
 
 
 def test_gates_change_no_key():

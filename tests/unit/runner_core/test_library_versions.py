@@ -8,15 +8,15 @@ import pytest
 from finetune_api.plan import PRODUCES
 from finetune_runner.cache_keys.library_versions import DECIDING, PINNED, deciding
 
-LOCK = Path(__file__).parents[3] / "requirements/runner.txt"
+LOCKS = Path(__file__).parents[3] / "requirements"
 
 
-def locked_versions():
-    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", LOCK.read_text(), re.MULTILINE))
+def locked_versions(lock):
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", (LOCKS / lock).read_text(), re.MULTILINE))
 
 
-def test_pinned_versions_are_those_of_the_lock():
-    locked = locked_versions()
+def test_pinned_versions_are_those_of_the_locks():
+    locked = locked_versions("runner.txt") | locked_versions("cuda.txt")
     assert {name: locked[name] for name in PINNED} == PINNED
 
 

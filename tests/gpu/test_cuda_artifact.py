@@ -1,0 +1,54 @@
+"""An artifact for CUDA is run where CUDA is: verified as it is built, and measured, and it says what the model said."""
+
+import json
+
+import onnxruntime_genai
+import pytest
+
+from finetune_api.export_options import CUDA
+from finetune_api.plan import Product
+from passes import evaluate, export, extract, lora, merge, tune
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runtime():
+    assert onnxruntime_genai.is_cuda_available(), "tests/gpu needs onnxruntime-genai-cuda: run make test-gpu"
+
+
+@pytest.fixture(scope="module")
+def tuned(tiny_phi3, tmp_path_factory):
+    """A folder with an adapter, and the model that it was merged into."""
+    work = tmp_path_factory.mktemp("tuned")
+    tune(tiny_phi3, work / "adapter", lora(training={"maxSteps": 60}), accelerator=True)
+    merge(work / "adapter", tiny_phi3, work / "merged")
+    return work
+
+
+@pytest.mark.parametrize("precision", ["int4", "int8", "fp16", "bf16"])
+def test_an_export_for_cuda_answers_there_and_keeps_what_was_learnt(tuned, tmp_path, precision):
+    made = export(tuned / "merged", tmp_path / "onnx", accelerator=True, executionProvider=CUDA, precision=precision)
+
+    kept = evaluate(tmp_path / "onnx", tmp_path / "onnx-figures", Product.ONNX, accelerator=True)
+    before = evaluate(tuned / "merged", tmp_path / "figures", Product.MODEL, accelerator=True)
+
+    assert (made.verified_on, kept.verified_on) == (CUDA, CUDA)
+    assert float(kept.metrics["accuracy"]) == pytest.approx(float(before.metrics["accuracy"]), abs=0.1)
+    assert float(kept.metrics["loss"]) == pytest.approx(float(before.metrics["loss"]), abs=0.1)
+
+
+def test_an_adapter_beside_its_base_answers_there_too(tuned, tiny_phi3, tmp_path):
+    made = extract(tuned / "adapter", tiny_phi3, tmp_path / "onnx", accelerator=True, executionProvider=CUDA)
+
+    kept = evaluate(tmp_path / "onnx", tmp_path / "figures", Product.ONNX, accelerator=True)
+
+    assert made.verified_on == CUDA
+    assert float(kept.metrics["accuracy"]) > 0.8
+
+
+def test_it_records_and_replays_its_graph(tuned, tmp_path):
+    given = {"executionProvider": CUDA, "precision": "fp16", "enableCudaGraph": True}
+    made = export(tuned / "merged", tmp_path / "onnx", accelerator=True, **given)
+
+    options = json.loads((tmp_path / "onnx/genai_config.json").read_text())["model"]["decoder"]["session_options"]
+    assert made.verified_on == CUDA
+    assert options["provider_options"][0]["cuda"]["enable_cuda_graph"] == "1"
