@@ -20,8 +20,8 @@ PRECISIONS: dict[str, tuple[str, ...]] = {
     "WebGpuExecutionProvider": ("int4", "int8"),
     "NvTensorRTRTXExecutionProvider": ("fp16", "bf16"),
 }
-"""Execution provider to the precisions that run on it: what the builder itself calls valid, but for fp32 on CUDA, whose graph it
-leaves without the nodes that make the key-value cache, so that onnxruntime refuses it."""
+"""Execution provider to the precisions that run on it: what the builder itself calls valid, but for fp32 on CUDA, whose
+graph it leaves without the nodes that make the key-value cache, so that onnxruntime refuses it."""
 
 RUN_HERE = frozenset({CPU, CUDA})
 """Providers that the runner images bring, so that evaluate can run a graph made for them; CUDA's only one of them."""

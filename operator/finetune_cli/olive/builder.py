@@ -23,18 +23,25 @@ LISTS = {"opTypesToQuantize": "/", "nodesToExclude": ","}
 """Fields that the builder's own options write as text, and what stands between items."""
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 EXPORTS = frozenset({"modelBuilder", "extractAdapters"})
-DEFAULT_PRECISION = "fp32"
+PRECISE_FIRST = ("fp32", "fp16", "int8")
 LEAVE_OUT = "leave it out"
 
 
-def builder(section: Section, context: Context) -> Draft:
-    """An export; where Olive's defaults differ from ours, its own are written."""
+def precise(provider: str) -> tuple[str, str]:
+    """What is exported where no precision is said, and why: fp32, as in Olive, or what comes nearest on a provider."""
+    if not (possible := export_options.PRECISIONS.get(provider)) or PRECISE_FIRST[0] in possible:
+        return PRECISE_FIRST[0], "as in Olive"
+    return next(p for p in PRECISE_FIRST if p in possible), f"since fp32 does not run on {provider}"
+
+
+def builder(section: Section, provider: str, context: Context) -> Draft:
+    """An export for an execution provider; where Olive's defaults differ from ours, its own are written."""
     own = section.part("extra_options")
     every = joined(section, own)
     draft: Draft = {field: _value(field, every, names) for field, names in NAMES.items()}
     if draft["precision"] is None:
-        context.ledger.note(section.steps, "no precision is given: fp32, as in Olive")
-        draft["precision"] = DEFAULT_PRECISION
+        draft["precision"], why = precise(provider)
+        context.ledger.note(section.steps, f"no precision is given: {draft['precision']}, {why}")
     _algorithm(draft, section, context)
     _metadata_only(section, context)
     search = ("generate's defaults stay those of the model", "edit search in genai_config.json of the artifact")

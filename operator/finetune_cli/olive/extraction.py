@@ -2,6 +2,7 @@
 
 from finetune_api.plan import TUNING
 from finetune_api.validate_extraction import NOT_FACTORS
+from finetune_cli.olive.builder import precise
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.section import Section, Sourced
@@ -32,7 +33,7 @@ NOT_CARRIED = dict.fromkeys(
 )
 
 
-def extraction(section: Section, found: list[Draft], context: Context) -> Draft | None:
+def extraction(section: Section, found: list[Draft], provider: str, context: Context) -> Draft | None:
     """The fields of the pass, where none exported the adapter before.
 
     In Olive, ModelBuilder exports a base with its adapter, from which ExtractAdapters takes the adapter out. Here one
@@ -41,13 +42,16 @@ def extraction(section: Section, found: list[Draft], context: Context) -> Draft 
     Args:
         section: the pass's config.
         found: the passes before it.
+        provider: the artifact's execution provider.
         context: of the import.
     """
     _refuse(section)
     chain = [draft for draft in found if "evaluate" not in draft]
     if not chain or "modelBuilder" not in chain[-1]:
-        context.ledger.note(section.steps, "no ModelBuilder comes before it: the base is exported in fp32")
-        return {"precision": "fp32"}
+        precision, why = precise(provider)
+        message = f"no ModelBuilder comes before it: the base is exported in {precision}, {why}"
+        context.ledger.note(section.steps, message)
+        return {"precision": precision}
     exported = chain[-1]
     if len(chain) == 1 or not set(TUNING) & set(chain[-2]):
         context.ledger.not_carried(section.steps, "what is exported before it has no adapter", "leave out the merge")

@@ -142,12 +142,12 @@ def _config(name: str, section: Section, before: list[Draft], shared: Shared) ->
     if name == MERGE:
         return {"mergeAdapterWeights": {}}
     if name == EXTRACT:
-        extracted = extraction(section, before, shared.context)
+        extracted = extraction(section, before, shared.provider, shared.context)
         return None if extracted is None else {"extractAdapters": extracted}
     if name in BUILDERS and adds_metadata(section, before, shared.context):
         return None
     if name in BUILDERS:
-        return {"modelBuilder": builder(section, shared.context)}
+        return {"modelBuilder": builder(section, shared.provider, shared.context)}
     kind, fields = tuning(name, section, shared.data, shared.context)
     return {kind: fields}
 

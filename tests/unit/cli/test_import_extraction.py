@@ -27,7 +27,18 @@ def test_of_a_merged_model_there_is_no_adapter_to_extract():
 
 def test_an_extraction_by_itself_exports_as_olive_does_without_a_word_on_it():
     spec = spec_of(changed(CONFIG, (BUILDER, None)))
-    assert spec["passes"][1]["extractAdapters"] == {"precision": "fp32"}
+    assert spec["passes"][1]["extractAdapters"] == {"precision": "fp16"}  # its target is CUDA, where fp32 does not run
+
+
+def test_without_a_precision_an_export_is_as_precise_as_its_provider_allows():
+    """Olive's own is fp32."""
+    for provider, precision in (("CPU", "fp32"), ("CUDA", "fp16"), ("WebGpu", "int8")):
+        device = {"device": "gpu", "execution_providers": [f"{provider}ExecutionProvider"]}
+        found = imported(
+            changed(MODERN, ((*BUILDER, "precision"), None), (("systems", "gpu", "accelerators"), [device]))
+        )
+        notes = [note for note in map(str, found.notes) if "no precision is given: " in note]
+        assert (found.manifest["spec"]["passes"][-1]["modelBuilder"]["precision"], len(notes)) == (precision, 1)
 
 
 def test_host_and_evaluator_of_an_extraction_that_is_no_pass_of_its_own_are_reported():
