@@ -10,6 +10,14 @@ LOADERS = frozenset({"json", "csv", "parquet", "arrow", "text"})
 """Names of a data set that say how files are read."""
 LINES = (".jsonl", ".ndjson")
 BOTH = "Olive reads an array and an object a line alike"
+TOLD_ARRAY = (
+    f"{BOTH}; here a .json file is taken to hold an array",
+    "where a line holds an object, set format: jsonl",
+)
+TOLD_BY_NAME = (
+    f"{BOTH}; here the files' names tell which it is",
+    "set format: json or jsonl where they do not",
+)
 
 
 def format_of(loader: Sourced | None, files: list[Sourced], context: Context) -> Sourced | None:
@@ -28,18 +36,26 @@ def format_of(loader: Sourced | None, files: list[Sourced], context: Context) ->
 
 def _json(loader: Sourced, files: list[Sourced], context: Context) -> Sourced | None:
     """Looks into the first file, if it is there."""
-    first = next((file.value for file in files if isinstance(file.value, str)), "")
+    first = next(map(_path, files), "")
     suffix = PurePosixPath(first).suffix.lower()
-    if suffix in LINES or not suffix:
+    if suffix in LINES or context.files.kind(first) == "folder":
         return None
     beginning = _beginning(first, context)
     told = "json" if suffix == ".json" else ""
-    if not beginning and told:
-        remedy = "where a line holds an object, set format: jsonl"
-        context.ledger.note(loader.steps, f"{BOTH}; here a .json file is taken to hold an array", remedy)
+    if not beginning and (told or not suffix):
+        context.ledger.note(loader.steps, *(TOLD_ARRAY if told else TOLD_BY_NAME))
         return None
     found = "jsonl" if _is_lines(beginning) else "json"
     return None if found == told else Sourced(found, loader.steps)
+
+
+def _path(file: Sourced) -> str:
+    """As it is written, or as Azure ML's object has it; empty where there is none."""
+    if not isinstance(file.value, dict):
+        return file.value if isinstance(file.value, str) else ""
+    inner = file.value.get("config")
+    path = {**file.value, **(inner if isinstance(inner, dict) else {})}.get("relative_path")
+    return path if isinstance(path, str) else ""
 
 
 def _beginning(path: str, context: Context) -> str:

@@ -145,3 +145,24 @@ def test_an_option_that_is_no_place_is_named_itself(finetune, tmp_path, options,
 def test_a_config_from_standard_input_has_a_name_of_its_own(finetune, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(MODERN).encode())))
     assert "name: olive\n" in finetune("import", "-").out
+
+
+@pytest.mark.parametrize(
+    ("files", "format_", "note"),
+    [
+        ("rows", "jsonl", ""),
+        ("rows.jsonl", None, ""),
+        ("gone", None, "the files' names tell which it is (set format: json or jsonl where they do not)"),
+        ("gone.json", None, "a .json file is taken to hold an array (where a line holds an object, set format: jsonl)"),
+        ({"type": "azureml_datastore", "relative_path": "q/rows"}, None, "the files' names tell which it is"),
+        ({"type": "azureml_datastore", "config": {"relative_path": "q/rows.json"}}, None, "taken to hold an array"),
+    ],
+)
+def test_how_a_json_file_is_read_is_carried_over_or_said(tmp_path, files, format_, note):
+    (tmp_path / "rows").write_text('{"a": 1}\n{"a": 2}\n')
+    load = {"data_name": "json", "data_files": files, "split": "train"}
+    found = imported(changed(MODERN, (("data_configs", 0, "load_dataset_config"), load)), tmp_path)
+    assert found.manifest["spec"]["dataConfigs"][0].get("format") == format_
+    steps = "$.data_configs[0].load_dataset_config.data_name"
+    [*notes] = [str(each) for each in found.notes if str(each).startswith(steps)]
+    assert (len(notes), note in "".join(notes)) == (1 if note else 0, True)
