@@ -97,6 +97,8 @@ class Systems:
 
     def _add(self, raw: Sourced, section: Section) -> System:
         name = self.context.system_names.give(raw)
+        if not list(section):
+            self.context.ledger.read(section.steps)
         system = _system(name, section.flat("config"), self.context)
         self.found[str(raw.value) if raw.value not in self.found else name] = system
         return system

@@ -1,5 +1,6 @@
 """LoRA and its kin → tuning passes. Pure."""
 
+import re
 from typing import Any
 
 from finetune_cli.olive.context import Context
@@ -13,6 +14,8 @@ FOUR_BIT = ("qlora", "loftq")
 LYCORIS = ("loha", "lokr")
 DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "fp32": "float32", "bf16": "bfloat16"}
 PAGED = "paged_adamw_32bit"
+ALL_LINEAR = "all-linear"
+PLAIN_NAME = re.compile(r"[\w.]+", re.ASCII)
 OLIVES_DTYPE = "bfloat16"
 LEAVE_OUT = "leave it out"
 DECIDED = ("the runner decides where a model's layers lie", LEAVE_OUT)
@@ -55,7 +58,7 @@ def tuning(kind: str, section: Section, data: list[Draft], context: Context) -> 
     draft: Draft = {
         "r": section.number("r", "lora_r"),
         "alpha": section.number("alpha", "lora_alpha"),
-        "targetModules": section.texts("target_modules"),
+        "targetModules": _targets(section, context),
         "modulesToSave": section.texts("modules_to_save"),
         "trainData": _reference(section, "train_data_config", data, context),
         **_held_out(section, data, arguments, context),
@@ -68,6 +71,19 @@ def tuning(kind: str, section: Section, data: list[Draft], context: Context) -> 
     said = _same_dtype(section)
     section.refuse({name: why for name, why in NOT_CARRIED.items() if name not in said})
     return kind, draft
+
+
+def _targets(section: Section, context: Context) -> Sourced | None:
+    """Layers by name. None stands for all linear ones, which peft calls all-linear."""
+    given = section.take("target_modules")
+    if given is None or not isinstance(given.value, str):
+        return given
+    if PLAIN_NAME.fullmatch(given.value):
+        return Sourced([given.value], given.steps)
+    if given.value != ALL_LINEAR:
+        message = "layers are named, not found by an expression: all linear ones are tuned"
+        context.ledger.not_carried(given.steps, message, "list their names")
+    return None
 
 
 def _own(kind: str, section: Section, double: Sourced | None, context: Context) -> Draft:
@@ -149,9 +165,10 @@ def _held_out(section: Section, data: list[Draft], arguments: Draft, context: Co
     """Rows held out, and when they are evaluated: Olive does so whenever there are some."""
     evaluated = _reference(section, "eval_data_config", data, context)
     size = section.number("eval_dataset_size")
+    size = size if size and size.value != 0 else None
     strategy = arguments["evalStrategy"]
-    if evaluated or size:
-        _evaluate(arguments)
+    if rows := evaluated or size:
+        _evaluate(arguments, rows)
     elif strategy and strategy.value != "no":
         message = "there are no held-out rows"
         context.ledger.not_carried(strategy.steps, message, "set eval_data_config or eval_dataset_size")
@@ -164,9 +181,10 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and value >= 1
 
 
-def _evaluate(arguments: Draft) -> None:
+def _evaluate(arguments: Draft, rows: Sourced) -> None:
+    """Says when; without the rows it goes too."""
     strategy = arguments["evalStrategy"]
     if strategy is None or strategy.value in (None, "no"):
-        arguments["evalStrategy"] = "steps"
+        arguments["evalStrategy"] = Sourced("steps", rows.steps)
     if arguments["evalSteps"] is None and arguments["loggingSteps"] is not None:
         arguments["evalSteps"] = arguments["loggingSteps"]

@@ -166,3 +166,43 @@ def test_how_a_json_file_is_read_is_carried_over_or_said(tmp_path, files, format
     steps = "$.data_configs[0].load_dataset_config.data_name"
     [*notes] = [str(each) for each in found.notes if str(each).startswith(steps)]
     assert (len(notes), note in "".join(notes)) == (1 if note else 0, True)
+
+
+def spec(config):
+    found = imported(config)
+    assert found.manifest is not None, found.notes
+    return found.manifest["spec"]
+
+
+@pytest.mark.parametrize("size", [0, 0.0])
+def test_no_rows_held_out_is_said_by_a_zero(size):
+    config = changed(MODERN, (("passes", "tune", "eval_dataset_size"), size))
+    tune = spec(config)["passes"][0]["lora"]
+    assert (tune.get("evalFraction"), tune.get("evalRows"), tune["training"].get("evalStrategy")) == (None, None, None)
+    assert said(config, Kind.NOT_CARRIED) == []
+
+
+def test_a_share_of_rows_that_cannot_be_is_left_out_with_its_evaluation():
+    config = changed(MODERN, (("passes", "tune", "eval_dataset_size"), 1.5))
+    assert "evalStrategy" not in spec(config)["passes"][0]["lora"]["training"]
+    assert "1.5 is too large" in said(config, Kind.NOT_CARRIED)[0]
+
+
+def test_a_system_of_which_nothing_is_said_is_a_system():
+    config = {**MODERN, "systems": {"gpu": {}}}
+    assert (spec(config)["systems"], said(config, Kind.NOT_CARRIED)) == ([{"name": "gpu"}], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "carried", "reported"),
+    [
+        ("q_proj", ["q_proj"], False),
+        (["q_proj"], ["q_proj"], False),
+        ("all-linear", None, False),
+        (r".*self_attn\.(q|v)_proj", None, True),
+    ],
+)
+def test_layers_are_carried_over_by_name_and_all_of_them_as_all(given, carried, reported):
+    config = changed(MODERN, (("passes", "tune", "target_modules"), given))
+    assert spec(config)["passes"][0]["lora"].get("targetModules") == carried
+    assert bool(said(config, Kind.NOT_CARRIED)) is reported
