@@ -14,6 +14,7 @@ TOLD_ARRAY = (
     f"{BOTH}; here a .json file is taken to hold an array",
     "where a line holds an object, set format: jsonl",
 )
+UNTOLD = (f"{BOTH}; here an object a line is expected", "for an array set format: json")
 TOLD_BY_NAME = (
     f"{BOTH}; here the files' names tell which it is",
     "set format: json or jsonl where they do not",
@@ -42,8 +43,9 @@ def _json(loader: Sourced, files: list[Sourced], context: Context) -> Sourced | 
         return None
     beginning = _beginning(first, context)
     told = "json" if suffix == ".json" else ""
+    if not beginning:
+        context.ledger.note(loader.steps, *(TOLD_ARRAY if told else UNTOLD if suffix else TOLD_BY_NAME))
     if not beginning and (told or not suffix):
-        context.ledger.note(loader.steps, *(TOLD_ARRAY if told else TOLD_BY_NAME))
         return None
     found = "jsonl" if _is_lines(beginning) else "json"
     return None if found == told else Sourced(found, loader.steps)

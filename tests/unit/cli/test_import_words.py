@@ -154,6 +154,7 @@ def test_a_config_from_standard_input_has_a_name_of_its_own(finetune, monkeypatc
         ("rows.jsonl", None, ""),
         ("gone", None, "the files' names tell which it is (set format: json or jsonl where they do not)"),
         ("gone.json", None, "a .json file is taken to hold an array (where a line holds an object, set format: jsonl)"),
+        ("gone.txt", "jsonl", "an object a line is expected (for an array set format: json)"),
         ({"type": "azureml_datastore", "relative_path": "q/rows"}, None, "the files' names tell which it is"),
         ({"type": "azureml_datastore", "config": {"relative_path": "q/rows.json"}}, None, "taken to hold an array"),
     ],
