@@ -42,6 +42,32 @@ CACHE_CONFIG: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
+class Place:
+    """A folder that an Olive config may name."""
+
+    key: str
+    instead: str
+    """What is said of one that is named."""
+    without: str
+    """What is said where none is."""
+    remedy: str
+
+
+STORE = Place(
+    "cache_dir",
+    "passes are kept in spec.store",
+    "no store is named: the operator must have a default one",
+    "give --store s3://bucket/prefix",
+)
+OUTPUT = Place(
+    "output_dir",
+    "the artifact is published at spec.output",
+    "no output is named: the artifact stays in the store",
+    "give --output s3://bucket/prefix",
+)
+
+
+@dataclass(frozen=True)
 class Engine:
     """What the config's engine says."""
 
@@ -99,22 +125,22 @@ def places(section: Section, store: Mapping[str, Any] | None, output: Mapping[st
     folders = joined(section, cache) if cache else section
     if cache:
         cache.refuse(CACHE_CONFIG)
-    _folder(folders, "cache_dir", "passes are kept in spec.store", store, "--store s3://bucket/prefix")
-    _folder(folders, "output_dir", "the artifact is published at spec.output", output, "--output s3://bucket/prefix")
+    _folder(folders, STORE, store)
+    _folder(folders, OUTPUT, output)
     return {"store": store, "output": output}
 
 
 _NONE = Sourced(None, ())
 
 
-def _folder(section: Section, name: str, message: str, given: Mapping[str, Any] | None, option: str) -> None:
-    found = section.take(name)
-    if found is None:
-        return
-    if given:
-        section.ledger.note(found.steps, message)
-    else:
-        section.ledger.not_carried(found.steps, f"{message}, not in a folder of this machine", f"give {option}")
+def _folder(section: Section, place: Place, given: Mapping[str, Any] | None) -> None:
+    found = section.take(place.key)
+    if found and given:
+        section.ledger.note(found.steps, place.instead)
+    elif found:
+        section.ledger.not_carried(found.steps, f"{place.instead}, not in a folder of this machine", place.remedy)
+    elif not given:
+        section.ledger.note((), place.without, place.remedy)
 
 
 def _cache(section: Section) -> Sourced | None:

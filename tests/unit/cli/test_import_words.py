@@ -207,3 +207,15 @@ def test_layers_are_carried_over_by_name_and_all_of_them_as_all(given, carried, 
     config = changed(MODERN, (("passes", "tune", "target_modules"), given))
     assert spec(config)["passes"][0]["lora"].get("targetModules") == carried
     assert bool(said(config, Kind.NOT_CARRIED)) is reported
+
+
+def test_a_config_that_names_no_folders_is_told_where_outputs_go():
+    notes = said(MODERN, Kind.NOTE)
+    assert "$: note: no store is named: the operator must have a default one (give --store s3://bucket/prefix)" in notes
+    assert "$: note: no output is named: the artifact stays in the store (give --output s3://bucket/prefix)" in notes
+
+
+def test_where_options_name_the_places_nothing_is_told():
+    place = {"s3": {"uri": "s3://models/a"}}
+    notes = imported(MODERN, store=place, output=place).notes
+    assert not [note for note in notes if " is named" in note.message]
