@@ -142,3 +142,12 @@ class TestHub:
         with pytest.raises(FineTuneError) as caught:
             source.fetch(pinned, pinned.files, tmp_path)
         assert caught.value.reason is Reason.AUTH_DENIED
+
+    def test_one_that_is_not_to_be_asked_is_not_waited_for(self, place, hub, slept, tmp_path, monkeypatch):
+        source = self.source(place, hub)
+        pinned = source.resolve(everything)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(FineTuneError, match="HF_HUB_OFFLINE is set") as caught:
+            source.fetch(pinned, pinned.files, tmp_path)
+        assert caught.value.reason is Reason.INVALID_SPEC
+        assert slept == []

@@ -180,6 +180,10 @@ class HubSource:
         happened = cause if isinstance(cause, Exception) else error
         if isinstance(happened, errors.HfHubHTTPError):
             return self._failure(happened)
+        if isinstance(happened, errors.OfflineModeIsEnabled):
+            remedy = "Leave it out of the system's env, or put the files on a volume or into a bucket."
+            message = f"HF_HUB_OFFLINE is set, so {self._name()} can't be asked for"
+            return FineTuneError(Reason.INVALID_SPEC, message, remedy=remedy, path=self.path)
         return None if isinstance(happened, OSError) and happened.errno is not None else self._unavailable(happened)
 
     def _failure(self, error: Any) -> FineTuneError:
