@@ -17,6 +17,7 @@ from cluster import (
     images,
     kueue,
     lifecycle,
+    neighbours,
     network,
     nodes,
     options,
@@ -43,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         return chosen.run(chosen) or 0
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(f"error: {error}; a cluster is root's: run this with sudo -E", file=sys.stderr)
         return 1
 
 
@@ -75,12 +79,18 @@ def _up(chosen: argparse.Namespace) -> None:
 
 def _configured(chosen: argparse.Namespace) -> settings.Cluster:
     """Flags that were given replace what the cluster remembers; the others don't."""
-    cluster = settings.cluster(chosen.name)
+    cluster = _own(chosen)
     if chosen.subnet not in (None, cluster.subnet) and cluster.kubeconfig.exists():
         raise ClusterError(f"{cluster.name}'s certificates are for subnet {cluster.subnet}: `down --purge` first")
     given = {"subnet": chosen.subnet, "gpus": chosen.gpus, "audit": chosen.audit, "kwok_nodes": chosen.kwok_nodes}
     options.change(cluster.root, **{name: value for name, value in given.items() if value is not None})
-    return settings.cluster(chosen.name)
+    return neighbours.settled(settings.cluster(chosen.name))
+
+
+def _own(chosen: argparse.Namespace) -> settings.Cluster:
+    cluster = settings.cluster(chosen.name)
+    neighbours.require_own(cluster)
+    return cluster
 
 
 def _down(chosen: argparse.Namespace) -> None:
@@ -91,7 +101,7 @@ def _down(chosen: argparse.Namespace) -> None:
 
 def _status(chosen: argparse.Namespace) -> int:
     """Exit 0 only when everything runs and is ready."""
-    cluster = settings.cluster(chosen.name)
+    cluster = _own(chosen)
     there = network.exists(cluster)
     for component in components.of(cluster):
         pid = processes.pid(cluster, component.name)
@@ -101,33 +111,33 @@ def _status(chosen: argparse.Namespace) -> int:
 
 
 def _env(chosen: argparse.Namespace) -> None:
-    cluster = settings.cluster(chosen.name)
+    cluster = _own(chosen)
     if not cluster.kubeconfig.exists():
         raise ClusterError(f"there is no cluster {cluster.name}; start it with: hack/cluster up --name {cluster.name}")
     print(json.dumps(environment.variables(cluster), indent=1) if chosen.json else environment.exports(cluster))
 
 
 def _load(chosen: argparse.Namespace) -> None:
-    for image in images.load(settings.cluster(chosen.name), chosen.archive):
+    for image in images.load(_own(chosen), chosen.archive):
         print(f"loaded {image}")
 
 
 def _restart(chosen: argparse.Namespace) -> None:
-    lifecycle.restart(settings.cluster(chosen.name), named(chosen.component))
+    lifecycle.restart(_own(chosen), named(chosen.component))
 
 
 def _kill(chosen: argparse.Namespace) -> None:
-    lifecycle.kill(settings.cluster(chosen.name), named(chosen.component))
+    lifecycle.kill(_own(chosen), named(chosen.component))
 
 
 def _gpus(chosen: argparse.Namespace) -> None:
-    cluster = settings.cluster(chosen.name)
+    cluster = _own(chosen)
     lifecycle.set_gpus(cluster, chosen.count)
     print(f"{cluster.node_name}: {nodes.GPU} {chosen.count}")
 
 
 def _kueue(chosen: argparse.Namespace) -> None:
-    cluster = settings.cluster(chosen.name)
+    cluster = _own(chosen)
     if chosen.remove:
         kueue.remove(cluster)
         print(f"{cluster.name}: Kueue is gone")

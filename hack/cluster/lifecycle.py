@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cluster import (
@@ -17,33 +15,32 @@ from cluster import (
     images,
     kwok_nodes,
     mounts,
+    neighbours,
     network,
     nodes,
     options,
     packages,
     processes,
     s3_service,
-    settings,
     waiting,
 )
 from cluster.components import ALL, WAVES, etcd
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cluster.components.component import Component
     from cluster.settings import Cluster
 
 
 def up(cluster: Cluster) -> bool:
     """Start whatever does not run and wait until all of it is ready; False when all of it ran."""
+    neighbours.require_own(cluster)
     _check_built()
     if old := etcd.unreadable_data(cluster):
         print(f"{cluster.name} begins without objects: its etcd was an older one; its S3 buckets stay", flush=True)
         down(cluster)
         shutil.rmtree(old)
-    with _lock(cluster):
+    with neighbours.one_at_a_time(cluster.name):
         ran = is_up(cluster)
         if ran:
             images.load_own(cluster)
@@ -62,8 +59,13 @@ def is_up(cluster: Cluster) -> bool:
 
 
 def down(cluster: Cluster, purge: bool = False) -> None:
-    """End everything the cluster started, pods included, and leave the machine as it was."""
-    with _lock(cluster):
+    """End everything the cluster started, pods included, and leave the machine as it was.
+
+    Raises:
+        ClusterError: what runs under its name is another's cluster, which goes on.
+    """
+    with neighbours.one_at_a_time(cluster.name):
+        neighbours.require_own(cluster)
         for component in reversed(ALL):
             if component.name == "containerd":
                 _end_pods(cluster)
@@ -79,7 +81,8 @@ def down(cluster: Cluster, purge: bool = False) -> None:
 
 def restart(cluster: Cluster, component: Component) -> None:
     """Stop it if it runs, start it and wait for it; also the way back after ``kill``."""
-    with _lock(cluster):
+    with neighbours.one_at_a_time(cluster.name):
+        neighbours.require_own(cluster)
         processes.stop(cluster, component.name, component.stop_seconds)
         _launch(cluster, component)
         _await(cluster, component)
@@ -164,12 +167,3 @@ def _log(cluster: Cluster, component: Component) -> str:
 def _end_pods(cluster: Cluster) -> None:
     """The kubelet is gone by now, so what is ended here stays ended."""
     processes.end_all(cgroups.processes(cluster))
-
-
-@contextmanager
-def _lock(cluster: Cluster) -> Iterator[None]:
-    """One command at a time changes a cluster."""
-    settings.state_dir().mkdir(parents=True, exist_ok=True)
-    with (settings.state_dir() / f".{cluster.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster import shell
-from cluster.errors import ClusterError
+from cluster import neighbours, shell
 
 if TYPE_CHECKING:
     from cluster.settings import Cluster
@@ -27,18 +26,20 @@ def inside(cluster: Cluster, *command: str) -> list[str]:
 
 
 def ensure(cluster: Cluster) -> None:
-    """Namespace, cable, addresses and routes, made anew unless they are all there."""
-    owner = _owner(cluster)
-    if owner not in ("", str(cluster.root)):
-        raise ClusterError(
-            f"10.211.{cluster.subnet}.0/24 belongs to the cluster in {owner}: choose another with `up --subnet N`"
-        )
-    if owner and exists(cluster):
-        return
-    remove(cluster)
-    shell.run("ip", "netns", "add", cluster.netns)
-    shell.run("ip", "link", "add", _cable(cluster), "type", "veth", "peer", "name", "eth0", "netns", cluster.netns)
-    _host_side(cluster)
+    """Namespace, cable, addresses and routes, made anew unless they are all there.
+
+    Raises:
+        ClusterError: another's cluster or another program has its name or one of its networks; nothing was changed.
+    """
+    with neighbours.one_at_a_time(neighbours.ADDRESSES):
+        neighbours.require_own(cluster)
+        neighbours.require_addresses(cluster)
+        if cluster.cable in neighbours.cables() and exists(cluster):
+            return
+        remove(cluster)
+        shell.run("ip", "netns", "add", cluster.netns)
+        shell.run("ip", "link", "add", cluster.cable, "type", "veth", "peer", "name", "eth0", "netns", cluster.netns)
+        _host_side(cluster)
     _node_side(cluster)
 
 
@@ -48,23 +49,16 @@ def exists(cluster: Cluster) -> bool:
 
 def remove(cluster: Cluster) -> None:
     """Deleting one end of the cable deletes the other and this machine's routes over it."""
-    if _owner(cluster) == str(cluster.root):
-        shell.run("ip", "link", "delete", _cable(cluster))
+    if neighbours.cables().get(cluster.cable) == str(cluster.root):
+        shell.run("ip", "link", "delete", cluster.cable)
     if exists(cluster):
         shell.run("ip", "netns", "delete", cluster.netns)
 
 
-def _owner(cluster: Cluster) -> str:
-    """The folder of the cluster that the cable belongs to, noted on the cable; empty when there is none."""
-    alias = Path("/sys/class/net", _cable(cluster), "ifalias")
-    return (alias.read_text().strip() or "another program") if alias.exists() else ""
-
-
 def _host_side(cluster: Cluster) -> None:
-    cable = _cable(cluster)
-    shell.run("ip", "link", "set", cable, "alias", str(cluster.root))
-    shell.run("ip", "address", "add", f"{cluster.host_ip}/24", "dev", cable)
-    shell.run("ip", "link", "set", cable, "up")
+    shell.run("ip", "link", "set", cluster.cable, "alias", str(cluster.root))
+    shell.run("ip", "address", "add", f"{cluster.host_ip}/24", "dev", cluster.cable)
+    shell.run("ip", "link", "set", cluster.cable, "up")
     for destination in (cluster.pod_cidr, cluster.service_cidr):
         shell.run("ip", "route", "replace", destination, "via", cluster.node_ip)
 
@@ -79,8 +73,3 @@ def _node_side(cluster: Cluster) -> None:
     ip("route", "add", "default", "via", cluster.host_ip)
     for name, value in SYSCTLS.items():
         shell.run(*inside(cluster, "sh", "-c", f"test ! -e /proc/sys/{name} || echo {value} > /proc/sys/{name}"))
-
-
-def _cable(cluster: Cluster) -> str:
-    """An interface's name has at most 15 characters, so the subnet stands for the cluster."""
-    return f"finetune{cluster.subnet}"

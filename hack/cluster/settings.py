@@ -37,6 +37,8 @@ S3_CLUSTER_ENDPOINT = f"http://s3.s3.svc:{S3_PORT}"
 
 API_PORT = 6443
 CLUSTER_DOMAIN = "cluster.local"
+CABLE = "finetune"
+SUBNETS = 254
 
 
 def cache_dir() -> Path:
@@ -80,6 +82,16 @@ class Cluster:
     def api_service_ip(self) -> str:
         """The first address of the range is the ``kubernetes`` Service's."""
         return f"10.213.{self.subnet}.1"
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """What this machine has routes to while the cluster runs."""
+        return f"10.211.{self.subnet}.0/24", self.pod_cidr, self.service_cidr
+
+    @property
+    def cable(self) -> str:
+        """The machine's end; an interface's name has at most 15 characters, so the subnet stands for the cluster."""
+        return f"{CABLE}{self.subnet}"
 
     @property
     def node_name(self) -> str:
@@ -136,6 +148,17 @@ def subnet_of(name: str) -> int:
     """A number between 1 and 250 that is the same on every run for the same name."""
     known = {"demo": 1, "test": 2}
     return known.get(name) or 3 + zlib.crc32(name.encode()) % 248
+
+
+def subnets_from(first: int) -> list[int]:
+    """All there are, beginning with that one."""
+    return [1 + (first - 1 + step) % SUBNETS for step in range(SUBNETS)]
+
+
+def known_clusters() -> list[Cluster]:
+    """Those that have a folder here, whether they run or not."""
+    names = (folder.name for folder in state_dir().glob("*") if folder.is_dir() and NAME.fullmatch(folder.name))
+    return [cluster(name) for name in names]
 
 
 def cluster(name: str) -> Cluster:

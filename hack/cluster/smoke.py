@@ -10,7 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cluster import cgroups, lifecycle, network, options, processes, settings, smoke_manifests, waiting
+from cluster import cgroups, lifecycle, neighbours, network, options, processes, settings, smoke_manifests, waiting
 from cluster.components import named
 from cluster.errors import ClusterError
 
@@ -26,7 +26,7 @@ CRASHES = ("kube-apiserver", "etcd", "kubelet", "containerd", "scheduler", "cont
 
 def run() -> None:
     """Two clusters up, everything tried in both, every component crashed and mended in one, both down."""
-    clusters = [settings.cluster(name) for name in NAMES]
+    clusters = [neighbours.settled(settings.cluster(name)) for name in NAMES]
     try:
         for cluster in clusters:
             with _step(f"{cluster.name}: up"):
