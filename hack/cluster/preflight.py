@@ -23,7 +23,7 @@ UP_DISK_GIB = 2
 
 def check(disk_gib: int, go: bool = True) -> list[str]:
     """What was found, a line each; ClusterError lists everything that must change first."""
-    findings = [_system(), _user(), _python(), _disk(disk_gib), *([_go()] if go else [])]
+    findings = [_system(), _processor(), _user(), _python(), _disk(disk_gib), *([_go()] if go else [])]
     wrong = [f"- {text}" for good, text in findings if not good]
     if wrong:
         raise ClusterError("this machine can't have the cluster yet:\n" + "\n".join(wrong))
@@ -31,11 +31,24 @@ def check(disk_gib: int, go: bool = True) -> list[str]:
 
 
 def _system() -> tuple[bool, str]:
-    release = platform.freedesktop_os_release()
-    found = f"{release.get('ID', '?')} {release.get('VERSION_ID', '?')}"
+    release = _release()
+    found = f"{release.get('ID', platform.system())} {release.get('VERSION_ID', '')}".strip()
     if found == "debian 12":
         return True, "Debian 12"
     return False, f"{found}: the packages' versions are Debian 12's; use a Debian 12 machine"
+
+
+def _release() -> dict[str, str]:
+    """Nothing of a system that is no Linux, or with a Python older than 3.10."""
+    try:
+        return platform.freedesktop_os_release()
+    except (OSError, AttributeError):
+        return {}
+
+
+def _processor() -> tuple[bool, str]:
+    found = platform.machine()
+    return found == "x86_64", found if found == "x86_64" else f"{found}: the images are x86_64's; use such a machine"
 
 
 def _user() -> tuple[bool, str]:

@@ -3,9 +3,6 @@
 import shutil
 import sys
 
-from images import building
-from images.catalogue import IMAGES
-
 from demo.commands import DemoError, hack
 
 COLD_GIB = 45
@@ -39,4 +36,9 @@ def _wanted() -> int:
 
 def _runner_is_built() -> bool:
     """Whether the runner image's heavy layers are in the build storage; our code on top takes seconds."""
-    return bool(shutil.which("buildah")) and building.dependencies_are_built(IMAGES["runner"])
+    if sys.version_info < (3, 11) or not shutil.which("buildah"):
+        return False
+    from images import building  # noqa: PLC0415 - no older Python can
+    from images.catalogue import IMAGES  # noqa: PLC0415
+
+    return building.dependencies_are_built(IMAGES["runner"])
