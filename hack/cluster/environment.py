@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from cluster.settings import Cluster
 
 
+NO_PROXY = ("NO_PROXY", "no_proxy")
+
+
 def variables(cluster: Cluster) -> dict[str, str]:
     path = [str(cluster.bin), *(part for part in os.environ.get("PATH", "").split(":") if part != str(cluster.bin))]
     return {
         "FINETUNE_CLUSTER": cluster.name,
+        **dict.fromkeys(NO_PROXY, _direct(cluster)),
         "KUBECONFIG": str(cluster.kubeconfig),
         "PATH": ":".join(path),
         "CONTAINERD_ADDRESS": str(cluster.containerd_socket),
@@ -30,6 +34,13 @@ def variables(cluster: Cluster) -> dict[str, str]:
         "S3_ACCESS_KEY": settings.S3_ACCESS_KEY,
         "S3_SECRET_KEY": settings.S3_SECRET_KEY,
     }
+
+
+def _direct(cluster: Cluster) -> str:
+    """What no proxy leads to: the machine itself and the cluster, beside what is known already."""
+    known = next((value for name in NO_PROXY if (value := os.environ.get(name))), "")
+    named = [*known.split(","), "localhost", "127.0.0.1", cluster.node_ip, *cluster.networks]
+    return ",".join(dict.fromkeys(name for name in named if name))
 
 
 def exports(cluster: Cluster) -> str:

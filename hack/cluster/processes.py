@@ -18,9 +18,13 @@ from typing import TYPE_CHECKING
 from cluster import network
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cluster.settings import Cluster
 
 TAIL_LINES = 25
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+"""Variables that none of them is given: they talk to each other, in a network from which no proxy is reached."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def start(cluster: Cluster, name: str, command: list[str], environment: dict[str
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cluster.root,
-            env={**os.environ, **environment},
+            env={**without_proxies(os.environ), **environment},
             start_new_session=True,
         )
     _reap_later(process)
@@ -50,6 +54,10 @@ def start(cluster: Cluster, name: str, command: list[str], environment: dict[str
     file = _file(cluster, name)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(record)))
+
+
+def without_proxies(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name.lower() not in PROXIES}
 
 
 def pid(cluster: Cluster, name: str) -> int | None:
