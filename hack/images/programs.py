@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from images import places
+from images import locking, places
 from images.errors import ImagesError
 from images.shell import run
 from images.talk import step
@@ -28,11 +28,12 @@ def require_packages(*names: str) -> None:
 
 def uv() -> str:
     """The machine's uv, else one of our own that nothing else sees."""
-    private = places.tools_dir() / "bin/uv"
-    found = shutil.which("uv") or (str(private) if private.exists() else None)
-    if found:
+    if found := shutil.which("uv"):
         return found
-    with step("installing uv privately", "half a minute"):
-        run([sys.executable, "-m", "venv", places.tools_dir()])
-        run([places.tools_dir() / "bin/pip", "install", "--quiet", "uv"])
+    private = places.tools_dir() / "bin/uv"
+    with locking.one_at_a_time("uv"):
+        if not private.exists():
+            with step("installing uv privately", "half a minute"):
+                run([sys.executable, "-m", "venv", places.tools_dir()])
+                run([places.tools_dir() / "bin/pip", "install", "--quiet", "uv"])
     return str(private)
