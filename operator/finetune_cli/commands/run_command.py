@@ -3,6 +3,7 @@
 import base64
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,8 @@ def command(
     """
     from finetune_cli.local.local_spec import CLAIM, local_spec  # noqa: PLC0415
     from finetune_cli.local.on_cpu import on_cpu  # noqa: PLC0415
-    from finetune_cli.local.pod_root import Mapped  # noqa: PLC0415
+    from finetune_cli.local.pod_root import Mapped, unread  # noqa: PLC0415
+    from finetune_cli.local.references import references  # noqa: PLC0415
     from finetune_runner.ending.interruption import Interrupted, raise_on_sigterm  # noqa: PLC0415
 
     job = manifest.read_one(file, file.name, name)
@@ -62,7 +64,10 @@ def command(
         for note in notes:
             click.echo(f"note: {note}", err=True)
     folder.mkdir(parents=True, exist_ok=True)
-    mapped = Mapped({**dict(mounts), CLAIM: folder.resolve()}, dict(secrets), dict(config_maps))
+    given = Mapped(dict(mounts), dict(secrets), dict(config_maps))
+    for note in unread(references(job.spec), given):
+        click.echo(f"note: {note}", err=True)
+    mapped = replace(given, claims={**given.claims, CLAIM: folder.resolve()})
     raise_on_sigterm()
     try:
         return _run(job, spec, folder.resolve(), mapped)

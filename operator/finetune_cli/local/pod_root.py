@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_api import pod_layout
 from finetune_api.failures import FineTuneError, Reason
-from finetune_cli.local.references import S3_KEYS, Reference
+from finetune_cli.local.references import S3_KEYS, Kind, Reference
 
 HUB_TOKEN = "HF_TOKEN"  # noqa: S105  a variable's name
 
@@ -45,6 +45,20 @@ def build(root: Path, wanted: Sequence[Reference], mapped: Mapped, environment: 
                 _link(root, pod_layout.CONFIG_MAPS, reference, mapped.config_maps, "--config-map")
             case "secret":
                 _secret(root, reference, mapped.secrets, environment)
+
+
+def unread(wanted: Sequence[Reference], mapped: Mapped) -> Iterator[str]:
+    """Options that stand for nothing the job reads, as one with a misspelt name does."""
+    options: tuple[tuple[str, Kind, Mapping[str, Path]], ...] = (
+        ("--mount", "claim", mapped.claims),
+        ("--secret", "secret", mapped.secrets),
+        ("--config-map", "config map", mapped.config_maps),
+    )
+    read = {(reference.kind, reference.name) for reference in wanted}
+    for option, kind, folders in options:
+        for name in folders:
+            if (kind, name) not in read:
+                yield f"{option} {name}: the job reads no {kind} of that name here"
 
 
 def remove(root: Path) -> None:
