@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 import yaml
 
-from cluster_setup import CHART, CHECKOUT, OPERATOR_NAMESPACE, RELEASE, program
+from built_programs import program
+from cluster_setup import CHART, CHECKOUT, OPERATOR_NAMESPACE, RELEASE
 from finetune_api.failures import Reason
 from finetune_operator.metrics.change import Change, Wait
 from finetune_operator.metrics.instruments import RoundError

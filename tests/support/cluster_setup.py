@@ -47,13 +47,6 @@ def add_program(name: str) -> None:
     hack("cluster", "up", "--name", NAME)
 
 
-def program(name: str) -> str:
-    """The path of one that needs no cluster, built once."""
-    hack("cluster", "build", "--component", name)
-    cache = Path(os.environ.get("FINETUNE_CACHE") or Path.home() / ".cache" / "finetune-operator")
-    return str(max(cache.glob(f"bin/{name}-*/{name}")))
-
-
 def load_images() -> dict[str, str]:
     """Name to reference of the images of the current tree, which the cluster has afterwards."""
     names = ("operator", "thin-runner")

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
+from built_programs import program
+
 ACCESS_KEY = "test-access"
 SECRET_KEY = "test-secret"
 START_SECONDS = 30
@@ -80,7 +80,7 @@ def running(folder: Path, *options: str, scheme: str = "http") -> Iterator[S3Ser
     for name in ("buckets", "iam"):
         (folder / name).mkdir()
     port = free_port()
-    command = [binary(), f"--port=127.0.0.1:{port}", "--quiet", f"--iam-dir={folder / 'iam'}", *options]
+    command = [program("versitygw"), f"--port=127.0.0.1:{port}", "--quiet", f"--iam-dir={folder / 'iam'}", *options]
     keys = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -99,15 +99,6 @@ def bucket(s3_server: S3Server) -> Bucket:
     name = f"test-{uuid.uuid4().hex[:12]}"
     s3_server.client().create_bucket(Bucket=name)
     return Bucket(server=s3_server, name=name)
-
-
-def binary() -> str:
-    """The server's program, built from source on the first use on a machine (a minute or two)."""
-    cache = Path(os.environ.get("FINETUNE_CACHE") or Path.home() / ".cache/finetune-operator")
-    pattern = "bin/versitygw-*/versitygw"
-    if not any(cache.glob(pattern)):
-        subprocess.run([sys.executable, "hack/cluster", "build", "--component", "versitygw"], cwd=ROOT, check=True)
-    return str(max(cache.glob(pattern)))
 
 
 @cache
