@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from finetune_api.plan import Plan, input_name, system_name
+from finetune_api.plan import Plan, adapters_of, input_name, measured_adapter, system_name
 from finetune_api.resource.evaluators import LatencyMetric, Metric
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.job import FineTuneJobSpec
@@ -26,6 +26,8 @@ class Measurement:
     """Of a metric that compares with another model: the pass that makes it, or base."""
     system: str
     """Of a metric that tells of the machine: the system that it is measured on."""
+    adapter: str = ""
+    """Of a graph with several adapters: the pass whose adapter was over it."""
 
     def is_like(self, other: "Measurement") -> bool:
         """Whether both measure the same in the same rows, so that their figures can be compared."""
@@ -50,6 +52,7 @@ def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measur
                 data=step.evaluate.data,
                 reference=step.evaluate.compared_to if measured.config.needs_reference else "",
                 system=system_name(spec, step) if isinstance(measured.config, LatencyMetric) else "",
+                adapter=measured_adapter(spec, index),
             )
             for measured in evaluator.metrics
             if measured.name == metric
@@ -60,13 +63,24 @@ def measurements(spec: FineTuneJobSpec, metric: str, source: str) -> list[Measur
 def pairs(spec: FineTuneJobSpec, gate: Gate) -> list[tuple[Measurement, Measurement | None]]:
     """What a gate looks at: each measurement of its figure, with the one that it is compared with.
 
-    None stands for one that is missing, and for every gate that compares with nothing.
+    None stands for one that is missing, and for every gate that compares with nothing. Of a graph with several adapters
+    that is compared with the pass which tuned one of them, only measurements with that adapter count.
     """
-    others = measurements(spec, gate.metric, gate.compared_to) if gate.compared_to else []
+    mine = measurements(spec, gate.metric, gate.after)
+    if gate.compared_to is None:
+        return [(measured, None) for measured in mine]
+    others = measurements(spec, gate.metric, gate.compared_to)
+    is_of_one = gate.compared_to in adapters_of(spec, gate.after)
     return [
-        (measured, next((other for other in others if measured.is_like(other)), None))
-        for measured in measurements(spec, gate.metric, gate.after)
+        (measured, next((other for other in others if _comparable(measured, other)), None))
+        for measured in mine
+        if not is_of_one or measured.adapter == gate.compared_to
     ]
+
+
+def _comparable(one: Measurement, other: Measurement) -> bool:
+    """Whether their figures can be compared: of two graphs with several adapters, those of the same one."""
+    return one.is_like(other) and (not (one.adapter and other.adapter) or one.adapter == other.adapter)
 
 
 def requirement(gate: Gate) -> str:

@@ -1,6 +1,5 @@
 """From spec to plan: which pass works on what, and which passes share a pod. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -65,6 +64,8 @@ class PlannedPass:
     """For an adapter: the pass (or BASE) whose model the adapter belongs to; else empty."""
     compared_to: str = ""
     """Of an evaluation: the pass (or BASE) whose output it compares with; empty for none."""
+    further_adapters: tuple[str, ...] = ()
+    """Of an export of adapters: the passes, beside its input, whose adapters lie beside the graph."""
     turn: int = 0
     """Position of the candidate in whose turn it is made: later ones are tried only where earlier ones have failed."""
 
@@ -144,6 +145,39 @@ def input_name(spec: FineTuneJobSpec, index: int) -> str:
     return next(makers, BASE)
 
 
+def adapter_base(spec: FineTuneJobSpec, index: int) -> str:
+    """The pass (or BASE) whose model the adapter that a pass makes belongs to.
+
+    That is its input, or where it works on an adapter, that one's.
+    """
+    source = input_name(spec, index)
+    earlier = (at for at, step in enumerate(spec.passes[:index]) if step.name == source)
+    return next((adapter_base(spec, at) for at in earlier if product_of(spec.passes[at]) is Product.ADAPTER), source)
+
+
+def adapters_of(spec: FineTuneJobSpec, name: str) -> tuple[str, ...]:
+    """The passes whose adapters lie beside the graph that a pass exports, the input's first; none where it is alone."""
+    index = next((at for at, step in enumerate(spec.passes) if step.name == name), None)
+    extraction = spec.passes[index].extract_adapters if index is not None else None
+    if index is None or extraction is None or not extraction.further_adapters:
+        return ()
+    return (input_name(spec, index), *extraction.further_adapters)
+
+
+def measured_adapter(spec: FineTuneJobSpec, index: int) -> str:
+    """The pass whose adapter an evaluate pass measures over a graph that has several; empty for any other."""
+    evaluation, several = spec.passes[index].evaluate, adapters_of(spec, input_name(spec, index))
+    return (evaluation.adapter or several[0]) if evaluation and several else ""
+
+
+def reference_adapter(spec: FineTuneJobSpec, index: int) -> str:
+    """The same of the graph that an evaluate pass compares with: the adapter that it measures, or else its input's."""
+    evaluation = spec.passes[index].evaluate
+    several = adapters_of(spec, evaluation.compared_to) if evaluation else ()
+    mine = measured_adapter(spec, index)
+    return mine if mine in several else next(iter(several), "")
+
+
 def execution_provider(spec: FineTuneJobSpec, step: Pass) -> str:
     """The execution provider an export is made for."""
     own = step.config.execution_provider if isinstance(step.config, Export) else ""
@@ -161,10 +195,13 @@ def _planned_passes(spec: FineTuneJobSpec) -> tuple[PlannedPass, ...]:
             system=system_name(spec, step),
             input=source,
             product=product,
-            base=_owner(source, planned) if product is Product.ADAPTER else "",
+            base=adapter_base(spec, index) if product is Product.ADAPTER else "",
             compared_to=step.evaluate.compared_to if step.evaluate else "",
+            further_adapters=tuple(step.extract_adapters.further_adapters) if step.extract_adapters else (),
         )
-    made_from = {step.name: (step.input, step.base, step.compared_to) for step in planned.values()}
+    made_from = {
+        step.name: (step.input, step.base, step.compared_to, *step.further_adapters) for step in planned.values()
+    }
     own = turns(spec, made_from)
     return tuple(replace(step, turn=own[step.name]) for step in planned.values())
 
@@ -175,11 +212,6 @@ def _candidates(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple
         named = {step.name: step for step in passes}
         return tuple(named[name] for name in spec.candidates)
     return tuple(step for step in passes if step.product is not Product.FIGURES)[-1:]
-
-
-def _owner(source: str, planned: Mapping[str, PlannedPass]) -> str:
-    """The model that an adapter made from `source` belongs to: `source`, or where that is an adapter, its model."""
-    return (planned[source].base if source in planned else "") or source
 
 
 def _stages(spec: FineTuneJobSpec, passes: tuple[PlannedPass, ...]) -> tuple[Stage, ...]:

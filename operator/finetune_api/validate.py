@@ -23,7 +23,7 @@ from finetune_api.validate_comparison import comparison_problems
 from finetune_api.validate_data import data_problems, has_answer, template_columns
 from finetune_api.validate_deletion import deletion_problems
 from finetune_api.validate_env import env_problems
-from finetune_api.validate_extraction import extraction_problems
+from finetune_api.validate_extraction import extraction_problems, measured_adapter_problems
 from finetune_api.validate_gates import candidate_problems, gate_problems
 from finetune_api.validate_merge import merge_problems
 from finetune_api.validate_model import input_model_problems
@@ -143,7 +143,7 @@ def _input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pr
             _input_remedy(step, products[source], merged=source in merges),
         )
     elif step.extract_adapters:
-        yield from extraction_problems(spec, source, f"{path}.{step.path_name}")
+        yield from extraction_problems(spec, index, f"{path}.{step.path_name}")
     elif step.merge_adapter_weights:
         yield from merge_problems(spec, step.merge_adapter_weights, source, f"{path}.{step.path_name}")
 
@@ -170,6 +170,7 @@ def _config_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterator[P
         yield from _data_reference(f"{path}.data", step.evaluate.data, spec)
         yield from _evaluator_problems(spec, step.evaluate.evaluator, step.evaluate.data, path)
         yield from comparison_problems(spec, step, f"{path}.comparedTo")
+        yield from measured_adapter_problems(spec, spec.passes.index(step), f"{path}.adapter")
         yield from _graph_problems(spec, step, input_name(spec, spec.passes.index(step)), path.rpartition(".")[0])
         yield from _graph_problems(spec, step, step.evaluate.compared_to, f"{path}.comparedTo")
     if isinstance(config, Export):

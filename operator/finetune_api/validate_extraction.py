@@ -1,10 +1,11 @@
-"""Which adapters an ONNX adapter file can hold. Pure."""
+"""Which adapters can lie beside an exported graph, and be measured over it. Pure."""
 
 from collections.abc import Iterator
 
-from finetune_api.problem import Problem
+from finetune_api.plan import Product, adapter_base, adapters_of, input_name, product_of
+from finetune_api.problem import Problem, unknown_name
 from finetune_api.resource.job import FineTuneJobSpec
-from finetune_api.resource.passes import Lora, Tuning
+from finetune_api.resource.passes import Lora, Pass, Tuning
 
 NOT_FACTORS = {
     "dora": "the magnitudes of a DoRA adapter",
@@ -13,17 +14,85 @@ NOT_FACTORS = {
 }
 """Tuning passes whose adapters are more than two factors for each layer, and what the more is."""
 REMEDY = "tune with lora, qlora or loftq, or merge the adapter and export the model with modelBuilder"
+APART = "export it by an extractAdapters pass of its own"
+ALL_LAYERS = "all linear layers"
 
 
-def extraction_problems(spec: FineTuneJobSpec, source: str, path: str) -> Iterator[Problem]:
-    """What of an adapter would be lost in an ONNX adapter file, which holds two factors for each layer.
+def extraction_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Problem]:
+    """What is wrong with the adapters of an extractAdapters pass whose input makes one.
 
     Args:
         spec: the spec it is part of.
-        source: name of the pass that makes the adapter.
+        index: of the pass.
         path: of the extraction, such as spec.passes[1].extractAdapters.
     """
-    tuned = next(step for step in spec.passes if step.name == source)
+    extraction, source = spec.passes[index].extract_adapters, input_name(spec, index)
+    assert extraction is not None  # noqa: S101  the caller's choice
+    yield from _factor_problems(_named(spec, source), path)
+    seen = [source]
+    for place, name in enumerate(extraction.further_adapters):
+        yield from _further_problems(spec, index, name, seen, f"{path}.furtherAdapters[{place}]")
+        seen.append(name)
+
+
+def measured_adapter_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Problem]:
+    """That the adapter which an evaluate pass names lies beside the graph that it measures.
+
+    Args:
+        spec: the spec it is part of.
+        index: of the evaluate pass.
+        path: of its adapter, such as spec.passes[3].evaluate.adapter.
+    """
+    evaluation, source = spec.passes[index].evaluate, input_name(spec, index)
+    if evaluation is None or not evaluation.adapter:
+        return
+    several = adapters_of(spec, source)
+    if not several:
+        message = f"{source!r} is no export with furtherAdapters, so there is none to choose"
+        yield Problem(path, message, "leave adapter out, or name an export with furtherAdapters by input")
+    elif evaluation.adapter not in several:
+        yield unknown_name(path, f"adapter of {source!r}", evaluation.adapter, several)
+
+
+def _further_problems(spec: FineTuneJobSpec, index: int, name: str, seen: list[str], path: str) -> Iterator[Problem]:
+    """What is wrong with one of furtherAdapters; `seen` are the input and those before it."""
+    earlier = {step.name: at for at, step in enumerate(spec.passes[:index])}
+    adapters = [step.name for step in spec.passes[:index] if product_of(step) is Product.ADAPTER]
+    if name in seen:
+        what = "is the input, whose adapter is there anyway" if name == seen[0] else "is named twice"
+        yield Problem(path, f"{name!r} {what}", "name each pass once")
+    elif name not in earlier:
+        left = [other for other in adapters if other not in seen]
+        yield unknown_name(path, "earlier pass with a further adapter", name, left)
+    elif name not in adapters:
+        yield Problem(path, f"{name!r} makes no adapter", "name a pass that tunes one (lora, qlora or loftq)")
+    else:
+        yield from _factor_problems(_named(spec, name), path)
+        yield from _same_graph_problems(spec, earlier[seen[0]], earlier[name], path)
+
+
+def _same_graph_problems(spec: FineTuneJobSpec, first: int, other: int, path: str) -> Iterator[Problem]:
+    """That two adapters go over one graph: of the same base, with products at the same layers."""
+    bases, names = [adapter_base(spec, at) for at in (first, other)], [spec.passes[at].name for at in (first, other)]
+    if bases[0] != bases[1]:
+        message = f"the adapter of {names[1]!r} belongs to {bases[1]!r}, that of {names[0]!r} to {bases[0]!r}"
+        yield Problem(path, message, f"name passes that tune the same model, or {APART}")
+        return
+    layers = [_layers(spec.passes[at]) for at in (first, other)]
+    if None not in layers and layers[0] != layers[1]:
+        told = [", ".join(sorted(found)) or ALL_LAYERS for found in layers if found is not None]
+        message = f"the adapter of {names[1]!r} lies on {told[1]}, that of {names[0]!r} on {told[0]}"
+        yield Problem(path, message, f"give both passes the same targetModules, or {APART}")
+
+
+def _layers(step: Pass) -> frozenset[str] | None:
+    """What targetModules names; None where another's package decides it."""
+    return frozenset(step.config.target_modules) if isinstance(step.config, Tuning) else None
+
+
+def _factor_problems(tuned: Pass, path: str) -> Iterator[Problem]:
+    """What of an adapter would be lost in an ONNX adapter file, which holds two factors for each layer."""
+    source = tuned.name
     if tuned.variant in NOT_FACTORS:
         message = f"{NOT_FACTORS[tuned.variant]} ({source!r}) have no place in an ONNX adapter"
         yield Problem(path, message, REMEDY)
@@ -33,3 +102,7 @@ def extraction_problems(spec: FineTuneJobSpec, source: str, path: str) -> Iterat
     if isinstance(tuned.config, Lora) and tuned.config.new_tokens:
         message = f"{source!r} has embeddings of new tokens (newTokens), which have no place in an ONNX adapter"
         yield Problem(path, message, "leave newTokens out, or merge the adapter and export with modelBuilder")
+
+
+def _named(spec: FineTuneJobSpec, name: str) -> Pass:
+    return next(step for step in spec.passes if step.name == name)

@@ -22,6 +22,10 @@ def gate_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
     if not measurements(spec, gate.metric, gate.after):
         remedy = f"add an evaluate pass with input: {gate.after} and an evaluator with the metric {gate.metric}"
         yield Problem(f"{path}.after", f"nothing measures {gate.metric} of {gate.after!r}", remedy)
+    elif not pairs(spec, gate):
+        message = f"nothing measures {gate.metric} of {gate.after!r} with the adapter of {gate.compared_to!r}"
+        remedy = f"add an evaluate pass with input: {gate.after} and adapter: {gate.compared_to}"
+        yield Problem(f"{path}.comparedTo", message, remedy)
     elif gate.compared_to:
         yield from _comparison_problems(spec, gate, f"{path}.comparedTo")
 

@@ -9,12 +9,21 @@ from typing import Any
 from finetune_api.cache_key import PASS_VERSIONS
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.merge_choice import meant_for, tuned_beside
-from finetune_api.plan import BASE, PlannedPass, Stage, execution_provider, metric_plugins
+from finetune_api.plan import (
+    BASE,
+    PlannedPass,
+    Stage,
+    execution_provider,
+    measured_adapter,
+    metric_plugins,
+    reference_adapter,
+)
 from finetune_api.resource.passes import Tuning
 from finetune_runner import event_files, trackers
 from finetune_runner.cache_keys.data_roles import data_names, evaluator_of
 from finetune_runner.cache_keys.library_versions import TOKENISING, differing, installed
 from finetune_runner.cache_keys.lineage import (
+    ADAPTER_ROLE,
     BASE_ROLE,
     INPUT_ROLE,
     REFERENCE_BASE_ROLE,
@@ -140,6 +149,8 @@ class PassMaker:
             trust_remote_code=spec.input_model.trust_remote_code,
             evaluator=evaluator_of(spec, step.spec),
             reference=self._reference(step, places),
+            adapters=_adapters(step, places),
+            adapter=measured_adapter(spec, step.index),
             path=f"spec.passes[{step.index}].{step.spec.path_name}",
             memory_at_most=estimate.most if estimate else None,
             run_name=f"{self.job.document.name}/{step.name}",
@@ -153,7 +164,8 @@ class PassMaker:
         if not step.compared_to:
             return None
         product = product_named(self.job.plan, step.compared_to)
-        return ModelPlace(places[REFERENCE_ROLE], product, places.get(REFERENCE_BASE_ROLE))
+        adapter = reference_adapter(self.job.spec, step.index)
+        return ModelPlace(places[REFERENCE_ROLE], product, places.get(REFERENCE_BASE_ROLE), adapter)
 
     def _directory(self, name: str, committed: Committed) -> Path:
         return self.bench.base() if name == BASE else self.bench.output(name, committed[name])
@@ -182,6 +194,13 @@ class PassMaker:
     def _libraries(self, step: PlannedPass) -> dict[str, str]:
         own = self.pinned.pass_named(step.name).libraries
         return own if step.spec.plugin else own | _unlike_pinned(step.name, step.spec.variant)
+
+
+def _adapters(step: PlannedPass, places: Mapping[str, Path]) -> dict[str, Path]:
+    """Of an export of several: where each lies."""
+    if not step.further_adapters:
+        return {}
+    return {step.input: places[INPUT_ROLE]} | {n: places[ADAPTER_ROLE.format(n)] for n in step.further_adapters}
 
 
 def _unlike_pinned(name: str, kind: str) -> dict[str, str]:

@@ -59,7 +59,7 @@ def main(model: str, output: str, *, rounding_here: bool, fields: dict[str, obje
         graph.rounding = lambda *_, **__: nullcontext()
     with tempfile.TemporaryDirectory() as scratch:
         given = inputs(Path(model), Path(output))
-        request = child_request(ModelBuilder.model_validate(fields), given, Path(model), scratch, None)
+        request = child_request(ModelBuilder.model_validate(fields), given, Path(model), scratch, {})
         parameters = _load_libraries(model)
         began, worked = time.perf_counter(), time.process_time()
         with Peak() as peak:

@@ -137,13 +137,13 @@ def export_here(model: Path, output: Path, **fields: Any) -> None:
 
     given = inputs(model, output)
     with tempfile.TemporaryDirectory() as cache:
-        onnx_export.export(**child_request(ModelBuilder.model_validate(fields), given, model, cache, None))
+        onnx_export.export(**child_request(ModelBuilder.model_validate(fields), given, model, cache, {}))
 
 
 def extract(adapter: Path, base: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:
     accelerator = fields.pop("accelerator", False)
-    path = "spec.passes[1].extractAdapters"
-    given = inputs(adapter, output, product=Product.ADAPTER, base=base, path=path, accelerator=accelerator)
+    surroundings = {"path": "spec.passes[1].extractAdapters", "adapters": fields.pop("adapters", {})}
+    given = inputs(adapter, output, product=Product.ADAPTER, base=base, accelerator=accelerator, **surroundings)
     return run_pass("extract_adapters", ExtractAdapters.model_validate(fields), given, report or Reported())
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from finetune_api.resource.base import Model, empty_list
+from finetune_api.resource.base import MAX_NAMED, Model, Name, empty_list
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[^,]+$", min_length=1, max_length=256)]
 OptionName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -88,4 +88,12 @@ class ModelBuilder(Export):
 
 
 class ExtractAdapters(Export):
-    """Export a base to ONNX, and beside it its LoRA adapter as a file that is loaded over the base and swapped."""
+    """Export a base to ONNX, and beside it its LoRA adapters as files that are loaded over the base and swapped."""
+
+    further_adapters: list[Name] = Field(
+        default_factory=empty_list,
+        max_length=MAX_NAMED - 2,
+        description="Passes whose adapters of the same base, on the same layers, go over the one graph too, beside that of"
+        " `input`. Then each adapter's file is called after its pass: NAME.onnx_adapter; alone it is adapter.onnx_adapter.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )

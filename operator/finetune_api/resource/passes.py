@@ -155,6 +155,10 @@ class Evaluate(Model):
         default="",
         description="For metrics that compare with another model (kl): the pass that makes it, or base for the input model.",
     )
+    adapter: Annotated[str, StringConstraints(max_length=63)] = Field(
+        default="",
+        description="Of an export with furtherAdapters: the pass whose adapter is measured. Empty: that of the export's input.",
+    )
 
 
 class Pass(OneOf):
@@ -203,7 +207,7 @@ class Pass(OneOf):
     )
     model_builder: ModelBuilder | None = Field(default=None, description="Export to ONNX, int4 by default.")
     extract_adapters: ExtractAdapters | None = Field(
-        default=None, description="Export the base to ONNX with its LoRA adapter as a file beside it."
+        default=None, description="Export the base to ONNX with its LoRA adapters as files beside it."
     )
     evaluate: Evaluate | None = Field(default=None, description="Measure a model.")
     plugin: Plugin | None = Field(default=None, description="Run a pass of a third party's package.")

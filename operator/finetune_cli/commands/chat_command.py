@@ -25,6 +25,7 @@ def default_cache() -> Path:
 @click.command()
 @click.argument("location")
 @click.option("--prompt", help="Answer this once. Several columns: as a JSON object. Default: ask on the terminal.")
+@click.option("--adapter", default="", help="Of a model with several adapters: the one that answers.")
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Length of an answer."
 )
@@ -36,22 +37,26 @@ def default_cache() -> Path:
     help="Keeps what is downloaded.",
 )
 @ENDPOINT
-def command(*, location: str, prompt: str | None, max_new_tokens: int, cache: Path, endpoint: str) -> None:
+def command(
+    *, location: str, prompt: str | None, adapter: str, max_new_tokens: int, cache: Path, endpoint: str
+) -> None:
     """Ask a published ONNX model: it is verified, and asked in the words that it was trained on.
 
     LOCATION is a job's output: s3://bucket/prefix, or a folder. A damaged one is refused, as by `finetune verify`.
     What you say becomes a prompt by the template recorded in it (prompt.json). An empty line or Ctrl-D ends.
     """
     from finetune_cli.artifact.download import on_this_machine  # noqa: PLC0415
+    from finetune_runner.artifact.adapters import meant  # noqa: PLC0415
     from finetune_runner.artifact.prompts import Prompts, recorded  # noqa: PLC0415
     from finetune_runner.artifact.runtime import Runtime  # noqa: PLC0415
     from finetune_runner.artifact.stop_tokens import stop_tokens  # noqa: PLC0415
     from finetune_runner.data.tokenizers import open_tokenizer  # noqa: PLC0415
 
     folder = on_this_machine(location, endpoint, cache)
+    adapter = meant(folder, adapter)
     tokenizer = open_tokenizer(folder, trust_remote_code=False)
-    prompts = Prompts(recorded(folder, tokenizer), tokenizer)
-    runtime = Runtime(folder, stop_tokens(folder, tokenizer.eos_token_id))
+    prompts = Prompts(recorded(folder, tokenizer, adapter), tokenizer)
+    runtime = Runtime(folder, stop_tokens(folder, tokenizer.eos_token_id), adapter)
     try:
         said = iter([prompts.values(prompt)]) if prompt is not None else _asked(prompts.columns)
         for values in said:

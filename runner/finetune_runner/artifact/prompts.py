@@ -8,7 +8,7 @@ from typing import Any
 from finetune_api.resource.data import Chat, Preprocess
 from finetune_runner.data.chat import ASSISTANT, Message
 from finetune_runner.data.examples import Example
-from finetune_runner.data.prompt_file import NAME
+from finetune_runner.data.prompt_file import NAME, prompt_name
 from finetune_runner.data.rendering import chat_template, encoder_of
 from finetune_runner.data.template import template_of
 
@@ -76,11 +76,17 @@ class Prompts:
             self._messages.append({"role": ASSISTANT, "content": answer})
 
 
-def recorded(folder: Path, tokenizer: Any) -> Preprocess:
-    """How the model in a folder was trained; a base's own chat template, or plain text, where nothing is recorded."""
-    file = folder / NAME
-    if file.is_file():
-        return Preprocess.model_validate_json(file.read_bytes())
+def recorded(folder: Path, tokenizer: Any, adapter: str = "") -> Preprocess:
+    """How the model in a folder was trained; a base's own chat template, or plain text, where nothing is recorded.
+
+    Args:
+        folder: the model's.
+        tokenizer: the model's.
+        adapter: name of the one of several that goes over it.
+    """
+    for file in (folder / prompt_name(adapter), folder / NAME):
+        if file.is_file():
+            return Preprocess.model_validate_json(file.read_bytes())
     if tokenizer.chat_template:
         return Preprocess(chat=Chat())
     return Preprocess(text_columns=[WHOLE_TEXT])

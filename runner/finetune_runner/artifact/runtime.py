@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.artifact.adapters import adapter_file, meant
 from finetune_runner.artifact.stop_tokens import GENAI_CONFIG
-from finetune_runner.passes.model_files import ONNX_ADAPTER
 
-ADAPTER = "adapter"
 PROVIDERS = {
     "CPU": "CPUExecutionProvider",
     "CUDA": "CUDAExecutionProvider",
@@ -20,21 +19,24 @@ PROVIDERS = {
 
 
 class Runtime:
-    """A loaded model, with the adapter that lies beside it, if any."""
+    """A loaded model, with an adapter that lies beside it, if any."""
 
-    def __init__(self, folder: Path, stop: frozenset[int]) -> None:
+    def __init__(self, folder: Path, stop: frozenset[int], adapter: str = "") -> None:
         """Loads it.
 
         Args:
             folder: the artifact's.
             stop: tokens that end an answer.
+            adapter: name of the one that goes over it; empty: the only one.
 
         Raises:
-            FineTuneError: ModelUnsupported, it is no ONNX model, or the runtime is not installed or can't load it.
+            FineTuneError: ModelUnsupported, it is no ONNX model, or the runtime is not installed or can't load it;
+                InvalidSpec, there is no such adapter, or there are several and none is named.
         """
         if not (folder / GENAI_CONFIG).is_file():
             remedy = "Chat with what a modelBuilder or an extractAdapters pass has made."
             raise FineTuneError(Reason.MODEL_UNSUPPORTED, f"{folder} holds no ONNX model", remedy=remedy)
+        self._adapter = meant(folder, adapter)
         self._genai = _genai()
         decoder = json.loads((folder / GENAI_CONFIG).read_text(encoding="utf-8"))["model"]
         self.context_length = int(decoder["context_length"])
@@ -44,7 +46,7 @@ class Runtime:
         self._stop = stop
         try:
             self._model = self._genai.Model(str(folder))
-            self._adapters = self._loaded(folder / ONNX_ADAPTER)
+            self._adapters = self._loaded(folder) if self._adapter else None
         except RuntimeError as error:
             remedy = "Install the onnxruntime-genai package of its execution provider, as -cuda or -directml."
             message = f"it can't be loaded: {str(error).strip()}"
@@ -63,7 +65,7 @@ class Runtime:
         parameters.set_search_options(do_sample=False, max_length=length, min_length=least)
         generator = self._genai.Generator(self._model, parameters)
         if self._adapters:
-            generator.set_active_adapter(self._adapters, ADAPTER)
+            generator.set_active_adapter(self._adapters, self._adapter)
         generator.append_tokens(list(prompt))
         return generator
 
@@ -99,11 +101,9 @@ class Runtime:
             yield generator.get_logits()
             generator.generate_next_token()
 
-    def _loaded(self, file: Path) -> Any:
-        if not file.is_file():
-            return None
+    def _loaded(self, folder: Path) -> Any:
         adapters = self._genai.Adapters(self._model)
-        adapters.load(str(file), ADAPTER)
+        adapters.load(str(folder / adapter_file(self._adapter)), self._adapter)
         return adapters
 
 

@@ -8,14 +8,18 @@ INPUT_ROLE = "input"
 BASE_ROLE = "base"
 REFERENCE_ROLE = "reference"
 REFERENCE_BASE_ROLE = "reference_base"
+ADAPTER_ROLE = "adapter {}"
+"""Of a further adapter, by its pass's name, which its file is called after."""
 
 
 def origins(plan: Plan, step: PlannedPass) -> dict[str, str]:
     """Role to what a pass works on: the name of a pass, or BASE for the input model.
 
     A pass that works on an adapter also needs the model that the adapter belongs to. What it compares with, likewise.
+    Further adapters belong to the same one.
     """
     named = _origin(plan, step.input, INPUT_ROLE, BASE_ROLE)
+    named |= {ADAPTER_ROLE.format(name): name for name in step.further_adapters}
     if step.compared_to:
         named |= _origin(plan, step.compared_to, REFERENCE_ROLE, REFERENCE_BASE_ROLE)
     return named

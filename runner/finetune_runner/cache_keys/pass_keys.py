@@ -1,6 +1,7 @@
 """Every pass's cache key: a digest of everything that decides its output. Pure.
 
-Names of passes, systems, data configs and evaluators are left out, so that jobs that do the same share the work.
+Names of passes, systems, data configs and evaluators are left out, so that jobs that do the same share the work. Those
+of passes whose adapters lie beside one graph count, since the files are called after them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from finetune_api.cache_key import pass_key
 from finetune_api.export_options import CUDA
 from finetune_api.graph_runs import providers_run
 from finetune_api.merge_choice import meant_for, tuned_beside
-from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider
+from finetune_api.plan import BASE, TUNING, Plan, PlannedPass, execution_provider, measured_adapter
 from finetune_api.resource.exports import Export
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import AUTO, ORIGINAL, Pass
@@ -21,7 +22,16 @@ from finetune_runner.cache_keys.lineage import origins, resolved
 from finetune_runner.plugins.checking import PluginCall
 from finetune_runner.plugins.metrics import MetricCall, libraries_of
 
-REFERENCES = ("trainData", "evalData", "data", "calibrationData", "evaluator", "comparedTo")
+REFERENCES = (
+    "trainData",
+    "evalData",
+    "data",
+    "calibrationData",
+    "evaluator",
+    "comparedTo",
+    "furtherAdapters",
+    "adapter",
+)
 """Fields of a pass that are names of something else."""
 ROUNDING = ("precision", "algorithm", "blockSize", "isSymmetric")
 """Fields of an export that say how weights are rounded."""
@@ -73,6 +83,10 @@ def normalised(spec: FineTuneJobSpec, step: PlannedPass) -> dict[str, Any]:
         config["evaluator"] = {k: v for k, v in evaluator.to_wire().items() if k != "name"}
     if isinstance(step.spec.config, Export):
         config["executionProvider"] = execution_provider(spec, step.spec)
+    if step.further_adapters:
+        config["inputAdapter"] = step.input  # what its file is called after
+    if adapter := measured_adapter(spec, step.index):
+        config["adapter"] = adapter
     if step.spec.merge_adapter_weights:
         config |= _merge_choice(spec, step.spec)
     if kind in DEVICE_DECIDES or tuned_beside(spec, step.spec):

@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 
 from finetune_api.gates import Measurement, judged, measurements
-from finetune_api.plan import BASE, PlannedPass
+from finetune_api.plan import BASE, PlannedPass, measured_adapter
 from finetune_api.resource.evaluators import Evaluator, LatencyMetric, SizeBytesMetric
 from finetune_api.turns import decides_on
 from finetune_runner.card.text import table as markdown_table
@@ -40,17 +40,17 @@ def gates(made: Made) -> str:
 
 def lost(made: Made) -> str:
     """How the artifact's figures differ from those of the tuned model."""
-    tuned = made.tuned_by
-    if tuned is None or tuned.name == made.step.name:
+    tuners = [tuner.name for tuner in made.tuners if tuner.name != made.step.name]
+    if not tuners:
         return ""
-    lines = [line for step in made.steps for line in _lines(made, step, tuned.name)]
+    lines = [line for tuner in tuners for step in made.steps for line in _lines(made, step, tuner)]
     return "\n".join(lines) or NOT_COMPARED
 
 
 def _table(made: Made, evaluator: str, data: str, steps: list[PlannedPass]) -> str:
     most = _evaluator(made, evaluator).max_samples
     names = [metric.name for metric in _evaluator(made, evaluator).metrics]
-    rows = [[_label(made, step.input), *(_figure(made, step, name) for name in names)] for step in steps]
+    rows = [[_label(made, step), *(_figure(made, step, name) for name in names)] for step in steps]
     there = made.prepared.data_named(data).rows
     count = min(there, most or there)
     return f"On {count} rows of `{data}`, by `{evaluator}`:\n\n" + markdown_table(["model", *names], rows)
@@ -63,16 +63,19 @@ def _figure(made: Made, step: PlannedPass, name: str) -> str:
     return manifest.metrics.get(name, "") + (f" ({low} to {high})" if low else "")
 
 
-def _label(made: Made, name: str) -> str:
+def _label(made: Made, step: PlannedPass) -> str:
+    """What a pass measures."""
+    name, adapter = step.input, measured_adapter(made.spec, step.index)
     if name == BASE:
         return "base"
     kind = made.plan.pass_named(name).spec.path_name
+    over = f" with `{adapter}`" if adapter else ""
     mark = ", **this model**" if name == made.step.name else ""
-    return f"`{name}` ({kind}){mark}"
+    return f"`{name}`{over} ({kind}){mark}"
 
 
 def _lines(made: Made, step: PlannedPass, tuned: str) -> list[str]:
-    """Of a pass that measures the artifact: each figure beside the tuned model's."""
+    """Of a pass that measures the artifact, with the adapter of `tuned`: each figure beside the tuned model's."""
     if step.spec.evaluate is None or step.input != made.step.name:
         return []
     metrics = _evaluator(made, step.spec.evaluate.evaluator).metrics
@@ -82,7 +85,7 @@ def _lines(made: Made, step: PlannedPass, tuned: str) -> list[str]:
         of_tuned = [other for other in measurements(made.spec, name, tuned) if other.step in made.committed]
         for mine in measurements(made.spec, name, made.step.name):
             theirs = next((other for other in of_tuned if mine.is_like(other)), None)
-            if mine.step == step.name and theirs:
+            if mine.step == step.name and mine.adapter in ("", tuned) and theirs:
                 lines.append(_line(made, mine, theirs, tuned))
     return [line for line in lines if line]
 

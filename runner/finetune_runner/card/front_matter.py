@@ -35,11 +35,12 @@ def _repository(source: Any) -> str:
 
 
 def _datasets(made: Made) -> list[str]:
-    return [_repository(made.trained_on.source)] if made.trained_on and made.trained_on.source.hugging_face else []
+    found = (_repository(made.rows_of(tuner).source) for tuner in made.tuners)
+    return [name for name in dict.fromkeys(found) if name]
 
 
 def _tags(made: Made) -> list[str]:
     config = made.step.spec.config
     of_export = ["onnx", config.precision] if isinstance(config, Export) else []
-    of_tuning = [made.tuned_by.spec.variant] if made.tuned_by else []
+    of_tuning = dict.fromkeys(tuner.spec.variant for tuner in made.tuners)
     return ["finetune-operator", *of_export, *of_tuning]

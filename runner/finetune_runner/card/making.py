@@ -2,7 +2,7 @@
 
 import yaml
 
-from finetune_api.plan import Product, execution_provider
+from finetune_api.plan import PlannedPass, Product, execution_provider
 from finetune_api.resource.exports import Export
 from finetune_runner.card.text import fenced, table
 from finetune_runner.publishing.made import Made
@@ -16,12 +16,12 @@ UNSEEN = (
 def summary(made: Made) -> str:
     """The artifact in a sentence or two."""
     base = f"`{made.prepared.base.uri}`"
-    trained = made.trained_on
-    if made.tuned_by and trained:
-        rows = made.prepared.data_named(trained.name).rows
-        what = f"{base}, tuned by `{made.tuned_by.spec.path_name}` on {rows} rows of `{trained.name}`"
+    if made.adapters:
+        told = {tuner.name: _tuned(made, tuner) for tuner in made.tuners}
+        which = "; ".join(f"`{name}`" + (f", {told[name]}" if name in told else "") for name in made.adapters)
+        what = f"{base}, with {len(made.adapters)} adapters to load over it: {which}"
     else:
-        what = base
+        what = base + "".join(f", {_tuned(made, tuner)}" for tuner in made.tuners)
     return f"{what}. {_form(made)}"
 
 
@@ -38,8 +38,7 @@ def inputs(made: Made) -> str:
     """Base model and data, as they were pinned."""
     base = made.prepared.base
     rows = [["base model", base.uri, base.revision or base.digest, ""]]
-    used = {made.trained_on.name} if made.trained_on else set()
-    used |= set(_evaluated(made))
+    used = {made.rows_of(tuner).name for tuner in made.tuners} | set(_evaluated(made))
     for data in made.prepared.data:
         if data.name in used:
             left_out = f", {data.bad_rows} unusable ones left out" if data.bad_rows else ""
@@ -68,6 +67,11 @@ def files(made: Made) -> str:
     facts = f"{len(manifest.files)} files, {manifest.size_bytes} bytes, sha256:{manifest.digest}."
     checked = "`finetune verify` checks each by `manifest.json`."
     return f"{facts} {checked} Every figure stands in `report.json`, what it was made from in `provenance.intoto.json`."
+
+
+def _tuned(made: Made, tuner: PlannedPass) -> str:
+    data = made.rows_of(tuner)
+    return f"tuned by `{tuner.spec.path_name}` on {made.prepared.data_named(data.name).rows} rows of `{data.name}`"
 
 
 def _form(made: Made) -> str:

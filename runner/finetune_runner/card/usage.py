@@ -2,9 +2,9 @@
 
 from finetune_api.plan import Product
 from finetune_api.resource.data import Preprocess
+from finetune_runner.artifact.adapters import ALONE, adapter_file
 from finetune_runner.card.text import fenced
 from finetune_runner.data.template import template_of
-from finetune_runner.passes.model_files import ONNX_ADAPTER
 from finetune_runner.publishing.made import Made
 
 S3 = "s3://"
@@ -34,10 +34,13 @@ while not generator.is_done():
 print(tokenizer.decode(generator.get_sequence(0)[len(ids) :].tolist()))
 """
 
-ADAPTER = f"""\
+LOADED = """\
+adapters.load(f"{{folder}}/{file}", {name!r})
+"""
+
+ADAPTERS = """\
 adapters = og.Adapters(model)
-adapters.load(f"{{{{folder}}}}/{ONNX_ADAPTER}", "adapter")
-generator.set_active_adapter(adapters, "adapter")  # without it: the base model
+{loaded}generator.set_active_adapter(adapters, {name!r})  # without it: the base model
 """
 
 PYTORCH = """\
@@ -57,7 +60,7 @@ def how_to_run(made: Made) -> str:
     """Commands and code; braces in the prompt stand for what is asked."""
     trained = made.trained_on
     preprocess = trained.preprocess if trained else None
-    parts = [_chat(made), fenced("python", _code(made, preprocess)), _prompt_note(preprocess)]
+    parts = [_chat(made), fenced("python", _code(made, preprocess)), _prompt_note(preprocess), _adapters_note(made)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -68,6 +71,8 @@ def _chat(made: Made) -> str:
     endpoint = output.s3.endpoint if output and output.s3 else ""
     option = f" --endpoint {endpoint}" if endpoint else ""
     location = made.uri + option if made.uri.startswith(S3) else FOLDER
+    if made.adapters:
+        location += f" --adapter {made.adapters[0]}"
     note = "It checks every file first, and asks in the words that the model was trained on."
     return fenced("console", f"finetune chat {location}") + "\n\n" + note + " In Python:"
 
@@ -76,15 +81,28 @@ def _code(made: Made, preprocess: Preprocess | None) -> str:
     prompt = _prompt(preprocess)
     special = "" if preprocess is None or preprocess.add_special_tokens else ", add_special_tokens=False"
     if made.step.product is Product.ONNX:
-        has_adapter = any(file.path == ONNX_ADAPTER for file in made.manifest.files)
-        adapter = ADAPTER.format() if has_adapter else ""
-        return ONNX.format(folder=FOLDER, prompt=prompt, special=special, adapter=adapter)
+        return ONNX.format(folder=FOLDER, prompt=prompt, special=special, adapter=_adapters(made))
     if made.step.product is Product.ADAPTER:
         base = f"AutoModelForCausalLM.from_pretrained({_base(made)!r})"
         model, imports = f"PeftModel.from_pretrained({base}, folder)", "from peft import PeftModel\n"
     else:
         model, imports = "AutoModelForCausalLM.from_pretrained(folder)", ""
     return PYTORCH.format(folder=FOLDER, prompt=prompt, special=special, model=model, imports=imports)
+
+
+def _adapters(made: Made) -> str:
+    """Code that loads all adapters and chooses the first."""
+    there = {file.path for file in made.manifest.files}
+    names = [name for name in made.adapters or (ALONE,) if adapter_file(name) in there]
+    loaded = "".join(LOADED.format(file=adapter_file(name), name=name) for name in names)
+    return ADAPTERS.format(loaded=loaded, name=names[0]) if names else ""
+
+
+def _adapters_note(made: Made) -> str:
+    if not made.adapters:
+        return ""
+    others = ", ".join(f"`{name}`" for name in made.adapters[1:])
+    return f"The other adapters: {others}. What each was asked in training lies beside it, in `NAME.prompt.json`."
 
 
 def _prompt(preprocess: Preprocess | None) -> str:

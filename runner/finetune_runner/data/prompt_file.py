@@ -14,7 +14,12 @@ def write_prompt(directory: Path, preprocess: Preprocess) -> None:
     (directory / NAME).write_text(text + "\n", encoding="utf-8")
 
 
-def carry_prompt(source: Path, target: Path) -> None:
-    """Copies it, where there is one: the base model has none."""
+def prompt_name(adapter: str) -> str:
+    """What the file of one of several adapters is called."""
+    return f"{adapter}.{NAME}"
+
+
+def carry_prompt(source: Path, target: Path, name: str = NAME) -> None:
+    """Copies it, where there is one, under a name: the base model has none."""
     if (source / NAME).is_file():
-        shutil.copyfile(source / NAME, target / NAME)
+        shutil.copyfile(source / NAME, target / name)

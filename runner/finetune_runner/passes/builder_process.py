@@ -5,13 +5,13 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from finetune_api.export_options import ROUNDED
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.exports import GPTQ, Export, ModelBuilder
-from finetune_runner.data.prompt_file import carry_prompt
+from finetune_runner.data.prompt_file import carry_prompt, prompt_name
 from finetune_runner.passes.child_process import KILLED, ChildFailedError, run_logged
 from finetune_runner.passes.contract import PassInputs, Report
 from finetune_runner.passes.end_tokens import stop_exported_at_marks
@@ -37,15 +37,17 @@ READ_SHARE = 10
 """Percent of the work that reading the layers is; rounding them takes far longer."""
 
 
-def build(config: Export, inputs: PassInputs, model: Path, report: Report, *, adapter: Path | None = None) -> int:
-    """Exports into `inputs.output`: model.onnx with its data, genai_config.json, the tokenizer, prompt.json.
+def build(
+    config: Export, inputs: PassInputs, model: Path, report: Report, *, adapters: Mapping[str, Path] | None = None
+) -> int:
+    """Exports into `inputs.output`: model.onnx with its data, genai_config.json, the tokenizer, prompts.
 
     Args:
         config: precision, rounding and runtime.
         inputs: the pass's directories and surroundings.
         model: the transformers directory to export.
         report: told how far it is, in percent.
-        adapter: of a LoRA adapter of the model, which is left beside the exported model as ONNX_ADAPTER; or None.
+        adapters: name of each LoRA adapter of the model to its directory; they are left beside the exported model.
 
     Returns:
         The size of the output in bytes.
@@ -55,18 +57,26 @@ def build(config: Export, inputs: PassInputs, model: Path, report: Report, *, ad
     """
     layers = _layer_count(model)
     with tempfile.TemporaryDirectory() as cache:
-        request = child_request(config, inputs, model, cache, adapter)
+        request = child_request(config, inputs, model, cache, adapters or {})
         try:
             command = [sys.executable, "-m", CHILD, json.dumps(request)]
             run_logged(command, SURROUNDINGS, _progress(layers, report), SILENT_SECONDS)
         except ChildFailedError as error:
             raise _failure(error, inputs.path) from error
     _check(inputs)
-    if adapter:
-        stop_exported_at_marks(adapter, inputs.output)
-    carry_prompt(inputs.source, inputs.output)
-    carry_notices(inputs.source, inputs.output)
+    stop_exported_at_marks((adapters or {}).values(), inputs.output)
+    for source in (*inputs.adapters.values(), inputs.source):
+        carry_notices(source, inputs.output)
+    _carry_prompts(inputs)
     return _size(inputs.output)
+
+
+def _carry_prompts(inputs: PassInputs) -> None:
+    """Each of several adapters is asked in the words that it was trained on."""
+    for name, adapter in inputs.adapters.items():
+        carry_prompt(adapter, inputs.output, prompt_name(name))
+    if not inputs.adapters:
+        carry_prompt(inputs.source, inputs.output)
 
 
 def builder_options(config: Export, *, trust_remote_code: bool) -> list[str]:
@@ -105,7 +115,7 @@ def _text(value: object) -> str:
 
 
 def child_request(
-    config: Export, inputs: PassInputs, model: Path, cache: str, adapter: Path | None
+    config: Export, inputs: PassInputs, model: Path, cache: str, adapters: Mapping[str, Path]
 ) -> dict[str, object]:
     """What the child is asked for: the arguments of onnx_export.export. `cache` is a folder for scratch."""
     return {
@@ -115,7 +125,7 @@ def child_request(
         "precision": config.precision,
         "provider": BUILDER_PROVIDERS[config.execution_provider or inputs.execution_provider],
         "options": builder_options(config, trust_remote_code=inputs.trust_remote_code),
-        "adapter": str(adapter) if adapter else None,
+        "adapters": {name: str(directory) for name, directory in adapters.items()},
         "keeps_grid": config.algorithm == GPTQ,
     }
 

@@ -67,6 +67,8 @@ class ModelPlace:
     product: Product
     base: Path | None
     """For an adapter: the directory of the model it belongs to."""
+    adapter: str = ""
+    """Of an ONNX model with several adapters: the one that is meant."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,10 @@ class PassInputs:
     """Where the pass's config stands in the spec, such as spec.passes[0].lora."""
     reference: ModelPlace | None = None
     """Of an evaluate pass that compares with another model."""
+    adapters: Mapping[str, Path] = field(default_factory=dict)
+    """Of an export of several adapters of one base: the name of each to its directory, `source` first."""
+    adapter: str = ""
+    """Of an evaluate pass on such an export: the name of the one that is measured."""
     checkpoints: Checkpoints | None = None
     """Of this very pass; None where nothing is kept."""
     tokens: Tokens | None = None

@@ -1,10 +1,11 @@
 """Further tokens that end a text, in generation_config.json and genai_config.json: where every runtime looks."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from finetune_runner.artifact.stop_tokens import GENAI_CONFIG, stop_tokens
+from finetune_runner.artifact.stop_tokens import GENAI_CONFIG, stop_tokens, token_ids
 from finetune_runner.passes.model_files import GENERATION_CONFIG
 
 EOS = "eos_token_id"
@@ -27,14 +28,15 @@ def write_end_mark(base: Path, adapter: Path, mark: int | None, eos: int) -> Non
     _write(adapter / GENERATION_CONFIG, settings | {EOS: sorted({*stops, mark})})
 
 
-def stop_exported_at_marks(adapter: Path, exported: Path) -> None:
-    """The exported base stops where the adapter beside it was tuned to."""
-    file = adapter / GENERATION_CONFIG
-    if not file.is_file():
+def stop_exported_at_marks(adapters: Iterable[Path], exported: Path) -> None:
+    """The exported base stops where the adapters beside it were tuned to."""
+    files = [file for adapter in adapters if (file := adapter / GENERATION_CONFIG).is_file()]
+    if not files:
         return
     genai = exported / GENAI_CONFIG
     document = json.loads(genai.read_text(encoding="utf-8"))
-    document["model"][EOS] = json.loads(file.read_text(encoding="utf-8"))[EOS]
+    named = [json.loads(file.read_text(encoding="utf-8")).get(EOS) for file in files]
+    document["model"][EOS] = sorted({token for value in named for token in token_ids(value)})
     _write(genai, document)
 
 

@@ -37,7 +37,7 @@ def run(config: Evaluate, inputs: PassInputs, report: Report) -> PassResult:
         raise ValueError(msg)
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
     rows = _rows(inputs, inputs.evaluator, tokenizer)
-    model = _load(ModelPlace(inputs.source, inputs.product, inputs.base), inputs, tokenizer)
+    model = _load(ModelPlace(inputs.source, inputs.product, inputs.base, inputs.adapter), inputs, tokenizer)
     reference = _load(inputs.reference, inputs, _same(inputs, tokenizer)) if inputs.reference else None
     subject = Subject(inputs.source, model, tokenizer, reference)
     measuring = Measuring(subject, rows, inputs.evaluator, report)
@@ -83,7 +83,7 @@ def _load(place: ModelPlace, inputs: PassInputs, tokenizer: Any) -> ModelUnderTe
     if place.product is Product.ONNX:
         from finetune_runner.passes.evaluation.onnx import OnnxModel  # noqa: PLC0415
 
-        return OnnxModel(place.directory, stop)
+        return OnnxModel(place.directory, stop, place.adapter)
     from finetune_runner.passes.evaluation.pytorch import load_pytorch  # noqa: PLC0415
 
     return load_pytorch(

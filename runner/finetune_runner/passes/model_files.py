@@ -16,8 +16,6 @@ TOKENIZER_FILES = (
     CHAT_TEMPLATE,
 )
 GENERATION_CONFIG = "generation_config.json"
-ONNX_ADAPTER = "adapter.onnx_adapter"
-"""Beside an exported model: an adapter that onnxruntime-genai can load over it."""
 NOTICES = ("LICENSE*", "NOTICE*", "*TERMS*", "USE_POLICY*")
 """What a model's licence wants to be passed on with what is made from it."""
 

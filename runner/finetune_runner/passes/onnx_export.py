@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune_runner.passes.model_files import ONNX_ADAPTER
 from finetune_runner.passes.onnx_adapter import LoraProducts, split
 from finetune_runner.passes.output_head import own_head
 from finetune_runner.process import imports, leave
@@ -34,7 +33,7 @@ def export(
     precision: str,
     provider: str,
     options: list[str],
-    adapter: str | None,
+    adapters: dict[str, str],
     keeps_grid: bool,
 ) -> None:
     """One export.
@@ -46,7 +45,8 @@ def export(
         precision: int4, int8, fp16, bf16 or fp32.
         provider: the builder's name of an execution provider: cpu, cuda, dml, webgpu or NvTensorRtRtx.
         options: the builder's extra options, as key=value.
-        adapter: directory of a LoRA adapter of the model, which is written beside it as ONNX_ADAPTER.
+        adapters: name of each LoRA adapter of the model to its directory; they lie on the same layers, and are
+            written beside it. The builder makes the graph with the first.
         keeps_grid: weights that lie on a grid of four bits stay as they are.
     """
     # Importing it takes seconds and changes sys.path.
@@ -56,16 +56,17 @@ def export(
         from finetune_runner.passes.rounding.graph import rounding  # noqa: PLC0415
 
     model_class = importlib.import_module(BUILDERS).Model
-    products = LoraProducts()
-    if adapter:
-        options = [*options, f"adapter_path={adapter}"]
+    first = next(iter(adapters), None)
+    products = LoraProducts({name: directory for name, directory in adapters.items() if name != first})
+    if first:
+        options = [*options, f"adapter_path={adapters[first]}"]
     parsed = builder.parse_extra_options("", model, output, precision, provider, cache, options)
     flatten_rotary_settings(parsed["hf_details"]["hf_config"])
     with rounding(model_class, keeps_grid=keeps_grid), products.watched(model_class), own_head(model_class):
         builder.create_model("", model, output, precision, provider, cache, **parsed)
-    if adapter:
+    if first:
         products.check()
-        split(Path(output), products.nodes, Path(output) / ONNX_ADAPTER)
+        split(Path(output), products, first)
 
 
 def flatten_rotary_settings(config: Any) -> None:

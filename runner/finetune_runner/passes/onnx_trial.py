@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime_genai
 
 from finetune_api.export_options import CUDA
+from finetune_runner.artifact.adapters import adapters_beside
 from finetune_runner.artifact.prompts import Prompts, recorded
 from finetune_runner.artifact.runtime import Runtime
 from finetune_runner.artifact.stop_tokens import stop_tokens
@@ -35,17 +36,25 @@ def main() -> None:
 def tried(directory: Path, *, trust_remote_code: bool) -> str:
     """The execution provider that a model ran on, for a few tokens after the prompt that it was trained with.
 
+    With each of its adapters, if there are any.
+
     Raises:
         FineTuneError: ModelUnsupported, it can't be loaded.
         ValueError: what it predicts is no number.
     """
     tokenizer = _tokenizer(directory, trust_remote_code=trust_remote_code)
-    prompts = Prompts(recorded(directory, tokenizer), tokenizer)
+    adapters = adapters_beside(directory) or [""]
+    return {_tried_with(adapter, directory, tokenizer) for adapter in adapters}.pop()
+
+
+def _tried_with(adapter: str, directory: Path, tokenizer: Any) -> str:
+    prompts = Prompts(recorded(directory, tokenizer, adapter), tokenizer)
     prompt = prompts.tokens({column: column for column in prompts.columns})
-    runtime = Runtime(directory, stop_tokens(directory, tokenizer.eos_token_id))
+    runtime = Runtime(directory, stop_tokens(directory, tokenizer.eos_token_id), adapter)
     for step, logits in enumerate(runtime.logits(prompt, STEPS), start=1):
         if not np.isfinite(logits).all():
-            msg = f"logits that are no finite numbers, at new token {step} of {STEPS}"
+            over = f" with the adapter {adapter!r}" if adapter else ""
+            msg = f"logits that are no finite numbers{over}, at new token {step} of {STEPS}"
             raise ValueError(msg)
     return runtime.provider
 

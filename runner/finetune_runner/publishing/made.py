@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from finetune_api.messages import JobDocument
-from finetune_api.plan import BASE, Plan, PlannedPass
+from finetune_api.plan import BASE, Plan, PlannedPass, adapters_of
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Tuning
@@ -47,22 +47,48 @@ class Made:
 
     @property
     def lineage(self) -> list[PlannedPass]:
-        """The passes that it was made by, from the base on."""
-        steps, name = list[PlannedPass](), self.step.name
-        while name != BASE:
-            steps.insert(0, self.plan.pass_named(name))
-            name = steps[0].input
-        return steps
+        """The passes that it was made by, from the base on; of several adapters, those of all."""
+        names, left = set[str](), [self.step.name]
+        while left:
+            if (name := left.pop()) == BASE or name in names:
+                continue
+            names.add(name)
+            step = self.plan.pass_named(name)
+            left += [step.input, *step.further_adapters]
+        return [step for step in self.plan.passes if step.name in names]
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Of several adapters: the passes that made them, the input's first; else empty."""
+        return adapters_of(self.spec, self.step.name)
 
     @property
     def tuned_by(self) -> PlannedPass | None:
-        """The pass that trained it last; None where nothing did."""
-        return next((step for step in reversed(self.lineage) if isinstance(step.spec.config, Tuning)), None)
+        """The pass that trained it last, or the first of its adapters; None where nothing did."""
+        return next(iter(self.tuners), None)
+
+    @property
+    def tuners(self) -> list[PlannedPass]:
+        """The pass that trained it last; of several adapters, that of each."""
+        found = (self._tuner(name) for name in self.adapters or (self.step.name,))
+        return [step for step in found if step]
 
     @property
     def trained_on(self) -> DataConfig | None:
-        """The rows that it was trained on last."""
-        config = self.tuned_by.spec.config if self.tuned_by else None
-        if not isinstance(config, Tuning):
-            return None
+        """The rows that it, or the first of its adapters, was trained on last."""
+        return self.rows_of(self.tuned_by) if self.tuned_by else None
+
+    def rows_of(self, tuner: PlannedPass) -> DataConfig:
+        """The rows that a tuning pass trained on."""
+        config = tuner.spec.config
+        assert isinstance(config, Tuning)  # noqa: S101  the caller's choice
         return next(data for data in self.spec.data_configs if data.name == config.train_data)
+
+    def _tuner(self, name: str) -> PlannedPass | None:
+        """The last tuning pass on the way from the base to what a pass made."""
+        while name != BASE:
+            step = self.plan.pass_named(name)
+            if isinstance(step.spec.config, Tuning):
+                return step
+            name = step.input
+        return None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapter_specs import adapters_spec
 from api_specs import spec_of, wire_pass, wire_spec
 from finetune_api.plan import plan
 from finetune_api.resource.job import FineTuneJobSpec
@@ -186,3 +187,32 @@ def test_an_export_that_is_calibrated_depends_on_the_rows_and_not_on_their_name(
     same, unlike = {"tones": "a", "others": "a"}, {"tones": "a", "others": "b"}
     assert changed(calibrated("tones", same), calibrated("others", same)) == set()
     assert changed(calibrated("tones", unlike), calibrated("others", unlike)) == {"int4", "check"}
+
+
+def renamed(spec, old, new):
+    """The spec with a pass of another name, wherever it is named."""
+    return FineTuneJobSpec.model_validate_json(spec.model_dump_json(by_alias=True).replace(f'"{old}"', f'"{new}"'))
+
+
+def several(*further, measured=""):
+    return FineTuneJobSpec.model_validate(adapters_spec(*further, measured=measured))
+
+
+def test_an_export_depends_on_all_of_its_adapters():
+    spec = adapters_spec("mood")
+    spec["passes"][1]["qlora"]["r"] = 8
+    assert changed(keys(several("mood")), keys(FineTuneJobSpec.model_validate(spec))) == {"mood", "export", "check"}
+    assert changed(keys(several()), keys(several("mood"))) == {"export", "check"}
+
+
+@pytest.mark.parametrize("name", ["tone", "mood"])
+def test_names_of_passes_matter_where_adapters_are_called_after_them(name):
+    spec = several("mood")
+    assert changed(keys(spec), keys(renamed(spec, name, "other"))) == {name, "export", "check"}
+    assert keys(spec)[name] == keys(renamed(spec, name, "other"))["other"]
+    assert keys(several())["export"] == keys(renamed(several(), name, "other"))["export"]
+
+
+def test_the_adapter_that_is_measured_matters_and_not_whether_it_is_named():
+    assert changed(keys(several("mood")), keys(several("mood", measured="mood"))) == {"check"}
+    assert changed(keys(several("mood")), keys(several("mood", measured="tone"))) == set()

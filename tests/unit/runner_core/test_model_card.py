@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from adapter_specs import EXPORT, adapters_spec
 from api_specs import wire_spec
 from finetune_api.plan import Product
 from finetune_runner.card import model_card
 from finetune_runner.card.figures import NOT_COMPARED
 from finetune_runner.sources.base_card import BaseCard, card_of
+from finetune_runner.store.manifest import ManifestFile
 from gated_specs import METRICS
 from made_artifacts import COMMIT, made
 
@@ -105,6 +107,42 @@ def test_every_kind_of_artifact_is_told_how_to_run_it(name, product, library, as
     [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     ast.parse(code)
     assert r"'### Text: {phrase}\n### The tone is:\n'" in code
+
+
+def with_adapters():
+    """An export with the adapters of tone and mood, of which mood's is measured before and after."""
+    passes = adapters_spec("mood", measured="mood")["passes"]
+    passes[3]["name"] = "check"
+    passes.insert(2, {**passes[3], "name": "tuned-check", "input": "mood"})
+    passes[2] = passes[2] | {"evaluate": {"evaluator": "tone-accuracy", "data": "tones"}}
+    artifact = made(EXPORT, passes=passes, gates=[])
+    names = ("model.onnx", "tone.onnx_adapter", "mood.onnx_adapter")
+    files = [ManifestFile(path=name, sha256="a" * 64, size=7) for name in names]
+    manifest = artifact.manifest.model_copy(update={"files": files})
+    return replace(artifact, committed=artifact.committed | {EXPORT: manifest})
+
+
+def test_of_several_adapters_each_is_told():
+    card = model_card(with_adapters())
+
+    assert "with 2 adapters to load over it: `tone`, tuned by `lora` on 240 rows of `tones`; `mood`, tuned by" in card
+    assert front_matter(card)["tags"] == ["finetune-operator", "onnx", "int4", "lora", "qlora"]
+    assert "| `export` with `mood` (extractAdapters), **this model** | 0.9375" in card
+    assert "- accuracy: 0.9500 after `mood`, 0.9375 in this model: 0.0125 worse" in card
+    assert "after `tone`" not in card
+    assert all(f"{name}:\n" in card for name in ("tone", "mood", EXPORT))  # what differs from the defaults
+
+
+def test_of_several_adapters_it_is_told_how_each_is_run():
+    card = model_card(with_adapters())
+
+    assert "finetune chat s3://models/phi3-tone --adapter tone\n" in card
+    [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    ast.parse(code)
+    for name in ("tone", "mood"):
+        assert f"adapters.load(f\"{{folder}}/{name}.onnx_adapter\", '{name}')\n" in code
+    assert "generator.set_active_adapter(adapters, 'tone')" in code
+    assert "The other adapters: `mood`." in card
 
 
 def test_secrets_and_where_they_lie_are_not_part_of_it():

@@ -16,8 +16,8 @@ from finetune_runner.passes.evaluation.model_under_test import Loss
 class OnnxModel:
     """A loaded model; a batch's rows go one after the other, as onnxruntime-genai knows no mask of its own."""
 
-    def __init__(self, directory: Path, stop: frozenset[int]) -> None:
-        self._runtime = Runtime(directory, stop)
+    def __init__(self, directory: Path, stop: frozenset[int], adapter: str = "") -> None:
+        self._runtime = Runtime(directory, stop, adapter)
         self.provider = self._runtime.provider
         self.context_length = self._runtime.context_length
 
