@@ -66,7 +66,7 @@ test-faults: venv ## The faults that `make test` has no time for, one after the 
 	$(BIN)/pytest tests/cluster -m faults
 
 .PHONY: test-kueue
-test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (6 min, and once some to build Kueue).
+test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (5 min, and 8 to build Kueue once).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kueue
 	$(BIN)/pytest tests/cluster -m kueue
