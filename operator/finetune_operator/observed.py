@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from finetune_api.messages import JobDocument, TerminationMessage
-from finetune_api.resource.status import FineTuneJobStatus, Progress
+from finetune_api.resource.progress import Progress
+from finetune_api.resource.status import FineTuneJobStatus
 
 PHASES_AT_END = ("Succeeded", "Failed")
 

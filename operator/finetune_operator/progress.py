@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from finetune_api.messages import TerminationMessage
 from finetune_api.pod_layout import PROGRESS_PORT
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_operator.observed import Pod, Reading
 
 TIMEOUT_SECONDS = 2

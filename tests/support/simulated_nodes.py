@@ -4,7 +4,7 @@ from typing import Any
 
 from finetune_api.failures import EXIT_CODES, SIGTERM_EXIT, Reason
 from finetune_api.messages import FailureMessage, TerminationMessage
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_operator.conditions import moment, timestamp
 from finetune_operator.labels import KIND, STAGE
 from simulated_api import ApiServer, Wire

@@ -21,8 +21,6 @@ ObjectName = Annotated[
 ]
 """The name of a Kubernetes object, a DNS subdomain."""
 
-ShortText = Annotated[str, StringConstraints(max_length=1024)]
-
 
 class Bounded(StrEnum):
     """How a policy bounds a field's value."""

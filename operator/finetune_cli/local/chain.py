@@ -14,7 +14,7 @@ import click
 from finetune_api.gates import skipped
 from finetune_api.messages import JobDocument, TerminationMessage
 from finetune_api.plan import Product, Stage
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_api.resource.systems import System
 from finetune_cli.local import pod_root
 from finetune_cli.local.pod_root import Mapped

@@ -6,7 +6,7 @@ from typing import Any, Self
 import click
 
 from finetune_api.plan import Stage
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 
 EVERY_PERCENT = 25
 

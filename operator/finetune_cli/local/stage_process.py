@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from finetune_api.failures import FineTuneError, Reason, reason_of_exit_code
 from finetune_api.messages import TerminationMessage
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_runner.passes.child_process import end
 
 PULL_SECONDS = 0.3

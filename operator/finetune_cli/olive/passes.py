@@ -21,7 +21,6 @@ DEFAULT_VALUE = "DEFAULT_VALUE"
 LEAVE_OUT = "leave it out"
 NAME_PASSES = "name LoRA, MergeAdapterWeights, ModelBuilder …"
 ONLY_MERGE_AND_EXPORT = "merge the adapter and export with ModelBuilder, which rounds weights too"
-RUN_ONCE = ("a pass runs once, with what is given", LEAVE_OUT)
 
 NOT_CARRIED: dict[str, tuple[str, str]] = {
     "output_name": ("outputs are found by the pass's name", LEAVE_OUT),

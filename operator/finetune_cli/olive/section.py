@@ -140,10 +140,6 @@ class Section:
         self.ledger.not_carried(found.steps, "expected true or false")
         return None
 
-    def is_true(self, *names: str) -> bool:
-        found = self.flag(*names)
-        return found is not None and found.value is True
-
     def texts(self, *names: str) -> Sourced | None:
         """A list, or a single text as a list of one. Anything else is left for the schema to refuse."""
         found = self.take(*names)

@@ -55,10 +55,6 @@ class System:
     def name(self) -> str:
         return str(self.draft["name"])
 
-    @property
-    def has_accelerator(self) -> bool:
-        return self.draft.get("accelerator") is not None
-
 
 @dataclass
 class Systems:

@@ -7,7 +7,8 @@ deleted, as by spec.suspend and by Kueue, is not disrupted.
 from collections.abc import Iterator
 
 from finetune_api.messages import TerminationMessage
-from finetune_api.resource.status import DisruptedPod, DisruptionStatus, FineTuneJobStatus, PassState, Progress
+from finetune_api.resource.progress import Progress
+from finetune_api.resource.status import DisruptedPod, DisruptionStatus, FineTuneJobStatus, PassState
 from finetune_operator.conditions import clip
 from finetune_operator.decide.case import DONE, Case
 from finetune_operator.decide.failure import PREPARE, where

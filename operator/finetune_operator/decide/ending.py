@@ -1,14 +1,8 @@
 """The two ends of a job, as verdicts. What ended never starts again."""
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.status import (
-    ConditionType,
-    FailureStatus,
-    FineTuneJobStatus,
-    PassState,
-    PrepareStatus,
-    Progress,
-)
+from finetune_api.resource.progress import Progress
+from finetune_api.resource.status import ConditionType, FailureStatus, FineTuneJobStatus, PassState, PrepareStatus
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.case import DONE, Case, Verdict, stop
 from finetune_operator.observed import Observed

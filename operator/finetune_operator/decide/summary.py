@@ -1,18 +1,16 @@
 """The last touch on every status: what the passes do now, phase, and the conditions that follow from the rest."""
 
+from typing import TYPE_CHECKING
+
 from finetune_api.plan import Stage
-from finetune_api.resource.status import (
-    ConditionType,
-    FineTuneJobStatus,
-    PassState,
-    PassStatus,
-    Progress,
-    WaitingStatus,
-)
+from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus, WaitingStatus
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.case import DONE, Verdict
 from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.observed import Observed, Reading
+
+if TYPE_CHECKING:
+    from finetune_api.resource.progress import Progress
 
 
 def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_runner.progress.state import ProgressState
 from finetune_runner.progress.training import training_gauges
 

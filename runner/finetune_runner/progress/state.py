@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from finetune_api.messages import TerminationMessage
-from finetune_api.resource.status import Outage, Progress
+from finetune_api.resource.progress import Outage, Progress
 from finetune_runner.passes.telemetry import Telemetry
 from finetune_runner.progress.training import training_progress
 from finetune_runner.redaction import redacted

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from finetune_api.resource.status import StepSeconds, TrainingProgress
+from finetune_api.resource.progress import StepSeconds, TrainingProgress
 from finetune_runner.passes.telemetry import PeakMemory, Telemetry
 
 Gauge = tuple[str, str, dict[str, float]]

@@ -1,6 +1,6 @@
 """finetune run: how far it is."""
 
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_cli.local.display import at_its_end, figures
 
 

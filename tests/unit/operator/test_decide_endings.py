@@ -4,7 +4,7 @@ import pytest
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_operator.observed import Reading
 from operator_world import World, failure, message
 

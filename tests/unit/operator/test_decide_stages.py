@@ -1,7 +1,8 @@
 from api_specs import wire_spec
 from finetune_api.failures import Reason
 from finetune_api.messages import Headline, TerminationMessage
-from finetune_api.resource.status import PassState, Progress
+from finetune_api.resource.progress import Progress
+from finetune_api.resource.status import PassState
 from finetune_operator.observed import Reading
 from operator_world import ZEROS, World, failure, labels_of, message, states
 

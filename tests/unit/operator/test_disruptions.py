@@ -5,7 +5,7 @@ import pytest
 from api_specs import wire_pass, wire_spec
 from finetune_api.failures import EXIT_CODES, SIGTERM_EXIT, Reason
 from finetune_api.messages import Checkpoint, GaveWay, TerminationMessage
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_operator.conditions import timestamp
 from finetune_operator.kube import Refused
 from finetune_operator.observed import Child, Reading

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from finetune_api.resource.status import Progress
+from finetune_api.resource.progress import Progress
 from finetune_operator.observed import Pod
 from finetune_operator.progress import PATIENCE, ProgressUnreadable, ProgressWatch, pod_url, read
 
