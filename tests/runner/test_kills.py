@@ -32,7 +32,8 @@ def test_killed_at_ten_random_steps_it_makes_the_adapter_of_a_run_that_was_not(t
         report = Reported()
         tune(tiny_phi3, here / "resumed", config, checkpoints=checkpoints, report=report)
 
-        assert step - 2 * SAVE_STEPS < report.steps[0]["resumed_from"] <= step, f"killed at step {step}"
+        resumed_from = report.steps[0].get("resumed_from", 0)  # the first checkpoint may have been on its way
+        assert step - 2 * SAVE_STEPS < resumed_from <= step, f"killed at step {step}"
         assert digest(here / "resumed") == digest(tmp_path / "through"), f"killed at step {step}"
 
 

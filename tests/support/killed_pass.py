@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ SECONDS = 120
 
 
 class KillAt(Reported):
-    """A report that ends its process at a step as the kernel would: nothing is tidied up."""
+    """A report that ends its process at a step as the kernel would: nothing is tidied up.
+
+    Steps before it wait for the checkpoint that is on its way, as if they were long: these take a hundredth of a second,
+    and a disk may take longer for a checkpoint than for all of them.
+    """
 
     def __init__(self, step: int) -> None:
         super().__init__()
@@ -25,8 +30,16 @@ class KillAt(Reported):
 
     def __call__(self, **said: Any) -> None:
         super().__call__(**said)
+        if said.get("step", 0) < self.at:
+            _wait_for_checkpoint()
         if said.get("step") == self.at and "resumed_from" not in said:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wait_for_checkpoint() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "checkpoint":
+            thread.join()
 
 
 def tune_killed_at(step: int, model: Path, output: Path, config: Tuning, checkpoints: CheckpointStore) -> None:
