@@ -20,7 +20,7 @@ SECONDS = 120
 class KillAt(Reported):
     """A report that ends its process at a step as the kernel would: nothing is tidied up.
 
-    Steps before it wait for the checkpoint that is on its way, as if they were long: these take a hundredth of a second,
+    Steps before it wait for the checkpoint that is on its way, as if they were long: they take a hundredth of a second,
     and a disk may take longer for a checkpoint than for all of them.
     """
 
