@@ -16,7 +16,7 @@ _WORDS: dict[Any, str] = {
     exports.NodeName: "a node's name, which has no comma",
     systems.ResourceName: "the name of a resource such as nvidia.com/gpu",
     gates.Bound: 'a decimal number as text such as "0.85"',
-    locations.S3Uri: "an address such as s3://bucket/prefix",
+    locations.S3Uri: "an address such as s3://bucket/prefix, with 3 to 63 characters for the bucket",
     locations.Endpoint: "a URL such as https://s3.example.com, without user, password or query",
     locations.RelativePath: "a path without a leading /",
     locations.SecretKey: "a key of letters, digits, '-', '_' and '.'",

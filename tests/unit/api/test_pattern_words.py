@@ -12,7 +12,8 @@ MISTAKES = [
     ),
     (
         {"inputModel": {"source": {"s3": {"uri": "models/x"}}}},
-        "spec.inputModel.source.s3.uri: 'models/x' is not an address such as s3://bucket/prefix",
+        "spec.inputModel.source.s3.uri: 'models/x' is not an address such as s3://bucket/prefix,"
+        " with 3 to 63 characters for the bucket",
     ),
     (
         {"inputModel": {"source": {"s3": {"uri": "s3://models/x", "endpoint": "minio:9000"}}}},
