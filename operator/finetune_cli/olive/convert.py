@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_api import API_VERSION, KIND
+from finetune_api.export_options import CPU
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.data import data_configs
 from finetune_cli.olive.draft import Draft, resolve
@@ -21,7 +22,6 @@ from finetune_cli.olive.section import Ledger, Section, Sourced
 from finetune_cli.olive.systems import Systems
 from finetune_cli.olive.trackers import settle_trackers
 
-CPU = "CPUExecutionProvider"
 DEFAULT_WORKFLOW = "default_workflow"
 
 

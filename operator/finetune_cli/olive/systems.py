@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+from finetune_api.export_options import CPU, CUDA
 from finetune_api.resource.exports import ExecutionProvider
 from finetune_cli.olive import conda
 from finetune_cli.olive.context import Context
@@ -12,7 +13,7 @@ from finetune_cli.olive.hub_token import ask_with_token
 from finetune_cli.olive.section import Section, Sourced, items
 
 PROVIDERS: tuple[str, ...] = get_args(ExecutionProvider)
-PROVIDER_OF_DEVICE = {"gpu": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+PROVIDER_OF_DEVICE = {"gpu": CUDA, "cpu": CPU}
 SAME_ARTIFACT = {"JsExecutionProvider": "WebGpuExecutionProvider"}
 LEAVE_OUT = "leave it out"
 IMAGE = ("passes run in the runner's image", "set image of the system, to one built on it, if you need more in it")
@@ -145,9 +146,7 @@ def _gpu() -> Mapping[str, Any]:
 
 
 def _device_of(provider: Sourced | None) -> str:
-    return (
-        "gpu" if provider and provider.value in ("CUDAExecutionProvider", "NvTensorRTRTXExecutionProvider") else "cpu"
-    )
+    return "gpu" if provider and provider.value in (CUDA, "NvTensorRTRTXExecutionProvider") else "cpu"
 
 
 def execution_provider(section: Section, context: Context) -> Sourced | None:

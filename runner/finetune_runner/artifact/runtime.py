@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from finetune_api.export_options import CPU, CUDA
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.artifact.adapters import adapter_file, meant
 from finetune_runner.artifact.stop_tokens import GENAI_CONFIG
 
 PROVIDERS = {
-    "CPU": "CPUExecutionProvider",
-    "CUDA": "CUDAExecutionProvider",
+    "CPU": CPU,
+    "CUDA": CUDA,
     "DML": "DmlExecutionProvider",
     "WebGPU": "WebGpuExecutionProvider",
 }

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from finetune_api.export_options import ROUNDED
+from finetune_api.export_options import CPU, CUDA, ROUNDED
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.exports import GPTQ, Export, ModelBuilder
 from finetune_runner.data.prompt_file import carry_prompt, prompt_name
@@ -18,8 +18,8 @@ from finetune_runner.passes.end_tokens import stop_exported_at_marks
 from finetune_runner.passes.model_files import carry_notices
 
 BUILDER_PROVIDERS = {
-    "CPUExecutionProvider": "cpu",
-    "CUDAExecutionProvider": "cuda",
+    CPU: "cpu",
+    CUDA: "cuda",
     "DmlExecutionProvider": "dml",
     "WebGpuExecutionProvider": "webgpu",
     "NvTensorRTRTXExecutionProvider": "NvTensorRtRtx",
