@@ -17,6 +17,8 @@ JOB_LABEL = "finetune-operator.dev/job-name"
 STAGE_LABEL = "finetune-operator.dev/stage"
 CHAIN_SECONDS = 240
 PREPARE_SECONDS = 90
+LAST_WORDS_SECONDS = 90
+"""A pod may write a checkpoint for as long as its grace period."""
 
 Json = dict[str, Any]
 
@@ -110,6 +112,10 @@ class Workspace:
     def stage_pods(self, name: str) -> list[Json]:
         return self.get("pods", "-l", f"{JOB_LABEL}={name},{STAGE_LABEL}")["items"]
 
+    def pods_at_work(self) -> list[Json]:
+        """The namespace's pods that have not ended, those among them that were told to."""
+        return [pod for pod in self.get("pods")["items"] if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+
     def running_pod(self, name: str) -> Json:
         """The stage pod of a job, once it runs."""
         return until(
@@ -150,7 +156,8 @@ def create_credentials(workspace: Workspace, secret: str, secret_key: str) -> No
 
 
 def remove(workspace: Workspace) -> None:
-    """Give everything back; the namespace goes in the background."""
+    """Give everything back; the namespace goes in the background, the bucket when no pod can write to it any more."""
     workspace.cluster.kubectl("delete", "namespace", workspace.namespace, "--wait=false")
     workspace.cluster.kubectl("delete", "persistentvolume", f"ml-env-{workspace.namespace}", "--wait=false")
+    until(lambda: not workspace.pods_at_work(), LAST_WORDS_SECONDS, f"the pods of {workspace.namespace} have ended")
     workspace.bucket.delete()
