@@ -26,13 +26,8 @@ def extraction_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterato
         index: of the pass.
         path: of the extraction, such as spec.passes[1].extractAdapters.
     """
-    extraction, source = spec.passes[index].extract_adapters, input_name(spec, index)
-    assert extraction is not None  # noqa: S101  the caller's choice
-    yield from _factor_problems(_named(spec, source), path)
-    seen = [source]
-    for place, name in enumerate(extraction.further_adapters):
-        yield from _further_problems(spec, index, name, seen, f"{path}.furtherAdapters[{place}]")
-        seen.append(name)
+    for _, found in _each_adapter(spec, index, path):
+        yield from found
 
 
 def measured_adapter_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Problem]:
@@ -51,18 +46,37 @@ def measured_adapter_problems(spec: FineTuneJobSpec, index: int, path: str) -> I
         message = f"{source!r} is no export with furtherAdapters, so there is none to choose"
         yield Problem(path, message, "leave adapter out, or name an export with furtherAdapters by input")
     elif evaluation.adapter not in several:
-        yield unknown_name(path, f"adapter of {source!r}", evaluation.adapter, several)
+        yield unknown_name(path, f"adapter of {source!r}", evaluation.adapter, _accepted(spec, source))
+
+
+def _accepted(spec: FineTuneJobSpec, export: str) -> list[str]:
+    """The adapters of an export with furtherAdapters with which nothing is wrong."""
+    index = next(at for at, step in enumerate(spec.passes) if step.name == export)
+    if input_name(spec, index) not in _adapters_before(spec, index):
+        return []
+    return [name for name, found in _each_adapter(spec, index, "") if not found]
+
+
+def _each_adapter(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[tuple[str, list[Problem]]]:
+    """The adapters of an extractAdapters pass, the input's first, and what is wrong with each."""
+    extraction, source = spec.passes[index].extract_adapters, input_name(spec, index)
+    assert extraction is not None  # noqa: S101  the caller's choice
+    yield source, list(_factor_problems(_named(spec, source), path))
+    seen = [source]
+    for place, name in enumerate(extraction.further_adapters):
+        yield name, list(_further_problems(spec, index, name, seen, f"{path}.furtherAdapters[{place}]"))
+        seen.append(name)
 
 
 def _further_problems(spec: FineTuneJobSpec, index: int, name: str, seen: list[str], path: str) -> Iterator[Problem]:
     """What is wrong with one of furtherAdapters; `seen` are the input and those before it."""
     earlier = {step.name: at for at, step in enumerate(spec.passes[:index])}
-    adapters = [step.name for step in spec.passes[:index] if product_of(step) is Product.ADAPTER]
+    adapters = _adapters_before(spec, index)
     if name in seen:
         what = "is the input, whose adapter is there anyway" if name == seen[0] else "is named twice"
         yield Problem(path, f"{name!r} {what}", "name each pass once")
     elif name not in earlier:
-        left = [other for other in adapters if other not in seen]
+        left = [other for other in adapters if not any(_further_problems(spec, index, other, seen, path))]
         yield unknown_name(path, "earlier pass with a further adapter", name, left)
     elif name not in adapters:
         yield Problem(path, f"{name!r} makes no adapter", "name a pass that tunes one (lora, qlora or loftq)")
@@ -102,6 +116,10 @@ def _factor_problems(tuned: Pass, path: str) -> Iterator[Problem]:
     if isinstance(tuned.config, Lora) and tuned.config.new_tokens:
         message = f"{source!r} has embeddings of new tokens (newTokens), which have no place in an ONNX adapter"
         yield Problem(path, message, "leave newTokens out, or merge the adapter and export with modelBuilder")
+
+
+def _adapters_before(spec: FineTuneJobSpec, index: int) -> list[str]:
+    return [step.name for step in spec.passes[:index] if product_of(step) is Product.ADAPTER]
 
 
 def _named(spec: FineTuneJobSpec, name: str) -> Pass:

@@ -75,6 +75,33 @@ def test_an_adapter_that_the_export_lacks_is_not_measured():
     ]
 
 
+DORA = {"name": "calm", "system": "gpu", "input": "base", "dora": {"trainData": "tones"}}
+
+
+def test_no_adapter_is_offered_that_would_be_refused():
+    spec = adapters_spec("moods")
+    spec["passes"].insert(1, DORA)
+    assert findings(spec) == [
+        "spec.passes[3].extractAdapters.furtherAdapters[0]: no earlier pass with a further adapter is named 'moods'"
+        " (use one of: mood)"
+    ]
+
+    spec = adapters_spec("mood", "calm", "mood", measured="moods")
+    spec["passes"].insert(1, DORA)
+    assert findings(spec)[-1] == (
+        "spec.passes[4].evaluate.adapter: no adapter of 'export' is named 'moods' (use one of: tone, mood)"
+    )
+
+
+@pytest.mark.parametrize("source", ["base", "moods"])
+def test_an_export_of_what_is_no_adapter_offers_none(source):
+    spec = adapters_spec("mood", measured="calm")
+    spec["passes"][2]["input"] = source
+    assert (
+        "spec.passes[3].evaluate.adapter: no adapter of 'export' is named 'calm' (there is none; define one first)"
+    ) in findings(spec)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
