@@ -14,6 +14,7 @@ from finetune_api import API_VERSION, KIND
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.leadership import Leadership, lead_alone, run_for_leadership
 from finetune_operator.liveness import add_liveness
+from finetune_operator.logins import LoginRefusedError, Logins
 from finetune_operator.logs import configure_logging
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.metrics.serving import serve_metrics
@@ -44,6 +45,8 @@ def main() -> None:
         asyncio.run(serve(settings))
     except KubeError as error:
         sys.exit(f"finetune-operator: the API server does not answer as it should: {error}")
+    except LoginRefusedError as error:
+        sys.exit(f"finetune-operator: {error}")
 
 
 async def serve(settings: Settings) -> None:
@@ -57,7 +60,8 @@ async def serve(settings: Settings) -> None:
         vitals = Vitals(watches_of(WATCHED, settings.watch_namespaces))
         metrics.registry.register(Standing(leadership, metrics.jobs, lambda: queue.waiting, kube.now))
         worker = Worker(kube, settings, queue, progress, leadership, metrics=metrics, vitals=vitals, clock=kube.now)
-        registry = build_registry(queue.add, metrics, vitals)
+        logins = Logins(vitals)
+        registry = build_registry(queue.add, metrics, logins)
         add_liveness(registry, vitals, leadership)
         logger.info("serving %s", ", ".join(settings.watch_namespaces) or "all namespaces")
         await first_of(
@@ -72,14 +76,18 @@ async def serve(settings: Settings) -> None:
             ),
             progress.run(),
             run_for_leadership(leadership, settings.lease, kube.client) if settings.lease else lead_alone(leadership),
-            run_shell(settings, registry),
+            run_shell(settings, registry, logins),
             *([serve_metrics(metrics.registry, settings.metrics_port)] if settings.metrics_port else []),
         )
 
 
-async def run_shell(settings: Settings, registry: Any) -> None:
-    """kopf, until SIGTERM; standalone, since leadership is decided by a Lease and not by its peering."""
-    await kopf.operator(
+async def run_shell(settings: Settings, registry: Any, logins: Logins) -> None:
+    """kopf, until SIGTERM; standalone, since leadership is decided by a Lease and not by its peering.
+
+    Raises:
+        LoginRefusedError: the API server refuses every login there is.
+    """
+    operator = kopf.operator(
         registry=registry,
         settings=build_settings(settings),
         standalone=True,
@@ -87,15 +95,18 @@ async def run_shell(settings: Settings, registry: Any) -> None:
         namespaces=settings.watch_namespaces,
         liveness_endpoint=settings.liveness_endpoint,
     )
+    await first_of(operator, logins.refused())
 
 
 async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Waits for the first to end, cancels the rest, and raises what it raised."""
+    """Waits for the first to end, or to be cancelled, cancels the rest, and raises what it raised."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
 

@@ -10,11 +10,10 @@ import kopf
 from finetune_api import API_VERSION, KIND, PLURAL
 from finetune_api.resource.status import TERMINAL
 from finetune_operator import labels
-from finetune_operator.liveness import session_of
+from finetune_operator.logins import Logins
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.observe import Key
 from finetune_operator.settings import Settings
-from finetune_operator.vitals import Vitals
 
 SERVER_TIMEOUT_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 10
@@ -33,7 +32,7 @@ class Patience:
         return chain((1, 1, 2, 3, 5, 8), repeat(10))
 
 
-def build_registry(add: Callable[[Key], None], metrics: Metrics, vitals: Vitals) -> Any:
+def build_registry(add: Callable[[Key], None], metrics: Metrics, logins: Logins) -> Any:
     """The handlers: each event becomes the key of the FineTuneJob that it is about, and is counted."""
 
     async def on_fine_tune_job(body: Mapping[str, Any], type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
@@ -50,12 +49,9 @@ def build_registry(add: Callable[[Key], None], metrics: Metrics, vitals: Vitals)
         if key := key_of_child(body):
             add(key)
 
-    async def login(**arguments: Any) -> Any:
-        return session_of(kopf.login_via_client(**arguments), vitals)
-
     registry = kopf.OperatorRegistry()
     group, version = API_VERSION.split("/")
-    kopf.on.login(registry=registry)(login)
+    kopf.on.login(registry=registry)(logins.another)
     kopf.on.event(group, version, PLURAL, registry=registry)(on_fine_tune_job)
     kopf.on.event("batch", "v1", "jobs", registry=registry, id="job")(on_child)
     kopf.on.event("", "v1", "pods", registry=registry, id="pod")(on_child)

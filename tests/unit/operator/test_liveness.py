@@ -1,6 +1,8 @@
 """/healthz, as kopf serves it, of an operator that watches by an API server in this process."""
 
 import asyncio
+import gc
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +17,7 @@ from kubernetes.config import kube_config
 from finetune_operator.__main__ import run_shell
 from finetune_operator.leadership import Leadership
 from finetune_operator.liveness import add_liveness
+from finetune_operator.logins import LoginRefusedError, Logins
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.shell import WATCHED, build_registry
 from finetune_operator.vitals import ROUND_SECONDS, WATCH_SECONDS, Vitals, watches_of
@@ -64,9 +67,10 @@ async def operator(folder: Path, monkeypatch: pytest.MonkeyPatch, *, refuses: bo
         monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(api.kubeconfig(folder)))
         running = Running(api, Leadership(), None, health)  # type: ignore[arg-type]
         running.vitals = Vitals(watches_of(WATCHED, ()), lambda: running.seconds)
-        registry = build_registry(lambda _: None, Metrics(), running.vitals)
+        logins = Logins(running.vitals)
+        registry = build_registry(lambda _: None, Metrics(), logins)
         add_liveness(registry, running.vitals, running.leadership)
-        running.task = asyncio.create_task(run_shell(replace(SETTINGS, liveness_endpoint=health), registry))
+        running.task = asyncio.create_task(run_shell(replace(SETTINGS, liveness_endpoint=health), registry, logins))
         try:
             yield running
         finally:
@@ -148,6 +152,16 @@ def test_it_ends_where_there_is_no_other_token_and_does_not_ask_for_ever(live) -
     async def case(running: Running) -> None:
         running.api.token = "second"
         await until(running.task.done)
-        assert running.task.exception() is not None
+        assert isinstance(running.task.exception(), LoginRefusedError)
 
     live(case)
+
+
+def test_it_says_so_once_and_leaves_nothing_open(live, caplog: pytest.LogCaptureFixture) -> None:
+    async def case(running: Running) -> None:
+        running.api.token = "second"
+        await until(running.task.done)
+
+    live(case)
+    gc.collect()  # tasks and sessions that nobody asked for their end tell of it when they go
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
