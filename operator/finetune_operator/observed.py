@@ -166,8 +166,9 @@ class Observed:
     unreadable: str = ""
     """What this version of the operator can't make out of the document; empty where it can."""
     document_image: str = ""
-    document_digest: str = ""
     """The default runner image when the job was accepted."""
+    document_digest: str = ""
+    """sha256 of the document, as the ConfigMap has it."""
     children: tuple[Child, ...] = ()
     strays: tuple[str, ...] = ()
     """Pods of this job that still run and belong to no Job of it any more."""

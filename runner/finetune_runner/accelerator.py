@@ -26,8 +26,8 @@ def ready(system: System, index: int) -> None:
             Reason.ACCELERATOR_UNAVAILABLE,
             f"system {system.name!r} asks for {wanted.count} {wanted.resource_name}, but the pod sees {found}"
             " accelerator devices",
-            remedy="Check the device plugin, the node's driver and that the runner image is the CUDA variant; or remove"
-            " accelerator to run on the CPU.",
+            remedy="Check the device plugin and the node's driver; or remove accelerator to run on the CPU"
+            " (finetune run: --no-accelerator).",
             path=f"spec.systems[{index}].accelerator",
         )
 

@@ -82,7 +82,7 @@ def open_job(document: JobDocument, layout: PodLayout, *, prepared: bool = False
         raise FineTuneError(
             Reason.INVALID_SPEC,
             "no store is set, and the operator has no default",
-            remedy="Set spec.store, or the chart's value defaults.store.",
+            remedy="Set spec.store, or the chart's value defaultStore.",
             path="spec.store",
         )
     store = PatientStore(open_location(document.spec.store, layout, "spec.store"), proven=prepared)

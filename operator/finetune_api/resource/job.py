@@ -151,7 +151,7 @@ class FineTuneJobSpec(Model):
         default=None,
         ge=1,
         le=31536000,
-        description="Longest time from the first start to the end; then the job fails.",
+        description="Longest time from the job's acceptance to its end, whatever it waits for; then the job fails.",
     )
     limits: Limits = Field(default_factory=Limits, description="What the job may use in all.")
     ttl_seconds_after_finished: TtlSecondsAfterFinished = Field(

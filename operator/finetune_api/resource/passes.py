@@ -38,13 +38,14 @@ class Tuning(Model):
     train_data: Name = Field(description="Data config with the training rows.")
     eval_data: Annotated[str, StringConstraints(max_length=63)] = Field(
         default="",
-        description="Data config with held-out rows, for evaluation during training.",
+        description="Data config with held-out rows: the loss on them is measured after training, with training.evalStrategy also"
+        " during it.",
     )
     eval_fraction: float = Field(
         default=0,
         ge=0,
         lt=1,
-        description="Share of the training rows held out for evaluation during training; duplicates are removed before.",
+        description="Instead of evalData: share of the training rows that is held out; duplicates are removed before.",
     )
     eval_rows: int = Field(default=0, ge=0, le=2147483647, description="The same, as a number of rows.")
     training: Training = Field(default_factory=Training, description="How the adapter is trained.")

@@ -65,7 +65,7 @@ class Artifact(Model):
 
 
 class NamedArtifact(Artifact):
-    name: Annotated[str, StringConstraints(max_length=63)] = Field(description="model.")
+    name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Always model: a job publishes one.")
     format: Annotated[str, StringConstraints(max_length=32)] = Field(
         default="", description="onnx, safetensors or adapter."
     )
@@ -206,7 +206,7 @@ class FineTuneJobStatus(Model):
     conditions: list[Condition] = Field(
         default_factory=empty_list,
         max_length=16,
-        description="Accepted, Suspended, Complete, Failed, GatesPassed; Reconciling and Stalled for kstatus.",
+        description="Accepted, Suspended, Complete, Failed, GatesPassed, ProgressUnreachable; Reconciling and Stalled for kstatus.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     start_time: Timestamp | None = Field(default=None, description="When the job was accepted.")
