@@ -11,7 +11,7 @@ from finetune_api.resource.data import Preprocess
 from finetune_runner.data.chat import ChatTemplate, conversation
 from finetune_runner.data.marks import Text
 from finetune_runner.data.template import Template, template_of
-from finetune_runner.data.values import BadRowError, Row, given, text_of
+from finetune_runner.data.values import BadRowError, Row, given, is_text, text_of
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ def example_maker(preprocess: Preprocess, path: str, chat: ChatTemplate | None =
     """
     if preprocess.chat:
         column, where = preprocess.chat.messages_column, f"{path}.chat.messagesColumn"
-        return lambda row: _as_text(_conversation(row, column, where, chat))
+        return lambda row: _as_text(_conversation(row, column, where, chat), row, [column])
     try:
         template = template_of(preprocess)
     except ValueError as error:
         raise FineTuneError(Reason.DATASET_INVALID, str(error), path=f"{path}.textTemplate") from error
     where = f"{path}.{_kind(preprocess)}"
-    return lambda row: _as_text(_example(row, template, where))
+    return lambda row: _as_text(_example(row, template, where), row, template.columns)
 
 
 def build_examples(
@@ -140,7 +140,9 @@ def _conversation(row: Row, column: str, path: str, chat: ChatTemplate | None) -
         *turns, (completion, _) = chat.texts(messages)
     except BadRowError:
         raise
-    except (ValueError, TypeError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadRowError(f"column {column!r} is nested too deeply", "Correct the row or remove it.", path) from error
+    except (ValueError, TypeError) as error:
         raise BadRowError(f"column {column!r} {error}", "Correct the row or remove it.", path) from error
     return Example("".join(text for text, _ in turns), completion, tuple(turns), rendered=True)
 
@@ -153,12 +155,25 @@ def _example(row: Row, template: Template, path: str) -> Example:
     )
 
 
-def _as_text(example: Example) -> Example:
+def _as_text(example: Example, row: Row, columns: Iterable[str]) -> Example:
     """JSON can write half of a surrogate pair, which no tokenizer takes."""
-    try:
-        (example.prompt + example.completion).encode()
-    except UnicodeEncodeError as error:
-        raise BadRowError(
-            "holds half of a surrogate pair, which is no text", "Correct the row or remove it."
-        ) from error
+    if not is_text(example.prompt + example.completion):
+        why = f"{_no_text(row, columns)} holds half of a surrogate pair, which is no text"
+        raise BadRowError(why, "Correct the row or remove it.")
     return example
+
+
+def _no_text(row: Row, columns: Iterable[str]) -> str:
+    """The first place in a row that is none; where it is the chat template, the text as a whole."""
+    column = next((column for column in columns if not _is_text(row[column])), None)
+    if column is None:
+        return "the text"
+    messages = row[column]
+    if not isinstance(messages, list):
+        return f"column {column!r}"
+    number = next(number for number, message in enumerate(messages, start=1) if not _is_text(message))
+    return f"message {number} of column {column!r}"
+
+
+def _is_text(value: object) -> bool:
+    return is_text(json.dumps(value, ensure_ascii=False))

@@ -24,7 +24,8 @@ def value_of(row: Row, column: str, path: str) -> object:
         BadRowError: there is no such column.
     """
     if column not in row:
-        there_is = ", ".join(str(name) for name in row) or "none"
+        names = ", ".join(str(name) for name in row) or "none"
+        there_is = names.encode(errors="backslashreplace").decode()
         raise BadRowError(f"no column {column!r}", f"The columns there are: {there_is}.", path)
     return row[column]
 
@@ -55,6 +56,15 @@ def text_of(row: Row, column: str, path: str) -> str:
     if isinstance(value, (str, int, float)):
         return str(value)
     raise BadRowError(f"column {column!r} is {kind_of(value)}", "Columns must hold text or numbers.", path)
+
+
+def is_text(value: str) -> bool:
+    """Whether it holds no half of a surrogate pair, as escapes in JSON can write it, but no encoding."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def kind_of(value: object) -> str:

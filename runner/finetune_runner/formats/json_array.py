@@ -1,14 +1,17 @@
 """JSON: an array of objects, read an item at a time."""
 
 import json
-import re
+import os
 from collections.abc import Collection, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
 
-from finetune_runner.data.values import BadRowError, Row, kind_of
+from finetune_runner.data.values import BadRowError, Row, is_text
 from finetune_runner.formats.errors import UnreadableFileError
+from finetune_runner.formats.json_items import items_of
 from finetune_runner.formats.json_lines import BYTE_ORDER_MARK
+from finetune_runner.formats.json_row import NOT_UTF_8_REMEDY, row_of
 
 SPACE = b" \t\r\n"
 FIRST_LINE = 2**20
@@ -21,38 +24,14 @@ def read(file: Path, columns: Collection[str]) -> Iterator[tuple[int, Row | BadR
     Raises:
         UnreadableFileError: the file holds no array, or is broken somewhere; what follows can't be told then.
     """
-    import ijson  # noqa: PLC0415  only where such a file is read
-
-    number = 0
     with file.open("rb") as content:
         if not _begins_with_array(content):
             return
-        try:
-            for item in ijson.items(content, "item", use_float=True):
-                number += 1
-                yield number, item if isinstance(item, dict) else _no_object(item)
-        except (ijson.JSONError, UnicodeDecodeError, OverflowError) as error:
-            raise _broken(number, _said(error)) from error
-
-
-def _broken(number: int, said: str) -> UnreadableFileError:
-    """What is wrong behind an item. said: by yajl, which does the parsing, and has one exception for whatever it is."""
-    if said == "trailing garbage":
-        why = f"something stands behind the array, which ends with item {number}"
-        return UnreadableFileError(why, "Write one array; or one object a line, and set format: jsonl.")
-    remedy = "Correct the file there."
-    if said == "premature EOF":
-        said, remedy = "the file ends in the middle", "Upload it again, or correct it there."
-    elif said.endswith("overflow"):
-        remedy = "Write numbers of more than 64 bits as text, in quotes."
-    return UnreadableFileError(f"not JSON after item {number}: {said}", remedy)
-
-
-def _said(error: Exception) -> str:
-    """The text of an exception, which may be bytes, without the drawing that yajl puts below it."""
-    said = error.args[0] if error.args else ""
-    text = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
-    return re.sub(r"^(lexical error|parse error): ", "", next(iter(text.splitlines()), ""))
+        content.seek(1, os.SEEK_CUR)
+        text = TextIOWrapper(content, "utf-8", errors="surrogateescape", newline="")
+        for number, (item, source) in enumerate(items_of(text), start=1):
+            # Bytes that are not UTF-8 have become half surrogate pairs, which nothing else in the source can be.
+            yield number, row_of(item) if is_text(source) else BadRowError("not UTF-8", NOT_UTF_8_REMEDY)
 
 
 def _begins_with_array(content: BinaryIO) -> bool:
@@ -83,7 +62,3 @@ def _is_json(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _no_object(item: object) -> BadRowError:
-    return BadRowError(f"{kind_of(item)}, not an object", 'Write rows as objects, such as {"text": "…"}.')

@@ -93,8 +93,19 @@ def test_what_is_no_number_is_refused(value):
 
 
 def test_half_of_a_surrogate_pair_is_refused():
-    assert "surrogate" in refusal({"phrase": "\ud83d"}, text_columns=["phrase"]).message
-    assert "surrogate" in refusal({"messages": [{"role": "user", "content": "\ud83d"}]}, chat={}).message
+    half = "holds half of a surrogate pair, which is no text"
+    row = {"phrase": "a", "tone": "\ud83d"}
+    assert refusal(row, text_columns=["phrase", "tone"]).message == f"row 1: column 'tone' {half}"
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "\ud83d"}]
+    assert refusal({"messages": messages}, chat={}).message == f"row 1: message 2 of column 'messages' {half}"
+
+
+def test_a_conversation_that_is_nested_too_deeply_is_refused():
+    deep = []
+    for _ in range(9999):
+        deep = [deep]
+    messages = [{"role": "assistant", "content": "a", "tool_calls": deep}]
+    assert refusal({"messages": messages}, chat={}).message == "row 1: column 'messages' is nested too deeply"
 
 
 @pytest.mark.parametrize("template", ["{phrase.__class__} {tone}", "{phrase[0]} {tone}", "{phrase!r} {tone}"])

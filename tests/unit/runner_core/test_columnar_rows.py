@@ -101,6 +101,15 @@ def test_a_file_that_is_something_else_is_named(file):
     assert error.message.startswith(f"{file.name}: not readable as {kind} after row 0: ")
 
 
+@pytest.mark.parametrize("content", [b"\xff", b"\xed\xa0\xbd"], ids=["Latin-1", "half of a surrogate pair"])
+def test_text_that_is_not_utf_8_is_refused(file, content):
+    offsets = pa.array([0, len(content)], pa.int32()).buffers()[1]
+    text = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(content)])
+    error = refused(row_files(file.parent, save(pa.table({"x": text}), file)))
+    assert error.message.startswith(f"{file.name}: not readable as ")
+    assert "Invalid UTF8" in error.message
+
+
 def test_a_file_that_ends_early_is_named(file):
     save(pa.table({"x": ["a" * 99] * 9}), file)
     error = refused(written(file.parent, file.name, file.read_bytes()[:-60]))
