@@ -124,6 +124,40 @@ class TestHub:
         hub.short = 2
         assert self.arrives(source, pinned, tmp_path)
 
+    @pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "a hub without ranges"])
+    @pytest.mark.usefixtures("slept")
+    def test_a_download_that_breaks_off_goes_on_where_it_was(self, place, hub, tmp_path, monkeypatch, ranges):
+        """As the hub's library does it, to the part that it writes at a time."""
+        monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 2**10)
+        source = self.source(place, hub)
+        pinned = source.resolve("model.safetensors".__eq__)
+        hub.cuts, hub.ranges = 2, ranges
+        source.fetch(pinned, pinned.files, tmp_path)
+        assert (tmp_path / "model.safetensors").read_bytes() == WEIGHTS
+        half = len(WEIGHTS) // 2
+        begins = [0, half, half + half // 2] if ranges else [0, half, half]
+        assert hub.begun == [("model.safetensors", begin) for begin in begins]
+
+    def test_weights_that_arrive_with_another_sha256_are_fetched_again(self, place, hub, slept, tmp_path):
+        source = self.source(place, hub)
+        pinned = source.resolve("model.safetensors".__eq__)
+        hub.altered = 2
+        source.fetch(pinned, pinned.files, tmp_path)
+        assert (tmp_path / "model.safetensors").read_bytes() == WEIGHTS
+        assert slept == [10, 10]
+
+    def test_weights_that_always_have_another_sha256_are_not_used(self, place, hub, slept, tmp_path, monkeypatch):
+        source = self.source(place, hub)
+        pinned = source.resolve("model.safetensors".__eq__)
+        monkeypatch.setattr("finetune_runner.store.patience.OUTAGE_SECONDS", 0)
+        hub.altered = 9
+        with pytest.raises(FineTuneError) as caught:
+            source.fetch(pinned, pinned.files, tmp_path / "to")
+        assert caught.value.reason is Reason.HUB_UNAVAILABLE
+        assert "model.safetensors arrived with another sha256" in caught.value.message
+        assert "mirror" in caught.value.remedy
+        assert not list((tmp_path / "to").rglob("*.safetensors"))
+
     def test_an_outage_has_an_end_and_its_cause_is_told(self, place, hub, slept, tmp_path, monkeypatch):
         source = self.source(place, hub)
         pinned = source.resolve(everything)

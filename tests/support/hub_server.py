@@ -49,10 +49,18 @@ class Hub(ThreadingHTTPServer):
         """Status and headers of the next answers, one each."""
         self.resets = 0
         """How many of the next downloads meet a connection that is reset in their middle."""
+        self.cuts = 0
+        """How many of the next downloads meet a connection that is closed in their middle."""
+        self.altered = 0
+        """How many of the next downloads are other bytes, as many."""
         self.short = 0
         """How many of the next downloads end early, with a length that says so."""
         self.sent: list[str] = []
         """Paths of the files that were downloaded, one by one."""
+        self.begun: list[tuple[str, int]] = []
+        """Path of each download, and the byte that it was to begin at."""
+        self.ranges = True
+        """Whether a download begins where it is to."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing for the tests' output."""
@@ -138,20 +146,42 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{etag}"', "X-Repo-Commit": sha}
         if self.command == "HEAD":
             self._send(HTTPStatus.OK, data, headers)
-        elif self.server.resets:
+        else:
+            self._download(path, data, headers)
+
+    def _download(self, path: str, data: bytes, headers: dict[str, str]) -> None:
+        begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        self.server.begun.append((path, begin))
+        status = HTTPStatus.OK
+        if begin and self.server.ranges:
+            status = HTTPStatus.PARTIAL_CONTENT
+            headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
+            data = data[begin:]
+        if self.server.resets:
             self.server.resets -= 1
-            self._reset(data, headers)
+            self._reset(status, data, headers)
+        elif self.server.cuts:
+            self.server.cuts -= 1
+            self._half(status, data, headers)
+        elif self.server.altered:
+            self.server.altered -= 1
+            self._send(status, bytes(len(data)), headers)
         elif self.server.short:
             self.server.short -= 1
-            self._send(HTTPStatus.OK, data[: len(data) // 2], headers)
+            self._send(status, data[: len(data) // 2], headers)
         else:
             self.server.sent.append(path)
-            self._send(HTTPStatus.OK, data, headers)
+            self._send(status, data, headers)
 
-    def _reset(self, data: bytes, headers: dict[str, str]) -> None:
-        """Half of the answer; then the connection is not closed, but reset."""
-        self._begin(HTTPStatus.OK, len(data), headers)
+    def _half(self, status: HTTPStatus, data: bytes, headers: dict[str, str]) -> None:
+        """Half of the answer; then the connection is closed."""
+        self._begin(status, len(data), headers)
         self.wfile.write(data[: len(data) // 2])
+        self.close_connection = True
+
+    def _reset(self, status: HTTPStatus, data: bytes, headers: dict[str, str]) -> None:
+        """Half of the answer; then the connection is not closed, but reset."""
+        self._half(status, data, headers)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         for end in (self.rfile, self.wfile, self.connection):
             end.close()

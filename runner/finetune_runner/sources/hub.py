@@ -15,6 +15,7 @@ from finetune_runner.layout import PodLayout
 from finetune_runner.sources.hub_cache import copied
 from finetune_runner.sources.hub_pause import is_limited, pause_after
 from finetune_runner.sources.source import Kind, Pinned, PinnedFile, Wanted, not_found
+from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.paths import below
 from finetune_runner.store.patience import patiently
 from finetune_runner.store.secrets import secret_value
@@ -73,10 +74,15 @@ class HubSource:
         shutil.rmtree(target / BOOK_KEEPING, ignore_errors=True)
 
     def _fetch(self, pinned: Pinned, file: PinnedFile, target: Path) -> None:
+        place = below(target, file.path)
         with self._mapped():
-            if not self._from_cache(pinned, file, below(target, file.path)):
-                # A cache of its own: from a shared one the library would copy without a look at the content.
-                self._download(pinned, file, local_dir=target, cache_dir=target / BOOK_KEEPING)
+            if self._from_cache(pinned, file, place):
+                return
+            # A cache of its own: from a shared one the library would copy without a look at the content.
+            self._download(pinned, file, local_dir=target, cache_dir=target / BOOK_KEEPING)
+        if file.sha256 and file_sha256(place) != file.sha256:
+            place.unlink()  # or else the library would take it for done
+            raise self._altered(file)
 
     def _download(self, pinned: Pinned, file: PinnedFile, **more: Any) -> Path:
         download = self._api().hf_hub_download
@@ -211,6 +217,14 @@ class HubSource:
             f"the hub denies access to {self._name()}: {why}",
             remedy="Accept the repository's terms on the hub, and set tokenSecretRef to a token that may read it.",
             path=f"{self.path}.tokenSecretRef",
+        )
+
+    def _altered(self, file: PinnedFile) -> FineTuneError:
+        return FineTuneError(
+            Reason.HUB_UNAVAILABLE,
+            f"the hub does not serve {self._name()}: {file.path} arrived with another sha256 than the hub tells",
+            remedy="See what lies between pods and hub; where endpoint names a mirror, its copy may be damaged.",
+            path=self.path,
         )
 
     def _unavailable(self, error: Exception) -> FineTuneError:
