@@ -1,7 +1,7 @@
 """What a system gives pods that are to run their image's code alone: the operator's, and the one that signs. Pure."""
 
 from finetune_api.resource.systems import EnvVar, System
-from finetune_api.validate_mounts import is_environment
+from finetune_api.validate.mounts import is_environment
 
 FAMILIES = ("PYTHON", "_PYTHON", "LD_", "OPENSSL_", "GLIBC_")
 """Python's own, such as PYTHONPATH; the dynamic loader's; OpenSSL's, whose configuration names libraries to load."""

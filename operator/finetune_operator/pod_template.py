@@ -6,7 +6,7 @@ from typing import Any
 from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
 from finetune_api.resource.systems import System, Volume
-from finetune_api.validate_env import OWN_ENV_PREFIX
+from finetune_api.validate.env import OWN_ENV_PREFIX
 from finetune_operator import labels
 from finetune_operator.build_config_map import JOB_KEY
 from finetune_operator.names import CONTAINER, config_map_name, volume_name

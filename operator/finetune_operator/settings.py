@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from finetune_api.resource.base import Model
 from finetune_api.resource.job import Store
 from finetune_api.resource.systems import Resources
-from finetune_api.validate_env import env_problems
-from finetune_api.validate_mounts import mount_problems
+from finetune_api.validate.env import env_problems
+from finetune_api.validate.mounts import mount_problems
 from finetune_operator.default_system import DefaultSystem
 from finetune_operator.pod_identity import PodIdentity, own_identity
 

@@ -1,7 +1,7 @@
 """ExtractAdapters → extractAdapters, which exports the base and its adapter in one pass. Pure."""
 
 from finetune_api.plan import TUNING
-from finetune_api.validate_extraction import NOT_FACTORS
+from finetune_api.validate.extraction import NOT_FACTORS
 from finetune_cli.olive.builder import precise
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft

@@ -1,6 +1,6 @@
 """pre_process_data_config → preprocess: how a row becomes text. Pure."""
 
-from finetune_api.validate_data import template_columns
+from finetune_api.validate.data import template_columns
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.section import Section, Sourced, joined

@@ -6,7 +6,7 @@ from finetune_api.problem import Problem
 from finetune_api.resource.data import DataConfig
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Tuning
-from finetune_api.validate_data import has_answer
+from finetune_api.validate.data import has_answer
 
 ROW_BY_ROW = "line-by-line"
 
