@@ -71,7 +71,7 @@ class PassMaker:
         self.progress.start(step.name)
         self._require(step)
         inputs = self._inputs(step, committed)
-        log.info("pass %s: %s begins", step.name, step.spec.path_name)
+        log.info("pass %s: %s begins", step.name, step.spec.variant_alias)
         checkpoints = self._checkpoints(step, inputs)
         given = replace(self._pass_inputs(step, committed), checkpoints=checkpoints, tokens=self._tokens(step, inputs))
         try:
@@ -89,7 +89,7 @@ class PassMaker:
         elif metric_plugins(self.job.spec, step.spec):
             metrics.require_same(self.job.spec, step, self.pinned.pass_named(step.name).libraries)
         if isinstance(step.spec.config, Tuning):
-            path = f"spec.passes[{step.index}].{step.spec.path_name}.training.reportTo"
+            path = f"spec.passes[{step.index}].{step.spec.variant_alias}.training.reportTo"
             trackers.require(step.spec.config.training.report_to, path)
 
     def _report(self, **said: Any) -> None:
@@ -151,7 +151,7 @@ class PassMaker:
             reference=self._reference(step, places),
             adapters=_adapters(step, places),
             adapter=measured_adapter(spec, step.index),
-            path=f"spec.passes[{step.index}].{step.spec.path_name}",
+            path=f"spec.passes[{step.index}].{step.spec.variant_alias}",
             memory_at_most=estimate.most if estimate else None,
             run_name=f"{self.job.document.name}/{step.name}",
             event_files=self._event_files(step),

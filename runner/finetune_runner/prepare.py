@@ -132,7 +132,7 @@ def _check_held_out(job: Job, data: list[PreparedData]) -> None:
                 Reason.DATASET_INVALID,
                 f"{config.train_data!r} has {rows}: holding out {least} leaves none to train on",
                 remedy=f"Add rows, or lower {field}.",
-                path=f"spec.passes[{index}].{step.path_name}.{field}",
+                path=f"spec.passes[{index}].{step.variant_alias}.{field}",
             )
 
 

@@ -114,6 +114,11 @@ class OneOf(Model):
         """The Python name of the member that is set."""
         return next(name for name in self.variants if getattr(self, name) is not None)
 
+    @property
+    def variant_alias(self) -> str:
+        """Its name in the manifest, such as mergeAdapterWeights."""
+        return type(self).model_fields[self.variant].alias or self.variant
+
 
 def without_nulls(value: Any) -> Any:
     """As the API server stores it: a field that is null is not there."""

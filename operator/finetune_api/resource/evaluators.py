@@ -128,11 +128,6 @@ class Metric(OneOf):
         return getattr(self, self.variant)  # type: ignore[no-any-return]
 
     @property
-    def kind_name(self) -> str:
-        """The set member's name in the manifest, such as sizeBytes."""
-        return type(self).model_fields[self.variant].alias or self.variant
-
-    @property
     def higher_is_better(self) -> bool:
         """Whether of two values the higher one is the better; each kind of figure says it."""
         return self.config.higher_is_better

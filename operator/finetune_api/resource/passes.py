@@ -217,8 +217,3 @@ class Pass(OneOf):
     def config(self) -> Tuning | MergeAdapterWeights | ModelBuilder | ExtractAdapters | Evaluate | Plugin:
         """The member that is set."""
         return getattr(self, self.variant)  # type: ignore[no-any-return]
-
-    @property
-    def path_name(self) -> str:
-        """The set member's name in the manifest, such as mergeAdapterWeights."""
-        return type(self).model_fields[self.variant].alias or self.variant

@@ -39,13 +39,11 @@ _PRIORITY = Governed("priorityClasses", Bounded.NAMED_OR_EMPTY)
 PriorityClassName = Annotated[str, StringConstraints(max_length=253), _PRIORITY]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253)]
 MountPath = Annotated[str, StringConstraints(pattern=r"^/[^:]*$", max_length=1024)]
-ShortImage = Annotated[str, StringConstraints(max_length=512), Governed("images", Bounded.NAMED_OR_EMPTY)]
+ImageReference = Annotated[str, StringConstraints(max_length=512), Governed("images", Bounded.NAMED_OR_EMPTY)]
 ServiceAccountName = Annotated[
     str, StringConstraints(max_length=253), Governed("serviceAccounts", Bounded.NAMED_OR_EMPTY)
 ]
-EnvName = Annotated[
-    str, StringConstraints(pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", max_length=253), Governed("environment")
-]
+EnvName = Annotated[VariableName, Governed("environment")]
 
 
 def amount(quantity: str) -> Decimal:
@@ -165,7 +163,7 @@ class System(Model):
     accelerator: Annotated[Accelerator | None, Governed("accelerators", Bounded.COUNTED)] = Field(
         default=None, description="Accelerator a pod holds; unset for a CPU system."
     )
-    image: ShortImage = Field(
+    image: ImageReference = Field(
         default="", description="Runner image; empty for the operator's default, pinned at acceptance."
     )
     image_pull_secrets: list[ImagePullSecret] = named_list("Secrets for pulling the image.")

@@ -68,7 +68,7 @@ def _pass_problems(spec: FineTuneJobSpec, index: int) -> Iterator[Problem]:
     if not system_name(spec, step):
         yield Problem(f"{path}.system", "not set, and there are several systems", "set it, or spec.engine.host")
     yield from input_problems(spec, index, path)
-    yield from _config_problems(spec, index, f"{path}.{step.path_name}")
+    yield from _config_problems(spec, index, f"{path}.{step.variant_alias}")
 
 
 def _deadline_problems(path: str, spec: FineTuneJobSpec, step: Pass) -> Iterator[Problem]:

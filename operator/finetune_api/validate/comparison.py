@@ -19,7 +19,7 @@ def comparison_problems(spec: FineTuneJobSpec, step: Pass, path: str) -> Iterato
     assert step.evaluate is not None  # noqa: S101  the caller's choice
     index, named = spec.passes.index(step), step.evaluate.compared_to
     evaluator = next((e for e in spec.evaluators if e.name == step.evaluate.evaluator), None)
-    comparing = [m.kind_name for m in evaluator.metrics if m.config.needs_reference] if evaluator else []
+    comparing = [m.variant_alias for m in evaluator.metrics if m.config.needs_reference] if evaluator else []
     if comparing and not named:
         message = f"{comparing[0]} compares with another model, and none is named"
         yield Problem(path, message, "name the pass that makes it, or base")

@@ -39,7 +39,7 @@ def _evaluator_problems(spec: FineTuneJobSpec, config: Evaluate, path: str) -> I
         yield unknown_name(f"{path}.evaluator", "evaluator", config.evaluator, list(known))
         return
     rows = next((c for c in spec.data_configs if c.name == config.data), None)
-    asking = next((m.kind_name for m in known[config.evaluator].metrics if m.config.needs_answer), None)
+    asking = next((m.variant_alias for m in known[config.evaluator].metrics if m.config.needs_answer), None)
     if rows and asking and not has_answer(rows):
         yield Problem(
             f"{path}.data",

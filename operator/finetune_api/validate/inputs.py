@@ -35,13 +35,13 @@ def input_problems(spec: FineTuneJobSpec, index: int, path: str) -> Iterator[Pro
         wanted = " or ".join(NOUNS[product] for product in sorted(ACCEPTS[step.variant]))
         yield Problem(
             f"{path}.input" if step.input else path,
-            f"{step.path_name} works on {wanted}, but {source!r} makes {NOUNS[products[source]]}",
+            f"{step.variant_alias} works on {wanted}, but {source!r} makes {NOUNS[products[source]]}",
             _remedy(step, products[source], merged=source in merges),
         )
     elif step.extract_adapters:
-        yield from extraction_problems(spec, index, f"{path}.{step.path_name}")
+        yield from extraction_problems(spec, index, f"{path}.{step.variant_alias}")
     elif step.merge_adapter_weights:
-        yield from merge_problems(spec, step.merge_adapter_weights, source, f"{path}.{step.path_name}")
+        yield from merge_problems(spec, step.merge_adapter_weights, source, f"{path}.{step.variant_alias}")
 
 
 def _remedy(step: Pass, given: Product, *, merged: bool) -> str:

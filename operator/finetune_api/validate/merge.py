@@ -22,7 +22,7 @@ def merge_problems(spec: FineTuneJobSpec, config: MergeAdapterWeights, source: s
         yield from _auto_problems(tuned, f"{path}.mergeBase")
     if config.merge_base != DEQUANTISED or tuned.variant in ("qlora", "plugin"):
         return
-    message = f"{source!r} ({tuned.path_name}) was not trained for a base in 4 bits"
+    message = f"{source!r} ({tuned.variant_alias}) was not trained for a base in 4 bits"
     if tuned.loftq:
         message = f"{source!r} (loftq) makes an adapter for the full-precision base, whatever it was trained beside"
     yield Problem(f"{path}.mergeBase", message, "leave mergeBase out, or tune with qlora")

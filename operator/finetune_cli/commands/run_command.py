@@ -108,7 +108,7 @@ def _tell(document: JobDocument, result: "Result", claims: Mapping[str, Path]) -
     for index, step in enumerate(document.spec.passes):
         figures = "  ".join(figure_line(h) for h in result.message.headlines if h.index == index)
         state = "reused" if index in result.reused else "made" if index in committed else "skipped"
-        click.echo(f"{step.name:<20} {step.path_name:<20} {state:<7} {figures}".rstrip())
+        click.echo(f"{step.name:<20} {step.variant_alias:<20} {state:<7} {figures}".rstrip())
     for gate, outcome in zip(document.spec.gates, result.message.gates, strict=True):
         came_to = f"{outcome.value} ({requirement(gate)}) {judged(outcome.passed)}"
         click.echo(f"gate      {gate.metric} after {gate.after}: {came_to}")

@@ -35,7 +35,7 @@ def on_cpu(spec: FineTuneJobSpec) -> tuple[FineTuneJobSpec, list[str]]:
         raise FineTuneError(Reason.INVALID_SPEC, problem.message, remedy=problem.remedy, path=problem.path)
     names = Training.names()
     return changed, [
-        f"spec.passes[{index}].{step.path_name}.training.{names[field]}: {said} needs no accelerator"
+        f"spec.passes[{index}].{step.variant_alias}.training.{names[field]}: {said} needs no accelerator"
         for index, (step, found) in enumerate(zip(spec.passes, replaced, strict=True))
         for field, (_, said) in found.items()
     ]

@@ -66,7 +66,7 @@ def previewed(spec: FineTuneJobSpec, subject: Subject, mapped: Mapped, limit: in
         tokenizer = open_tokenizer(folder, trust_remote_code=spec.input_model.trust_remote_code)
         data = {role: _data_set(spec, name, layout) for role, name in names.items()}
         if isinstance(subject, Pass) and isinstance(subject.config, Tuning):
-            path = f"spec.passes[{spec.passes.index(subject)}].{subject.path_name}"
+            path = f"spec.passes[{spec.passes.index(subject)}].{subject.variant_alias}"
             return preview_pass(subject.config, data, tokenizer, path, limit)
         return preview_data(data[""], tokenizer, limit)
 

@@ -29,7 +29,7 @@ def made_sense_of(found: Resolved, spec: FineTuneJobSpec, ledger: Ledger) -> Res
 
 
 def _tuning(spec: FineTuneJobSpec) -> Iterator[tuple[int, str]]:
-    return ((index, step.path_name) for index, step in enumerate(spec.passes) if step.variant in TUNING)
+    return ((index, step.variant_alias) for index, step in enumerate(spec.passes) if step.variant in TUNING)
 
 
 def _steps(arguments: dict[str, Any], training: Any, path: str, found: Resolved, ledger: Ledger) -> None:

@@ -68,7 +68,7 @@ def _label(made: Made, step: PlannedPass) -> str:
     name, adapter = step.input, measured_adapter(made.spec, step.index)
     if name == BASE:
         return "base"
-    kind = made.plan.pass_named(name).spec.path_name
+    kind = made.plan.pass_named(name).spec.variant_alias
     over = f" with `{adapter}`" if adapter else ""
     mark = ", **this model**" if name == made.step.name else ""
     return f"`{name}`{over} ({kind}){mark}"

@@ -56,7 +56,7 @@ def parameters(made: Made) -> str:
             if step.spec.plugin
             else config.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
         )
-        steps[step.name] = {step.spec.path_name: given}
+        steps[step.name] = {step.spec.variant_alias: given}
     text = yaml.safe_dump(steps, sort_keys=False, allow_unicode=True)
     return "The passes, with what differs from their defaults:\n\n" + fenced("yaml", text)
 
@@ -71,7 +71,7 @@ def files(made: Made) -> str:
 
 def _tuned(made: Made, tuner: PlannedPass) -> str:
     data = made.rows_of(tuner)
-    return f"tuned by `{tuner.spec.path_name}` on {made.prepared.data_named(data.name).rows} rows of `{data.name}`"
+    return f"tuned by `{tuner.spec.variant_alias}` on {made.prepared.data_named(data.name).rows} rows of `{data.name}`"
 
 
 def _form(made: Made) -> str:

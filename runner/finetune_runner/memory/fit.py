@@ -70,7 +70,7 @@ def check(spec: FineTuneJobSpec, index: int, *, least: int, most: int) -> None:
             f"weights and adapter alone take {in_gibibytes(least)} GiB, and an accelerator of system"
             f" {system.name!r} has {in_gibibytes(there)} GiB",
             remedy="Use a qlora pass, a smaller model, or a system whose accelerator has more memory.",
-            path=f"spec.passes[{index}].{step.path_name}",
+            path=f"spec.passes[{index}].{step.variant_alias}",
         )
     log.warning(
         "an accelerator of system %r has %s GiB: where the largest micro-batch does not fit, it is halved",

@@ -21,7 +21,7 @@ def check_new_tokens(spec: FineTuneJobSpec, base: PinnedModel, layout: PodLayout
         FineTuneError: InvalidSpec; ModelNotFound, AuthDenied, HubUnavailable or StoreUnavailable.
     """
     passes = [
-        (step.config, f"spec.passes[{index}].{step.path_name}.newTokens")
+        (step.config, f"spec.passes[{index}].{step.variant_alias}.newTokens")
         for index, step in enumerate(spec.passes)
         if input_name(spec, index) == BASE
     ]

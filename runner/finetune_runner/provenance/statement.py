@@ -90,7 +90,7 @@ def _pass(made: Made, step: PlannedPass) -> dict[str, Any]:
     versions = deciding(kind) if kind in DECIDING else {}
     found: dict[str, Any] = {
         "name": step.name,
-        "kind": step.spec.path_name,
+        "kind": step.spec.variant_alias,
         "version": PASS_VERSIONS[kind],
         "cacheKey": made.prepared.key_of(step.name),
         "libraries": versions | manifest.libraries,

@@ -38,7 +38,7 @@ def figure_of(metric: Metric, measuring: Measuring, path: str) -> Figure:
     Raises:
         FineTuneError: DatasetInvalid, ModelUnsupported, InvalidSpec or PluginFailed, at the metric's place.
     """
-    place = f"{path}.metrics[{metric.name}].{metric.kind_name}"
+    place = f"{path}.metrics[{metric.name}].{metric.variant_alias}"
     try:
         if metric.plugin:
             return plugin_figure(metric.plugin, measuring.answers(metric.plugin.max_new_tokens), place)
