@@ -10,8 +10,7 @@ import botocore.exceptions
 import click
 
 from finetune_cli.olive.places import Upload
-
-DEFAULT_REGION = "us-east-1"
+from finetune_runner.store.s3_client import DEFAULT_REGION
 
 
 def upload_all(uploads: Sequence[Upload], folder: Path, endpoint: str) -> None:

@@ -7,6 +7,9 @@ from pydantic import Field, StringConstraints
 from finetune_api.resource.base import Bounded, Governed, Model, OneOf
 from finetune_api.resource.locations import HuggingFaceRepository, S3Location, VolumeLocation
 
+SOURCE_PATH = "spec.inputModel.source"
+"""Its place in the spec, for what is wrong with the model itself."""
+
 
 class ModelSource(OneOf):
     """Where the base model comes from."""

@@ -3,6 +3,7 @@
 from finetune_api import export_options
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced, joined
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -24,7 +25,6 @@ LISTS = {"opTypesToQuantize": "/", "nodesToExclude": ","}
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 EXPORTS = frozenset({"modelBuilder", "extractAdapters"})
 PRECISE_FIRST = ("fp32", "fp16", "int8")
-LEAVE_OUT = "leave it out"
 
 
 def precise(provider: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.preprocess import preprocess
 from finetune_cli.olive.row_choice import chosen_rows
 from finetune_cli.olive.rows import rows
@@ -10,7 +11,6 @@ from finetune_cli.olive.section import Section, Sourced, items, joined
 TYPES = frozenset({"huggingfacecontainer", "datacontainer"})
 COMPONENTS = {"load_dataset": "huggingface_dataset", "pre_process_data": "text_generation_huggingface_pre_process"}
 """What stands here for the parts of a data container."""
-LEAVE_OUT = "leave it out"
 COMPONENT = ("components of an Olive data container are not run", LEAVE_OUT)
 CODE = ("code that makes rows or text is not run", "write the rows to a JSON Lines file, and use text_template")
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced, joined
 from finetune_cli.olive.systems import System, Systems, execution_provider
 
 LEVELS = {0: "debug", 1: "info", 2: "warning", 3: "error", 4: "error"}
 CRITICAL = 4
-LEAVE_OUT = "leave it out"
 RUNTIME_LOG = ("onnxruntime's own log is not kept apart", "use log_severity_level")
 CACHE = ("what decides an output decides its cache key", LEAVE_OUT)
 SHARED = ("jobs of a namespace share one store", LEAVE_OUT)

@@ -16,7 +16,6 @@ MEANING = {
     "exactMatch": "the share of rows where all that is generated equals the expected answer",
 }
 MAX_NAME = 20
-LEAVE_OUT = "leave it out"
 NO_METRIC = ("no metric of an evaluate pass corresponds to it", "measure it on the artifact")
 NO_GOAL = ("figures decide nothing yet", "compare them in status, or in the report")
 CODE = ("code of the config is not run", "use perplexity or accuracy_score")

@@ -5,9 +5,9 @@ from finetune_api.validate.extraction import NOT_FACTORS
 from finetune_cli.olive.builder import precise
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced
 
-LEAVE_OUT = "leave it out"
 SAME_HERE: dict[str, object] = {
     "adapter_type": "lora",
     "make_inputs": True,

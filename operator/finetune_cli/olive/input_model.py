@@ -5,6 +5,7 @@ from typing import Any
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.hub_token import ask_with_token
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.places import inside, leads_out
 from finetune_cli.olive.resources import Resource, Where, is_repository, resource
 from finetune_cli.olive.section import Section, Sourced, joined
@@ -12,7 +13,6 @@ from finetune_cli.olive.section import Section, Sourced, joined
 TYPES = frozenset({"hfmodel", "pytorchmodel"})
 TASKS = frozenset({"text-generation", "text-generation-with-past"})
 DECIDED = "the runner decides how a model is loaded"
-LEAVE_OUT = "leave it out"
 ONLY_ONNX = "Olive exports by it; modelBuilder knows the shapes itself"
 NO_ADAPTER = ("a chain starts from a model without an adapter", "merge it into the model first")
 TESTING = ("it makes a test model", "name that model as inputModel.source")

@@ -8,6 +8,9 @@ from enum import StrEnum
 Steps = tuple[str | int, ...]
 """The way to a value: keys and positions from the document's root."""
 
+LEAVE_OUT = "leave it out"
+"""What to do about a key that has no counterpart."""
+
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 from finetune_api.plan import TUNING
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
-from finetune_cli.olive.section import Ledger, Sourced
+from finetune_cli.olive.section import Ledger, Sourced, plain
 
 PERCENT = re.compile(r"(\w+)\[(?:(\d{1,2})%)?:(?:(\d{1,2})%)?\]", re.ASCII)
 WHOLE = 100
@@ -78,16 +78,12 @@ def _same_rows(names: tuple[str, str], data: list[Draft]) -> bool:
 
 
 def _name(value: Any) -> str:
-    return str(_plain(value))
+    return str(plain(value))
 
 
 def _bare(value: Any) -> Any:
     """Less the name, and where values came from."""
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, dict):
         return {key: _bare(item) for key, item in value.items() if key != "name"}
     return [_bare(item) for item in value] if isinstance(value, list) else value
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Sourced) else value

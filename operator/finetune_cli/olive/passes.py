@@ -9,6 +9,7 @@ from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.evaluators import Evaluator, Evaluators
 from finetune_cli.olive.extraction import extraction
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced, items
 from finetune_cli.olive.systems import Systems
 from finetune_cli.olive.tuning import KINDS, tuning
@@ -18,7 +19,6 @@ MERGE = "mergeadapterweights"
 EXTRACT = "extractadapters"
 DEFAULT_VALUE = "DEFAULT_VALUE"
 """What Olive takes for unset."""
-LEAVE_OUT = "leave it out"
 NAME_PASSES = "name LoRA, MergeAdapterWeights, ModelBuilder …"
 ONLY_MERGE_AND_EXPORT = "merge the adapter and export with ModelBuilder, which rounds weights too"
 

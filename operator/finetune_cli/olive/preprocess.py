@@ -3,9 +3,9 @@
 from finetune_api.validate.data import template_columns
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced, joined
 
-LEAVE_OUT = "leave it out"
 OLDER = ("dataset_type", "corpus_strategy", "source_max_len", "pair_format")
 """Keys of versions whose corpora were read line by line unless told otherwise."""
 RENAMED = {"line-by-line-random": "line-by-line"}

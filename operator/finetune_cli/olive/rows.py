@@ -7,11 +7,11 @@ from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.files import files
 from finetune_cli.olive.formats import LOADERS, format_of
 from finetune_cli.olive.hub_token import ask_with_token
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.resources import Resource, Where, resource
 from finetune_cli.olive.section import Section, Sourced, items
 
 TRAIN, VALIDATION = "train", "validation"
-LEAVE_OUT = "leave it out"
 SPLITS = ("only a data set on the hub has subsets", LEAVE_OUT)
 
 NOT_CARRIED: dict[str, tuple[str, str]] = {

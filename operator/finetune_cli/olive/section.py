@@ -19,6 +19,11 @@ class Sourced:
     steps: Steps
 
 
+def plain(value: Any) -> Any:
+    """A value without where it stands, if that is with it."""
+    return value.value if isinstance(value, Sourced) else value
+
+
 class Ledger:
     """Which keys were read, and what there is to say."""
 

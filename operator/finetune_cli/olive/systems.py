@@ -10,12 +10,12 @@ from finetune_cli.olive import conda
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.hub_token import ask_with_token
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced, items
 
 PROVIDERS: tuple[str, ...] = get_args(ExecutionProvider)
 PROVIDER_OF_DEVICE = {"gpu": CUDA, "cpu": CPU}
 SAME_ARTIFACT = {"JsExecutionProvider": "WebGpuExecutionProvider"}
-LEAVE_OUT = "leave it out"
 IMAGE = ("passes run in the runner's image", "set image of the system, to one built on it, if you need more in it")
 PLACEMENT = ("Kubernetes chooses the node", "set nodeSelector and tolerations of the system")
 FOLDER = ("a pod has no environment of this machine", "build an image on the runner's, and set image of the system")

@@ -8,7 +8,7 @@ from finetune_api.trackers import TRACKERS
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
 from finetune_cli.olive.notes import Steps
-from finetune_cli.olive.section import Section, Sourced
+from finetune_cli.olive.section import Section, Sourced, plain
 
 NAME = "report_to"
 NONE: tuple[Any, ...] = (None, "none", [])
@@ -47,7 +47,7 @@ def settle_trackers(spec: Draft, context: Context) -> None:
 
 def _hide(variable: Draft, context: Context) -> None:
     """A credential that stands in the config is not written into the manifest."""
-    name, value = _plain(variable["name"]), variable.get("value")
+    name, value = plain(variable["name"]), variable.get("value")
     if isinstance(value, Sourced) and (name in CREDENTIALS or _has_login(value.value)):
         del variable["value"]
         variable |= _from_secret(name, value.steps, context)
@@ -56,7 +56,7 @@ def _hide(variable: Draft, context: Context) -> None:
 def _add(system: Draft, tracker: str, steps: Steps, context: Context) -> None:
     wanted = TRACKERS[tracker].variables
     there = system.get("env") or []
-    if wanted and not {_plain(variable["name"]) for variable in there}.intersection(wanted):
+    if wanted and not {plain(variable["name"]) for variable in there}.intersection(wanted):
         system["env"] = [*there, {"name": wanted[0], **_from_secret(wanted[0], steps, context)}]
 
 
@@ -70,13 +70,9 @@ def _from_secret(variable: str, steps: Steps, context: Context) -> Draft:
 def _system_of(step: Draft, spec: Draft) -> Draft | None:
     """The system that a pass runs on, as finetune_api.plan has it."""
     only = spec["systems"][0]["name"] if len(spec["systems"]) == 1 else None
-    name = _plain(step.get("system")) or _plain((spec.get("engine") or {}).get("host")) or _plain(only)
-    return next((system for system in spec["systems"] if _plain(system["name"]) == name), None)
+    name = plain(step.get("system")) or plain((spec.get("engine") or {}).get("host")) or plain(only)
+    return next((system for system in spec["systems"] if plain(system["name"]) == name), None)
 
 
 def _has_login(value: Any) -> bool:
     return isinstance(value, str) and without_logins(value) != value
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Sourced) else value

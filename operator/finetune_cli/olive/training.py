@@ -6,6 +6,7 @@ from finetune_api.resource.training import Training
 from finetune_api.training_arguments import FURTHER, REFUSED
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced
 from finetune_cli.olive.trackers import NAME as TRACKERS
 from finetune_cli.olive.trackers import report_to
@@ -33,7 +34,6 @@ NUMBERS = frozenset(
 )
 OURS = ("extra", "dtype", "attn_implementation", "metric_for_best_model", TRACKERS)
 """Fields that are no arguments of transformers', or have other values there."""
-LEAVE_OUT = "leave it out"
 PLACE = ("outputs are committed by the store", LEAVE_OUT)
 DTYPE = ("training.dtype decides it", "set torch_dtype of the pass")
 

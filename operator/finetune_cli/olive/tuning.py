@@ -6,6 +6,7 @@ from typing import Any
 from finetune_cli.olive.context import Context
 from finetune_cli.olive.data import data_config
 from finetune_cli.olive.draft import Draft
+from finetune_cli.olive.notes import LEAVE_OUT
 from finetune_cli.olive.section import Section, Sourced
 from finetune_cli.olive.training import training
 
@@ -17,7 +18,6 @@ PAGED = "paged_adamw_32bit"
 ALL_LINEAR = "all-linear"
 PLAIN_NAME = re.compile(r"[\w.]+", re.ASCII)
 OLIVES_DTYPE = "bfloat16"
-LEAVE_OUT = "leave it out"
 DECIDED = ("the runner decides where a model's layers lie", LEAVE_OUT)
 
 NOT_CARRIED: dict[str, tuple[str, str]] = {

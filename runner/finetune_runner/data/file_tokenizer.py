@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.input_model import SOURCE_PATH
 
 TOKENIZER = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
-TEMPLATE = "chat_template.jinja"
-PATH = "spec.inputModel.source"
+CHAT_TEMPLATE = "chat_template.jinja"
 
 
 class FileTokenizer:
@@ -28,13 +28,13 @@ class FileTokenizer:
         except Exception as error:  # the library raises nothing narrower
             message = f"{TOKENIZER} can't be read: {error}"
             remedy = "Save the model's tokenizer in transformers' fast format."
-            raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=PATH) from error
+            raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=SOURCE_PATH) from error
         self.backend.no_truncation()
         self.backend.no_padding()
         self.config = _config(directory / CONFIG)
         self.bos_token = self._special("bos_token")
         self.eos_token = self._special("eos_token")
-        self.chat_template = _template(directory / TEMPLATE, self.config)
+        self.chat_template = _template(directory / CHAT_TEMPLATE, self.config)
 
     @property
     def eos_token_id(self) -> int | None:
@@ -77,7 +77,7 @@ def template_in(directory: Path) -> str:
     Raises:
         FineTuneError: ModelUnsupported, tokenizer_config.json is not JSON, or the template no UTF-8.
     """
-    return _template(directory / TEMPLATE, _config(directory / CONFIG))
+    return _template(directory / CHAT_TEMPLATE, _config(directory / CONFIG))
 
 
 def _config(file: Path) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _config(file: Path) -> dict[str, Any]:
         found = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
         message = f"{file.name} is not JSON: {error}"
-        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Upload it again.", path=PATH) from error
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Upload it again.", path=SOURCE_PATH) from error
     return found if isinstance(found, dict) else {}
 
 
@@ -96,7 +96,7 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         message = f"{file.name} is not UTF-8: byte {error.start}"
-        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Save it as UTF-8.", path=PATH) from error
+        raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy="Save it as UTF-8.", path=SOURCE_PATH) from error
 
 
 def _template(file: Path, config: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from finetune_api.failures import FineTuneError, Reason
 
 WEIGHTS = "adapter_model.safetensors"
+"""The file of a peft adapter that holds its tensors."""
 FACTORS_ALONE = {
     "use_dora": "magnitudes",
     "modules_to_save": "modules trained in full",

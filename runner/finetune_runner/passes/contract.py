@@ -18,6 +18,9 @@ TRAIN_DATA = "train_data"
 EVAL_DATA = "eval_data"
 DATA = "data"
 
+FIGURES_FILE = "metrics.json"
+"""What a pass that makes figures writes (docs/evaluation.md)."""
+
 
 @dataclass(frozen=True)
 class DataSet:

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PretrainedConfig
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.input_model import SOURCE_PATH
 from finetune_runner.ending.exceptions import resource_failure
 from finetune_runner.passes.gguf_tokenizer import save_tokenizer
 from finetune_runner.passes.model_files import carry_generation_config, carry_notices, carry_tokenizer
@@ -21,7 +22,6 @@ from finetune_runner.sources.gguf_header import read_header
 from finetune_runner.sources.model_check import INDEXES, WHOLE
 from finetune_runner.sources.model_format import Conversion, has_tokenizer
 
-PATH = "spec.inputModel.source"
 PICKLE_WHOLE, PICKLE_INDEX = WHOLE[1], INDEXES[1]
 STORED = {
     GGMLQuantizationType.F32: torch.float32,
@@ -136,4 +136,4 @@ def _first_line(error: Exception) -> str:
 
 def _unsupported(message: str) -> FineTuneError:
     remedy = "Use the model in safetensors, as save_pretrained writes it."
-    return FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=PATH)
+    return FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=SOURCE_PATH)

@@ -15,14 +15,12 @@ from finetune_api.resource.evaluators import Evaluator
 from finetune_api.resource.passes import Evaluate
 from finetune_runner.artifact.stop_tokens import stop_tokens
 from finetune_runner.data.rendering import encoder_of, render
-from finetune_runner.passes.contract import DATA, ModelPlace, PassInputs, PassResult, Report
+from finetune_runner.passes.contract import DATA, FIGURES_FILE, ModelPlace, PassInputs, PassResult, Report
 from finetune_runner.passes.evaluation.figure import Figure, number_of, text_of
 from finetune_runner.passes.evaluation.measuring import Measuring, Row, Subject
 from finetune_runner.passes.evaluation.metrics import figure_of
 from finetune_runner.passes.evaluation.model_under_test import ModelUnderTest
 from finetune_runner.passes.loading import load_tokenizer
-
-NAME = "metrics.json"
 
 
 def run(config: Evaluate, inputs: PassInputs, report: Report) -> PassResult:
@@ -105,4 +103,4 @@ def _write(inputs: PassInputs, rows: int, figures: Mapping[str, Figure]) -> None
         "details": {name: figure.details for name, figure in figures.items() if figure.details},
     }
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    (inputs.output / NAME).write_text(text + "\n", encoding="utf-8")
+    (inputs.output / FIGURES_FILE).write_text(text + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.input_model import SOURCE_PATH
 from finetune_runner.ending.exceptions import resource_failure
 
 SAMPLES = (
@@ -42,5 +43,5 @@ def _unsupported(message: str) -> FineTuneError:
         Reason.MODEL_UNSUPPORTED,
         message,
         remedy="Put the original model's tokenizer files beside the .gguf file.",
-        path="spec.inputModel.source",
+        path=SOURCE_PATH,
     )

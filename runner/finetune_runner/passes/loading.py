@@ -11,9 +11,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_api.resource.input_model import SOURCE_PATH
 from finetune_runner.ending.exceptions import resource_failure
-
-SOURCE_PATH = "spec.inputModel.source"
 
 
 def load_model(

@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-CHAT_TEMPLATE = "chat_template.jinja"
+from finetune_runner.data.file_tokenizer import CHAT_TEMPLATE
+
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",

@@ -9,19 +9,18 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plugin import PluginInputs, Product
 from finetune_api.resource.plugin import Plugin
 from finetune_runner.data import prompt_file
-from finetune_runner.passes.contract import PassInputs, PassResult, Report
+from finetune_runner.passes.contract import FIGURES_FILE, PassInputs, PassResult, Report
 from finetune_runner.passes.model_files import TOKENIZER_FILES, carry_notices, carry_tokenizer
 from finetune_runner.plugins.checking import named
 from finetune_runner.plugins.failures import own_failures
 from finetune_runner.plugins.installed import InstalledPlugin
 from finetune_runner.store.beside_names import RESERVED
 
-METRICS = "metrics.json"
 EXPECTED = {
     Product.MODEL: "config.json",
     Product.ADAPTER: "adapter_config.json",
     Product.ONNX: "genai_config.json",
-    Product.FIGURES: METRICS,
+    Product.FIGURES: FIGURES_FILE,
 }
 """The file without which a directory is no such product."""
 
@@ -37,7 +36,7 @@ def run(config: Plugin, inputs: PassInputs, report: Report) -> PassResult:
         answer = plugin.kind().run(plugin.parse(config.config), _given(inputs, report))
     figures = _figures(plugin, answer, inputs.path)
     if plugin.kind.produces is Product.FIGURES:
-        _write_figures(inputs.output / METRICS, figures)
+        _write_figures(inputs.output / FIGURES_FILE, figures)
     else:
         _carry(inputs.source, inputs.output)
     expected = EXPECTED[plugin.kind.produces]

@@ -16,6 +16,7 @@ from finetune_api.resource.training import Training
 from finetune_api.training_arguments import parsed
 from finetune_runner.data.new_tokens import add_new_tokens
 from finetune_runner.ending.interruption import deferred
+from finetune_runner.memory.adapters import new_tokens as new_tokens_of
 from finetune_runner.memory.choice import Choice
 from finetune_runner.memory.fit import read_shapes
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs, PassResult, Report
@@ -57,7 +58,7 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     attention = attention_for(training.attn_implementation, f"{path}.attnImplementation")
     tokenizer = load_tokenizer(inputs.source, trust_remote_code=inputs.trust_remote_code)
     tf32 = float32_products(parsed(training.extra).get(TF32), device, f"{path}.extra[{TF32}]")
-    new_tokens = add_new_tokens(tokenizer, _new_tokens(config), f"{inputs.path}.newTokens")
+    new_tokens = add_new_tokens(tokenizer, new_tokens_of(config), f"{inputs.path}.newTokens")
     measure_from_here(device)
     with tempfile.TemporaryDirectory() as scratch, tf32:
         rows = training_rows(config, inputs, tokenizer, Path(scratch))
@@ -112,10 +113,6 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     save_tokenizer(tokenizer, inputs, changed=bool(new_tokens))
     told = run_figures(trainer, inputs.memory_at_most) | fitting_figures(trainer, fitting)
     return PassResult(figures | told | row_counts(rows.statistics) | step_figures(trainer))
-
-
-def _new_tokens(config: Tuning) -> list[str]:
-    return config.new_tokens if isinstance(config, Lora) else []
 
 
 def _best(model: Any, training: Training) -> Best:

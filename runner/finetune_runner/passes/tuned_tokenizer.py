@@ -3,9 +3,10 @@
 from typing import Any
 
 from finetune_runner.data.end_mark import end_mark
+from finetune_runner.data.file_tokenizer import CHAT_TEMPLATE
 from finetune_runner.passes.contract import TRAIN_DATA, PassInputs
 from finetune_runner.passes.end_tokens import write_end_mark
-from finetune_runner.passes.model_files import CHAT_TEMPLATE, carry_tokenizer
+from finetune_runner.passes.model_files import carry_tokenizer
 
 
 def save_tokenizer(tokenizer: Any, inputs: PassInputs, *, changed: bool) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from finetune_api.cache_key import digest_of
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.resource.input_model import InputModel
+from finetune_api.resource.input_model import SOURCE_PATH, InputModel
 from finetune_runner.cache_keys.library_versions import CONVERSION, deciding
 from finetune_runner.formats.first_bytes import LFS
 from finetune_runner.layout import PodLayout
@@ -34,7 +34,6 @@ from finetune_runner.sources.model_format import (
 from finetune_runner.sources.opening import open_source
 from finetune_runner.sources.source import ListedSource, Pinned
 
-PATH = "spec.inputModel.source"
 LOOKED_AT = ("prepare", "base")
 """Folder in the scratch space with what prepare reads of a transformers directory."""
 LFS_POINTER_BYTES = 1024
@@ -55,7 +54,7 @@ class PinnedModel(Pinned):
 
 
 def open_base(model: InputModel, layout: PodLayout) -> ListedSource:
-    return open_source(model.source, kind="model", layout=layout, path=PATH)
+    return open_source(model.source, kind="model", layout=layout, path=SOURCE_PATH)
 
 
 def resolve(model: InputModel, layout: PodLayout) -> PinnedModel:

@@ -7,7 +7,6 @@ So a file is refused unless all that its header says of the model is used (docs/
 import re
 from collections.abc import Iterator
 
-from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.sources.gguf_architectures import (
     ARCHITECTURES,
     OF_THE_BLOCK,
@@ -16,6 +15,7 @@ from finetune_runner.sources.gguf_architectures import (
     used_keys,
 )
 from finetune_runner.sources.gguf_header import Header
+from finetune_runner.sources.source import unsupported
 
 SPLITS = ("gpt-2", "llama-bpe", "qwen2")
 """tokenizer.ggml.pre of byte-level vocabularies (tokenizer.ggml.model gpt2): where they split words before merging.
@@ -43,12 +43,12 @@ def check(header: Header, uri: str, path: str, *, has_tokenizer: bool) -> None:
     """
     if header.architecture not in ARCHITECTURES:
         message = f"{uri} is of architecture {header.architecture or '(none named)'}"
-        raise _unsupported(message, f"{ORIGINAL} Read from GGUF: {', '.join(ARCHITECTURES)}.", path)
+        raise unsupported(message, f"{ORIGINAL} Read from GGUF: {', '.join(ARCHITECTURES)}.", path)
     if found := next(_passed_over(header), None):
-        raise _unsupported(f"{uri} has {found}, which transformers does not read from GGUF", ORIGINAL, path)
+        raise unsupported(f"{uri} has {found}, which transformers does not read from GGUF", ORIGINAL, path)
     if unreadable := sorted(set(header.tensors.values()) - READABLE):
         message = f"{uri} holds tensors of ggml type {unreadable[0]}, which cannot be read"
-        raise _unsupported(message, ORIGINAL, path)
+        raise unsupported(message, ORIGINAL, path)
     if not has_tokenizer:
         _check_tokenizer(header, uri, path)
 
@@ -79,8 +79,4 @@ def _check_tokenizer(header: Header, uri: str, path: str) -> None:
     if vocabulary == "gpt2" and split in SPLITS:
         return
     kind = f"one ({vocabulary}, {split}) that transformers may read wrongly" if vocabulary else "none"
-    raise _unsupported(f"{uri} has no tokenizer files, and in the .gguf file {kind}", BESIDE, path)
-
-
-def _unsupported(message: str, remedy: str, path: str) -> FineTuneError:
-    return FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=path)
+    raise unsupported(f"{uri} has no tokenizer files, and in the .gguf file {kind}", BESIDE, path)

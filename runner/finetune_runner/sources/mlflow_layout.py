@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.sources.source import unsupported
 
 MLFLOW = "transformers"
 AZURE = ("hftransformersv2", "hftransformers")
@@ -34,24 +34,24 @@ def folders(mlmodel: bytes, uri: str, path: str) -> tuple[str, ...]:
     if any(name in flavors for name in AZURE):
         return AZURE_FOLDERS
     message = f"{uri} was not written by MLflow's transformers flavour, but by {', '.join(map(str, flavors)) or 'none'}"
-    raise _unsupported(message, "Log the model with mlflow.transformers.log_model.", path)
+    raise unsupported(message, "Log the model with mlflow.transformers.log_model.", path)
 
 
 def _flavors(mlmodel: bytes, uri: str, path: str) -> Mapping[str, Any]:
     try:
         document = yaml.safe_load(mlmodel)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _unsupported(f"MLmodel of {uri} is not YAML", "Log the model again.", path) from error
+        raise unsupported(f"MLmodel of {uri} is not YAML", "Log the model again.", path) from error
     flavors = document.get("flavors") if isinstance(document, Mapping) else None
     if not isinstance(flavors, Mapping):
-        raise _unsupported(f"MLmodel of {uri} names no flavors", "Log the model again.", path)
+        raise unsupported(f"MLmodel of {uri} names no flavors", "Log the model again.", path)
     return flavors
 
 
 def _model_folder(flavor: Mapping[str, Any], uri: str, path: str) -> str:
     if flavor.get("peft_adaptor"):
         message = f"{uri} is an adapter of {flavor.get('source_model_name') or 'another model'}"
-        raise _unsupported(message, "Merge it (peft's merge_and_unload) and log the whole model.", path)
+        raise unsupported(message, "Merge it (peft's merge_and_unload) and log the whole model.", path)
     binary = flavor.get("model_binary")
     if not binary:
         name, revision = flavor.get("source_model_name", ""), flavor.get("source_model_revision", "")
@@ -59,9 +59,5 @@ def _model_folder(flavor: Mapping[str, Any], uri: str, path: str) -> str:
             f"Use source.huggingFace: {{repo: {name}, revision: {revision}}}, "
             "or put them there by mlflow.transformers.persist_pretrained_model."
         )
-        raise _unsupported(f"{uri} holds no weights, it only names {name}", remedy, path)
+        raise unsupported(f"{uri} holds no weights, it only names {name}", remedy, path)
     return str(binary).strip("/")
-
-
-def _unsupported(message: str, remedy: str, path: str) -> FineTuneError:
-    return FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=path)

@@ -92,6 +92,11 @@ def not_found(kind: Kind, message: str, *, remedy: str, path: str) -> FineTuneEr
     return FineTuneError(_reason(kind), message, remedy=remedy, path=path)
 
 
+def unsupported(message: str, remedy: str, path: str) -> FineTuneError:
+    """A model in a form that is not read."""
+    return FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=path)
+
+
 def nothing_wanted(kind: Kind, uri: str, names: Sequence[str], path: str) -> FineTuneError:
     """A place with files, none of which is asked for."""
     shown = ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")

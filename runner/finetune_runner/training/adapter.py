@@ -13,13 +13,13 @@ from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
+from finetune_runner.passes.adapter_layers import WEIGHTS
 from finetune_runner.training.loftq import ADAPTER, Factors, as_change
 from finetune_runner.training.new_tokens import make_room
 
 ALL_LINEAR = "all-linear"
 NEUTRAL_BASE = "base"
 """What adapter_config.json calls its base: any path would be one of a pod that is gone."""
-WEIGHTS = "adapter_model.safetensors"
 
 
 def with_adapter(model: Any, config: Tuning, path: str, new_tokens: Sequence[int] = ()) -> Any:

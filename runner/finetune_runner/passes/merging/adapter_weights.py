@@ -13,9 +13,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.passes.adapter_layers import WEIGHTS
 from finetune_runner.passes.merging.tensor_file import FLOATS, Stored, read_header
 from finetune_runner.passes.merging.unfit import UnfitError
-from finetune_runner.training.adapter import WEIGHTS
 
 PREFIX = "base_model.model."
 KINDS = (LoraConfig, LoHaConfig, LoKrConfig)
