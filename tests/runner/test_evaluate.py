@@ -12,8 +12,10 @@ from transformers import PreTrainedTokenizerFast
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
+from finetune_api.resource.evaluators import Metric
 from finetune_runner.artifact.stop_tokens import stop_tokens
 from finetune_runner.passes.evaluation.answers import as_if_written
+from finetune_runner.passes.evaluation.metrics import FIGURES
 from finetune_runner.passes.evaluation.onnx import OnnxModel
 from finetune_runner.passes.evaluation.pytorch import load_pytorch
 from passes import ROWS, Reported, evaluate, export_here, lora, merge, tune
@@ -227,6 +229,10 @@ def test_the_batch_size_changes_no_figure(tuned, measured, tmp_path):
     alone = figures(tmp_path / "figures")
     assert answers(alone) == answers(measured["base"])
     assert alone["metrics"]["loss"] == pytest.approx(measured["base"]["metrics"]["loss"], rel=1e-4)
+
+
+def test_every_metric_that_a_manifest_may_name_has_a_figure():
+    assert {*FIGURES, "plugin"} == set(Metric.variants)
 
 
 def test_no_rows_are_refused(tiny_phi3, tmp_path):

@@ -1,5 +1,9 @@
+import re
+from pathlib import Path
+
 from api_specs import wire_spec
 from finetune_operator.build_event import NOTE_LIMIT, build_event
+from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.story import ORDER, Chapter
 from operator_world import START, World
 
@@ -55,6 +59,14 @@ def test_suspending_and_resuming_are_told_each_time() -> None:
 
 def test_every_chapter_has_its_place_in_the_order() -> None:
     assert set(told(World().completed())) < set(ORDER)
+
+
+def test_the_guide_lists_every_event_and_every_reason_to_wait() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    events = set(re.findall(r"`(\w+)`", (docs / "operations.md").read_text()))
+    waits = set(re.findall(r"`(\w+)`", (docs / "failures.md").read_text()))
+    assert set(ORDER) - set(WAITING) - events == set()
+    assert set(WAITING) - waits == set()
 
 
 def test_an_event_told_twice_has_one_name() -> None:
