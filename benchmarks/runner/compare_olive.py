@@ -2,8 +2,9 @@
 
 `make bench-olive` runs it. Olive runs twice: with its defaults (bfloat16, gradient checkpointing, padding to the
 maximum), and as tuned by hand (float32, neither). So do we: with our defaults, and with adapters on as few layers as
-Olive has them on, which is the same work. What counts as accuracy is our evaluator's for all of them. A run
-that the file of results has already is not run again, so that the comparison can be stopped and gone on with.
+Olive has them on, which is the same work. What counts as accuracy, and as loss (that of the answers' tokens), is our
+evaluator's for all of them. A run that the file of results has already is not run again, so that the comparison can be
+stopped and gone on with.
 """
 
 import argparse
@@ -14,11 +15,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from learning_curve import draw
 from llama_60m import NAME as LLAMA_60M
 from llama_60m import make_llama_60m, texts_of
 from peer import python as python_of_peer
@@ -35,6 +37,10 @@ OLIVES_MODULES = ["q_proj", "v_proj"]
 """What Olive adapts unless told otherwise: peft's choice for Llama and Gemma. We adapt all linear layers by default."""
 WARM_UP = 3
 """Steps that are not timed."""
+CURVE = (10, 25, 50, 75)
+"""Steps after which, as after the last, the loss on held-out rows is measured."""
+ACCURACY: Mapping[str, Any] = {"name": "accuracy", "accuracy": {"maxNewTokens": 8}}
+LOSS: Mapping[str, Any] = {"name": "loss", "loss": {}}
 TASK = {"template": TEMPLATE, "batch": 8, "learningRate": 2e-4, "r": 16, "alpha": 32}
 
 
@@ -57,6 +63,8 @@ class Run:
     """From the start of the process to its adapter."""
     accuracy: float | None
     """On held-out rows; None where it was not asked for."""
+    losses: Mapping[str, float]
+    """Step to nats a token of the held-out rows' answers; empty where the accuracy was not asked for."""
 
 
 def main() -> None:
@@ -72,6 +80,7 @@ def main() -> None:
     parser.add_argument(
         "--no-accuracy", action="store_true", help="do not evaluate, where only the speed is of interest"
     )
+    parser.add_argument("--plot", type=Path, help="an SVG file to draw the held-out losses to")
     parser.add_argument(
         "--results", type=Path, default=Path(".bench/compare_olive.jsonl"), help="(default: %(default)s)"
     )
@@ -89,6 +98,8 @@ def main() -> None:
             with given.results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(made)) + "\n")
     table(of(given))
+    if given.plot:
+        draw({side: [run.losses for run in of(given) if run.side == side] for side in SIDES}, given.plot)
 
 
 def of(given: argparse.Namespace) -> list[Run]:
@@ -110,6 +121,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
             "rows": str(TONE / "train.jsonl"),
             "seed": seed,
             "steps": given.steps,
+            "keep": [] if given.no_accuracy else [*(step for step in CURVE if step < given.steps), given.steps],
             "maxSeqLen": given.max_seq_len,
             "tuned": side == SIDES[1],
             "targetModules": OLIVES_MODULES if side == SIDES[3] else [],
@@ -119,7 +131,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
         with (given.results.parent / "compare_olive.log").open("w", encoding="utf-8") as log:
             subprocess.run([*program, work], env=environment(), check=True, stdout=log, stderr=log)
         steps = json.loads((work / "steps.json").read_text(encoding="utf-8"))
-        accuracy = None if given.no_accuracy else accuracy_of(work, given.model)
+        losses, accuracy = ({}, None) if given.no_accuracy else held_out(work, given)
     return Run(
         model=given.model.name,
         side=side,
@@ -131,6 +143,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
         start_up=steps["ended"][0],
         seconds=steps["seconds"],
         accuracy=accuracy,
+        losses=losses,
     )
 
 
@@ -140,15 +153,26 @@ def environment() -> dict[str, str]:
     return {**os.environ, **offline, "CUDA_VISIBLE_DEVICES": ""}
 
 
-def accuracy_of(work: Path, model: Path) -> float:
+def held_out(work: Path, given: argparse.Namespace) -> tuple[dict[str, float], float]:
+    """The loss after each step of the curve, and the accuracy after the last.
+
+    For all sides the loss is that of adapters as peft writes them: what else ours says would count an end of
+    the answer, which the others' don't.
+    """
+    accuracy = figures_of(work / "adapter", given.model, ACCURACY)["accuracy"]
+    kept = {int(directory.name): directory for directory in (work / "adapters").iterdir()}
+    losses = {str(step): float(figures_of(kept[step], given.model, LOSS)["loss"]) for step in sorted(kept)}
+    return losses, float(accuracy)
+
+
+def figures_of(adapter: Path, model: Path, *metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     """By our evaluator, which wants the base's tokenizer beside the adapter."""
-    adapter = work / "adapter"
     for file in model.glob("tokenizer*"):
         shutil.copy(file, adapter / file.name)
     rows = [json.loads(line) for line in (TONE / "heldout.jsonl").read_text(encoding="utf-8").splitlines()]
-    evaluator = {"batchSize": 16, "metrics": [{"name": "accuracy", "accuracy": {"maxNewTokens": 8}}]}
-    given = {"base": model, "rows": rows, "evaluator": evaluator}
-    return float(evaluate(adapter, work / "evaluated", Product.ADAPTER, **given).metrics["accuracy"])
+    given = {"base": model, "rows": rows, "evaluator": {"batchSize": 16, "metrics": list(metrics)}}
+    with tempfile.TemporaryDirectory() as scratch:
+        return evaluate(adapter, Path(scratch) / "evaluated", Product.ADAPTER, **given).metrics
 
 
 def table(runs: Sequence[Run]) -> None:

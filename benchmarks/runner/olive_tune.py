@@ -9,9 +9,9 @@ from step_times import StepTimes
 
 
 def main(work: Path) -> None:
-    """Reads WORK/task.json (see compare_olive.py); leaves WORK/adapter and WORK/steps.json."""
+    """Reads WORK/task.json (see compare_olive.py); leaves WORK/adapter, WORK/adapters and WORK/steps.json."""
     task = json.loads((work / "task.json").read_text(encoding="utf-8"))
-    times = StepTimes()
+    times = StepTimes(work / "adapters", task["keep"])
     times.watch()
     from olive.workflows import run  # noqa: PLC0415
 

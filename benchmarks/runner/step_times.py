@@ -1,4 +1,4 @@
-"""When each optimizer step of a run ends, and how many tokens it had: the same for whoever uses transformers' Trainer.
+"""When each step of a run ends, its tokens, and its adapter now and then; alike for all that use transformers' Trainer.
 
 Nothing but the standard library and transformers, since it is imported in the peer's environment too.
 """
@@ -6,6 +6,7 @@ Nothing but the standard library and transformers, since it is imported in the p
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from typing import Any
 
 @dataclass
 class StepTimes:
-    """Seconds since the process was started."""
+    """Seconds since the process was started, less those that writing adapters took."""
 
+    adapters: Path
+    """The adapter after each step of `keep` goes into a directory of this one that has the step's number for a name."""
+    keep: Sequence[int]
     ended: list[float] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     """Without padding."""
     through: list[int] = field(default_factory=list)
     """With padding."""
+    paused: float = 0.0
 
     def watch(self) -> None:
         """Has every Trainer of this process tell its steps."""
@@ -28,8 +33,11 @@ class StepTimes:
         times, fetch, begin = self, Trainer.get_batch_samples, Trainer.__init__
 
         class Watch(TrainerCallback):  # type: ignore[misc]
-            def on_step_end(self, *_: Any, **__: Any) -> None:
-                times.ended.append(since_start())
+            def on_step_end(self, _: Any, state: Any, __: Any, **given: Any) -> None:
+                times.ended.append(times.now())
+                if state.global_step in times.keep:
+                    given["model"].save_pretrained(times.adapters / str(state.global_step))
+                    times.paused = since_start() - times.ended[-1]
 
         def get_batch_samples(trainer: Any, *arguments: Any, **named: Any) -> Any:
             batches, items = fetch(trainer, *arguments, **named)
@@ -43,10 +51,13 @@ class StepTimes:
 
         Trainer.get_batch_samples, Trainer.__init__ = get_batch_samples, init
 
+    def now(self) -> float:
+        return since_start() - self.paused
+
     def save(self, file: Path) -> None:
         steps = len(self.ended)
         told = {"ended": self.ended, "tokens": self.tokens[:steps], "through": self.through[:steps]}
-        file.write_text(json.dumps({**told, "seconds": since_start()}), encoding="utf-8")
+        file.write_text(json.dumps({**told, "seconds": self.now()}), encoding="utf-8")
 
 
 def since_start() -> float:
