@@ -8,7 +8,7 @@ from finetune_api.plan import Product
 from finetune_api.resource.exports import ModelBuilder
 from finetune_api.resource.passes import MergeAdapterWeights
 from finetune_runner.passes.contract import EVAL_DATA, TRAIN_DATA
-from finetune_runner.passes.merging.choice import least
+from finetune_runner.passes.merging.choice import Losses, better
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.passes.rounding.in_place import bits_of
 from passes import Reported, data_set, evaluate, export_here, inputs, merge, qlora, tune
@@ -41,14 +41,12 @@ def merged(tiny_phi3, tmp_path_factory):
     return work, merge_auto(work / "adapter", tiny_phi3, work / "auto", report=report), report
 
 
-def test_the_model_is_the_one_of_the_base_that_loses_less(merged, tiny_phi3, tmp_path):
+def test_the_model_is_that_of_the_base_that_was_chosen(merged, tiny_phi3, tmp_path):
     work, figures, _ = merged
-    losses = {name: float(figures[f"loss{name.title()}"]) for name in ("original", "dequantised")}
-    chosen = min(losses, key=losses.get)
+    chosen = figures["mergeBaseChosen"]
     merge(work / "adapter", tiny_phi3, tmp_path / "chosen", mergeBase=chosen)
 
-    assert figures["mergeBaseChosen"] == chosen
-    assert losses["original"] != losses["dequantised"]
+    assert figures["lossOriginal"] != figures["lossDequantised"]
     found, expected = (load_file(folder / "model.safetensors") for folder in (work / "auto", tmp_path / "chosen"))
     assert found.keys() == expected.keys()
     assert all(found[name].equal(expected[name]) for name in found)
@@ -74,11 +72,32 @@ def test_it_tells_how_far_it_is_over_both_ways(merged):
     assert steps[-1] == merged[2].steps[-1]["total_steps"] == 100
 
 
+def losses(*totals):
+    """Of batches of four tokens each."""
+    return Losses(totals, [4] * len(totals))
+
+
+@pytest.mark.parametrize(
+    ("original", "dequantised", "chosen"),
+    [
+        (losses(4, 6, 8), losses(4.5, 6.6, 8.4), "original"),
+        (losses(4, 6, 8), losses(3.5, 5.4, 7.6), "dequantised"),
+        (losses(4, 6, 8), losses(4.6, 5.6, 8.1), "dequantised"),
+        (losses(4, 6, 8), losses(4, 6, 8), "dequantised"),
+        (losses(4), losses(5), "dequantised"),
+    ],
+    ids=["loses more in each batch", "loses less", "loses more by chance", "the same", "too few rows to tell"],
+)
+def test_the_original_base_is_chosen_where_the_other_loses_more_than_by_chance(original, dequantised, chosen):
+    assert better(original, dequantised, "") == chosen
+
+
 def test_a_loss_that_is_no_number_is_never_the_least():
-    nan = float("nan")
-    assert least({"original": nan, "dequantised": 2.0}, "") == "dequantised"
+    nan = losses(float("nan"))
+    assert better(nan, losses(2), "") == "dequantised"
+    assert better(losses(2), nan, "") == "original"
     with pytest.raises(FineTuneError) as caught:
-        least({"original": nan, "dequantised": nan}, "spec.passes[1].mergeAdapterWeights")
+        better(nan, nan, "spec.passes[1].mergeAdapterWeights")
     assert caught.value.reason is Reason.NAN_LOSS
 
 

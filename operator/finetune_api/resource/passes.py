@@ -143,7 +143,8 @@ class MergeAdapterWeights(Model):
     merge_base: Literal["original", "dequantised", "auto"] = Field(
         default="original",
         description="What a qlora adapter is added to: the input model as it is; as the adapter saw it while it was trained,"
-        " rounded to 4 bits and back; or (auto) the one of the two that has the lower loss on its held-out rows after rounding.",
+        " rounded to 4 bits and back; or (auto) the latter, unless the former has clearly the lower loss on the held-out rows"
+        " once it is rounded.",
     )
 
 

@@ -1,10 +1,14 @@
-"""mergeBase: auto: an adapter is merged both ways, and the way is kept that loses less once its weights are rounded."""
+"""mergeBase: auto: an adapter is merged both ways, and the way is kept that loses less once its weights are rounded.
+
+Where their losses differ by no more than they would by chance, it is the base as the adapter saw it: that is the model
+that was trained.
+"""
 
 import logging
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,6 +37,8 @@ MOST_SEQUENCES = 256
 """Held-out sequences that are looked at: enough to tell the two apart, and bounded whatever the data."""
 BATCH = 8
 CHOSEN = "mergeBaseChosen"
+CHANCE = 2
+"""Standard errors of a difference from where on it is none of chance (in about 95 of 100 cases)."""
 FIGURES = {ORIGINAL: "lossOriginal", DEQUANTISED: "lossDequantised"}
 
 Merge = Callable[[Path, AsSeen | None, Report], None]
@@ -47,10 +53,25 @@ class HeldOut:
     collate: Any
 
 
+@dataclass(frozen=True)
+class Losses:
+    """A model's loss on the rows that decide."""
+
+    totals: Sequence[float]
+    """Of each batch, in nats."""
+    tokens: Sequence[int]
+    """Of each batch, those that count."""
+
+    @property
+    def mean(self) -> float:
+        """In nats a token."""
+        return sum(self.totals) / sum(self.tokens)
+
+
 def merge_the_better_way(
     merge: Merge, inputs: PassInputs, as_seen: AsSeen, report: Report, *, tuned: QLora, export: Export
 ) -> dict[str, str]:
-    """Merges both ways beside the output, and moves there what loses less once rounded; of equals the original.
+    """Merges both ways beside the output, and moves there what loses less once rounded.
 
     Disk: both models, while it lasts. Memory: one of them, as when it is evaluated.
 
@@ -76,30 +97,48 @@ def merge_the_better_way(
             folder.mkdir()
             merge(folder, seen, _share(report, 2 * number))
             model = _rounded(folder, export, inputs)
-            losses[name] = _loss(model, held_out, _share(report, 2 * number + 1))
+            losses[name] = _losses(model, held_out, _share(report, 2 * number + 1))
             del model  # before the next one is loaded
-            log.info("merged into the %s base and rounded: loss %.4f", name, losses[name])
-        chosen = least(losses, inputs.path)
+            log.info("merged into the %s base and rounded: loss %.4f", name, losses[name].mean)
+        chosen = better(losses[ORIGINAL], losses[DEQUANTISED], inputs.path)
         for file in (Path(scratch) / chosen).iterdir():
             shutil.move(file, inputs.output / file.name)
-    return {FIGURES[name]: f"{loss:.4f}" for name, loss in losses.items()} | {CHOSEN: chosen}
+    return {FIGURES[name]: f"{loss.mean:.4f}" for name, loss in losses.items()} | {CHOSEN: chosen}
 
 
-def least(losses: Mapping[str, float], path: str) -> str:
-    """The name of the smallest loss; one that is no number is none.
+def better(original: Losses, dequantised: Losses, path: str) -> str:
+    """Which of two models of the same rows has the lower loss; of two that are alike, as far as so many rows can tell,
+    the dequantised. A loss that is no number is never the lower.
 
     Raises:
-        FineTuneError: NaNLoss, none is a number.
+        FineTuneError: NaNLoss, neither is a number.
     """
-    finite = {name: loss for name, loss in losses.items() if math.isfinite(loss)}
-    if not finite:
+    if not math.isfinite(original.mean) and not math.isfinite(dequantised.mean):
         raise FineTuneError(
             Reason.NAN_LOSS,
             "merged into either base and rounded, the model's loss is no number",
             remedy="Evaluate the adapter: it was trained too far, or the base does not fit it.",
             path=f"{path}.mergeBase",
         )
-    return min(finite, key=finite.__getitem__)
+    if not math.isfinite(dequantised.mean):
+        return ORIGINAL
+    return (
+        ORIGINAL if dequantised.mean - original.mean > CHANCE * _standard_error(dequantised, original) else DEQUANTISED
+    )
+
+
+def _standard_error(one: Losses, other: Losses) -> float:
+    """That of the difference of two means over the same batches; infinite of a single batch.
+
+    It is that of a ratio, since batches differ in their tokens (Cochran 1977, Sampling Techniques, section 2.11).
+    """
+    batches = len(one.totals)
+    if batches == 1:
+        return math.inf
+    differences = [mine - its for mine, its in zip(one.totals, other.totals, strict=True)]
+    mean = sum(differences) / sum(one.tokens)
+    left = sum((found - mean * tokens) ** 2 for found, tokens in zip(differences, one.tokens, strict=True))
+    return math.sqrt(left * batches / (batches - 1)) / sum(one.tokens)
 
 
 def _share(report: Report, quarter: int) -> Report:
@@ -139,12 +178,11 @@ def _rounded(directory: Path, export: Export, inputs: PassInputs) -> Any:
 
 
 @torch.no_grad()
-def _loss(model: Any, held_out: HeldOut, report: Report) -> float:
-    """Mean loss in nats a token that counts."""
-    total, tokens = 0.0, 0
+def _losses(model: Any, held_out: HeldOut, report: Report) -> Losses:
+    totals, counts = [], []
     for number, batch in enumerate(in_batches(held_out.rows, BATCH, held_out.collate)):
         losses = token_losses(model, **{name: tensor.to(model.device) for name, tensor in batch.items()})
-        total += losses.double().sum().item()
-        tokens += int((batch["labels"][:, 1:] != IGNORED).sum())
+        totals.append(losses.double().sum().item())
+        counts.append(int((batch["labels"][:, 1:] != IGNORED).sum()))
         report(step=min(BATCH * (number + 1), len(held_out.rows)), total_steps=len(held_out.rows))
-    return total / tokens
+    return Losses(totals, counts)

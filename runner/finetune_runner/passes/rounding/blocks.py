@@ -119,13 +119,6 @@ def nearest_symmetric(weights: Array, bits: int, scale_type: npt.DTypeLike) -> B
     return Blocks(levels.astype(np.uint8), scales.astype(scale_type), zero_points)
 
 
-def rounding_by(method: str, *, symmetric: bool) -> Rounding:
-    """The function of a method: k_quant or rtn, which may be symmetric."""
-    if method == "k_quant":
-        return k_quant
-    return nearest_symmetric if symmetric else nearest
-
-
 def _range(weights: Array) -> tuple[Array, Array]:
     """The least weight of each block, or 0, and the width of a range from there that has all weights and 0 in it."""
     low = np.minimum(np.min(weights, axis=0), 0)

@@ -16,9 +16,10 @@ import onnx_ir as ir
 import torch
 from onnx_ir.tensor_adapters import TorchTensor
 
-from finetune_runner.passes.rounding.blocks import Array, on_grid, rounding_by
+from finetune_runner.passes.rounding.blocks import Array, on_grid
 from finetune_runner.passes.rounding.mapped import page_out
 from finetune_runner.passes.rounding.matrix import NIBBLE, Form, rounded
+from finetune_runner.passes.rounding.methods import rounding_by
 
 DOMAIN = "com.microsoft"
 RANK = 2

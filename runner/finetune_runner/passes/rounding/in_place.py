@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from finetune_api.resource.exports import Export
-from finetune_runner.passes.rounding.blocks import rounding_by
 from finetune_runner.passes.rounding.matrix import Form, restored
+from finetune_runner.passes.rounding.methods import rounding_by
 
 BYTE = 8
 MORE_BITS = ("_last", "_mixed", "_linear")
