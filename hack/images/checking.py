@@ -14,7 +14,7 @@ TRIALS = {
     "operator": (
         ("finetune-runner", "--help"),
         ("python", "-c", "import finetune_operator.shell, finetune_runner.prepare, kopf, kubernetes, boto3"),
-        ("python", "-c", "import pyarrow.parquet, pyarrow.ipc, ijson"),
+        ("python", "-c", "import pyarrow.parquet, pyarrow.ipc"),
     ),
     "runner": (
         ("finetune-runner", "--help"),

@@ -23,7 +23,7 @@ def test_the_operators_image_has_no_machine_learning_stack(cluster: Cluster, mod
 
 
 def test_the_operators_image_can_prepare(cluster: Cluster) -> None:
-    modules = "finetune_runner.prepare, boto3, huggingface_hub, tokenizers, pyarrow.parquet, pyarrow.ipc, ijson"
+    modules = "finetune_runner.prepare, boto3, huggingface_hub, tokenizers, pyarrow.parquet, pyarrow.ipc"
     assert in_operator(cluster, f"import {modules}; print('ok')") == "ok"
 
 
