@@ -86,6 +86,7 @@ def test_what_was_published_is_signed_by_that_key_and_no_other(signed, verify):
     assert f"provenance: job team/job, UID {signed.uid}; signed by this key\n" in mine.out
     assert another.code == CORRUPT
     assert "provenance.intoto.json: its signature is not by this key" in another.err
+    assert "Run the job again" not in another.err
 
 
 def test_an_artifact_that_lies_there_unsigned_is_signed(place, spec, verify):
@@ -93,7 +94,10 @@ def test_an_artifact_that_lies_there_unsigned_is_signed(place, spec, verify):
     prepare(place.job(unsigned), Outcome(kind="prepare"))
     finish_passes(place, PASSES, spec=unsigned)
     ended(place, unsigned, "prepare")
-    assert "provenance.intoto.json: is not signed" in verify().err
+    found = verify()
+    assert "provenance.intoto.json: is not signed" in found.err
+    assert "its provenance does not answer for it" in found.err
+    assert "spec.output.signing" in found.err
 
     ended(place, spec, "prepare")
 

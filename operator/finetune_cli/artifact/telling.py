@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import click
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.store.beside_names import PROVENANCE
 from finetune_runner.store.damage import Damage
 from finetune_runner.store.verification import Artifact
 
@@ -15,10 +16,14 @@ def refuse(location: str, damages: Iterable[Damage]) -> None:
     Raises:
         FineTuneError: ArtifactCorrupt, there is some.
     """
-    damaged = False
+    damaged = set()
     for damage in damages:
         click.echo(str(damage), err=True)
-        damaged = True
+        damaged.add(damage.path)
+    if damaged == {PROVENANCE}:
+        message = f"{location} is as its manifest says, but its provenance does not answer for it"
+        remedy = "Ask its publisher: for the right key, or to sign it (spec.output.signing)."
+        raise FineTuneError(Reason.ARTIFACT_CORRUPT, message, remedy=remedy)
     if damaged:
         remedy = "Run the job again: it publishes what is committed in its store. Then look who else writes there."
         raise FineTuneError(Reason.ARTIFACT_CORRUPT, f"{location} is not what was published", remedy=remedy)
