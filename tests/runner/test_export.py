@@ -17,8 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.passes import builder_process
 from finetune_runner.passes.child_process import ChildFailedError, ChildSilentError, run_logged
+from finetune_runner.passes.exporting import builder_process
 from passes import Reported, export, export_here
 
 TEXT = "### Text: something is scratching at the door, and I can't stop smiling.\n### The tone is:\n"

@@ -7,7 +7,7 @@ import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.exports import ModelBuilder
-from finetune_runner.passes.trial import verified_on
+from finetune_runner.passes.exporting.trial import verified_on
 from passes import inputs
 
 PATH = "spec.passes[2].modelBuilder"

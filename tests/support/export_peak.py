@@ -50,7 +50,7 @@ def taken(model: Path, output: Path, *, rounding_here: bool, **fields: object) -
 
 def main(model: str, output: str, *, rounding_here: bool, fields: dict[str, object]) -> None:
     from finetune_api.resource.exports import ModelBuilder
-    from finetune_runner.passes import onnx_export
+    from finetune_runner.passes.exporting import builder_child
     from finetune_runner.passes.rounding import graph
     from finetune_runner.process import leave
     from passes import child_request, inputs
@@ -63,7 +63,7 @@ def main(model: str, output: str, *, rounding_here: bool, fields: dict[str, obje
         parameters = _load_libraries(model)
         began, worked = time.perf_counter(), time.process_time()
         with Peak() as peak:
-            onnx_export.export(**request)
+            builder_child.export(**request)
         took, worked = time.perf_counter() - began, time.process_time() - worked
         found = Taken(parameters, peak.anonymous, peak.resident, took, worked)
     sys.stdout.write(json.dumps(found._asdict()))

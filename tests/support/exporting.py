@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from finetune_runner.passes import builder_process
+from finetune_runner.passes.exporting import builder_process
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def builder_here() -> Any:
     """The builder's part of an export is done by this process, which also fails in the child's stead."""
 
     def run(command: list[str], surroundings: dict[str, str], on_line: Callable[[str], None], seconds: float) -> None:
-        from finetune_runner.passes.onnx_export import export
+        from finetune_runner.passes.exporting.builder_child import export
 
         export(**json.loads(command[-1]))
 

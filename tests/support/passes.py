@@ -20,8 +20,8 @@ from finetune_api.resource.passes import (
     QLora,
     Tuning,
 )
-from finetune_runner.passes.builder_process import child_request
 from finetune_runner.passes.contract import DATA, EVAL_DATA, TRAIN_DATA, DataSet, PassInputs, PassResult
+from finetune_runner.passes.exporting.builder_process import child_request
 from finetune_runner.passes.registry import run_pass
 from finetune_runner.passes.telemetry import Telemetry
 
@@ -133,11 +133,11 @@ def export(model: Path, output: Path, report: Reported | None = None, **fields: 
 
 def export_here(model: Path, output: Path, **fields: Any) -> None:
     """What an export's child process does, in this one: the builder, which takes seconds to import, is loaded once."""
-    from finetune_runner.passes import onnx_export
+    from finetune_runner.passes.exporting import builder_child
 
     given = inputs(model, output)
     with tempfile.TemporaryDirectory() as cache:
-        onnx_export.export(**child_request(ModelBuilder.model_validate(fields), given, model, cache, {}))
+        builder_child.export(**child_request(ModelBuilder.model_validate(fields), given, model, cache, {}))
 
 
 def extract(adapter: Path, base: Path, output: Path, report: Reported | None = None, **fields: Any) -> PassResult:

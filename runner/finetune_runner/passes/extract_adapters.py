@@ -6,10 +6,10 @@ each. The adapters' products are in the graph, their factors inputs of it; while
 
 from finetune_api.resource.exports import ExtractAdapters
 from finetune_runner.artifact.adapters import ALONE, adapter_file
-from finetune_runner.passes.adapter_layers import require_plain_lora, require_same_layers
-from finetune_runner.passes.builder_process import build
 from finetune_runner.passes.contract import PassInputs, PassResult, Report
-from finetune_runner.passes.trial import verified_on
+from finetune_runner.passes.exporting.adapter_layers import require_plain_lora, require_same_layers
+from finetune_runner.passes.exporting.builder_process import build
+from finetune_runner.passes.exporting.trial import verified_on
 
 
 def run(config: ExtractAdapters, inputs: PassInputs, report: Report) -> PassResult:

@@ -12,9 +12,9 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.exports import GPTQ, ModelBuilder
 from finetune_runner.data.rendering import render, sequences
 from finetune_runner.data.statistics import Statistics
-from finetune_runner.passes.builder_process import build
 from finetune_runner.passes.contract import DATA, PassInputs, PassResult, Report
-from finetune_runner.passes.trial import verified_on
+from finetune_runner.passes.exporting.builder_process import build
+from finetune_runner.passes.exporting.trial import verified_on
 
 
 def run(config: ModelBuilder, inputs: PassInputs, report: Report) -> PassResult:

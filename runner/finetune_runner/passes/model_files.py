@@ -17,6 +17,8 @@ TOKENIZER_FILES = (
     CHAT_TEMPLATE,
 )
 GENERATION_CONFIG = "generation_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+"""Of an adapter, as peft names it."""
 NOTICES = ("LICENSE*", "NOTICE*", "*TERMS*", "USE_POLICY*")
 """What a model's licence wants to be passed on with what is made from it."""
 

@@ -13,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
-from finetune_runner.passes.adapter_layers import WEIGHTS
+from finetune_runner.passes.model_files import ADAPTER_WEIGHTS
 from finetune_runner.training.loftq import ADAPTER, Factors, as_change
 from finetune_runner.training.new_tokens import make_room
 
@@ -127,7 +127,7 @@ def save_adapter(model: Any, directory: Path, start: Factors | None = None) -> N
         weights = as_change({name: tensor.detach().cpu() for name, tensor in weights.items()}, start, config)
     save_file(
         {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
-        directory / WEIGHTS,
+        directory / ADAPTER_WEIGHTS,
         metadata={"format": "pt"},
     )
     config.base_model_name_or_path = NEUTRAL_BASE

@@ -14,7 +14,7 @@ from finetune_api.resource.passes import Pass
 from finetune_api.resource.training import Training
 from finetune_api.trackers import TRACKERS
 from finetune_runner.formats.reading import FORMATS
-from finetune_runner.passes.builder_process import BUILDER_PROVIDERS
+from finetune_runner.passes.exporting.builder_process import BUILDER_PROVIDERS
 from finetune_runner.passes.registry import MODULES
 
 

@@ -13,9 +13,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.passes.adapter_layers import WEIGHTS
 from finetune_runner.passes.merging.tensor_file import FLOATS, Stored, read_header
 from finetune_runner.passes.merging.unfit import UnfitError
+from finetune_runner.passes.model_files import ADAPTER_WEIGHTS
 
 PREFIX = "base_model.model."
 KINDS = (LoraConfig, LoHaConfig, LoKrConfig)
@@ -58,12 +58,12 @@ def adapter_weights(directory: Path, model: Any) -> AdapterWeights:
     """
     config = PeftConfig.from_pretrained(directory)
     _check(config)
-    if not (directory / WEIGHTS).is_file():
-        raise UnfitError(f"the adapter has no {WEIGHTS}")
+    if not (directory / ADAPTER_WEIGHTS).is_file():
+        raise UnfitError(f"the adapter has no {ADAPTER_WEIGHTS}")
     modules, parameters = dict(model.named_modules()), model.state_dict()
     layers: dict[str, dict[str, Stored]] = defaultdict(dict)
     replaced = {}
-    for key, tensor in read_header(directory / WEIGHTS).tensors.items():
+    for key, tensor in read_header(directory / ADAPTER_WEIGHTS).tensors.items():
         name = key.removeprefix(PREFIX)
         if tensor.dtype not in FLOATS:
             raise UnfitError(f"the adapter's {name} is of type {tensor.dtype}")

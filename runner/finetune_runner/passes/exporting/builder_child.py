@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune_runner.passes.onnx_adapter import LoraProducts, split
-from finetune_runner.passes.output_head import own_head
+from finetune_runner.passes.exporting.onnx_adapter import LoraProducts, split
+from finetune_runner.passes.exporting.output_head import own_head
 from finetune_runner.process import imports, leave
 
 BUILDERS = "builders"

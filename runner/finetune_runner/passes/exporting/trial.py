@@ -9,7 +9,7 @@ from finetune_api.resource.exports import Export
 from finetune_runner.passes.child_process import KILLED, ChildFailedError, run_logged
 from finetune_runner.passes.contract import PassInputs
 
-CHILD = "finetune_runner.passes.onnx_trial"
+CHILD = "finetune_runner.passes.exporting.trial_child"
 TRUSTING = "--trust-remote-code"
 RAN_ON = "ran on "
 """Before the execution provider, in the child's last line when all went well."""

@@ -25,7 +25,7 @@ BUILDER_PROVIDERS = {
     "NvTensorRTRTXExecutionProvider": "NvTensorRtRtx",
 }
 EXPECTED = ("model.onnx", "genai_config.json")
-CHILD = "finetune_runner.passes.onnx_export"
+CHILD = "finetune_runner.passes.exporting.builder_child"
 SURROUNDINGS = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "GIT_DIR": os.devnull}
 """The builder writes a commit into the model: its own without Git, else that of a checkout around the environment."""
 SILENT_SECONDS = 1800
@@ -117,7 +117,7 @@ def _text(value: object) -> str:
 def child_request(
     config: Export, inputs: PassInputs, model: Path, cache: str, adapters: Mapping[str, Path]
 ) -> dict[str, object]:
-    """What the child is asked for: the arguments of onnx_export.export. `cache` is a folder for scratch."""
+    """What the child is asked for: the arguments of builder_child.export. `cache` is a folder for scratch."""
     return {
         "model": str(model),
         "output": str(inputs.output),

@@ -17,7 +17,7 @@ from finetune_runner.artifact.runtime import Runtime
 from finetune_runner.artifact.stop_tokens import stop_tokens
 from finetune_runner.data.file_tokenizer import TOKENIZER, FileTokenizer
 from finetune_runner.data.tokenizers import open_tokenizer
-from finetune_runner.passes.trial import RAN_ON, TRUSTING
+from finetune_runner.passes.exporting.trial import RAN_ON, TRUSTING
 from finetune_runner.process import leave
 
 STEPS = 8

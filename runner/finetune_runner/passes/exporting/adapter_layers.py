@@ -7,9 +7,8 @@ from typing import Any
 from safetensors import safe_open
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.passes.model_files import ADAPTER_WEIGHTS
 
-WEIGHTS = "adapter_model.safetensors"
-"""The file of a peft adapter that holds its tensors."""
 FACTORS_ALONE = {
     "use_dora": "magnitudes",
     "modules_to_save": "modules trained in full",
@@ -78,11 +77,11 @@ def _settings(adapter: Path) -> dict[str, Any]:
 
 def _layers(adapter: Path, path: str) -> frozenset[str]:
     """The names of the layers that have factors."""
-    if not (adapter / WEIGHTS).is_file():
-        message = f"an adapter without {WEIGHTS} can't be told to lie on the same layers as another"
+    if not (adapter / ADAPTER_WEIGHTS).is_file():
+        message = f"an adapter without {ADAPTER_WEIGHTS} can't be told to lie on the same layers as another"
         remedy = "Save it in safetensors, or export it by an extractAdapters pass of its own."
         raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=remedy, path=path)
-    with safe_open(adapter / WEIGHTS, framework="numpy") as weights:
+    with safe_open(adapter / ADAPTER_WEIGHTS, framework="numpy") as weights:
         return frozenset(name.partition(".lora_")[0] for name in weights.keys())  # noqa: SIM118  it is no mapping
 
 
