@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import cluster_manifests as manifests
+from cluster_witness import moved
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
 Json = dict[str, Any]
@@ -81,10 +82,6 @@ def test_while_a_job_makes_a_pass_another_that_needs_it_waits_without_a_stage(wo
     assert found["passes"][0]["artifact"] == made["passes"][0]["artifact"]
     assert found["passes"][0]["cacheHit"]
     assert workspace.stage_jobs("second") == []
-
-
-def moved(status: Json) -> bool:
-    return status.get("progress", {}).get("step", 0) > 0
 
 
 def waits(status: Json) -> bool:

@@ -8,6 +8,7 @@ from cluster_access import until
 from cluster_manifests import with_change
 from cluster_store import attempts
 from cluster_store import manifests as committed
+from cluster_witness import moved, resumed
 from cluster_workspace import CHAIN_SECONDS, Workspace, is_running
 
 Json = dict[str, Any]
@@ -24,11 +25,7 @@ def spec_of(workspace: Workspace, name: str, seed: int) -> Json:
 
 def long_pass_moved(status: Json) -> bool:
     """It has done steps, so that there is something to lose; and the short pass is committed."""
-    return status.get("currentPass") == "long" and status.get("progress", {}).get("step", 0) > 0
-
-
-def resumed(status: Json) -> bool:
-    return status.get("progress", {}).get("resumedFromStep", 0) > 0
+    return status.get("currentPass") == "long" and moved(status)
 
 
 def assert_committed_passes_were_not_done_again(workspace: Workspace, before: Json, after: Json) -> None:

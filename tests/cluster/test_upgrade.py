@@ -15,6 +15,7 @@ import cluster_setup as setup
 from cluster_access import Cluster, until
 from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
 from cluster_store import attempts
+from cluster_witness import job_uids
 from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, PREPARE_SECONDS, STAGE_LABEL, Workspace, in_phase
 from operator_world import message
 
@@ -100,10 +101,6 @@ def ends(workspace: Workspace, name: str) -> Json:
     return workspace.status(name)
 
 
-def uids(workspace: Workspace, name: str) -> set[str]:
-    return {job["metadata"]["uid"] for job in workspace.jobs(name)}
-
-
 def knows_later_field(cluster: Cluster) -> bool:
     return cluster.attempt("kubectl", "explain", f"ftj.spec.{LATER_FIELD}").returncode == 0
 
@@ -118,10 +115,10 @@ def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
     workspace.apply("done", simulated(workspace, "done"))
     workspace.apply("asleep", simulated(workspace, "asleep") | {"suspend": True})
     workspace.apply("under-way", simulated(workspace, "under-way"))
-    ended, ended_jobs = ends(workspace, "done"), uids(workspace, "done")
+    ended, ended_jobs = ends(workspace, "done"), job_uids(workspace, "done")
     workspace.status_when("asleep", in_phase("Suspended"), PREPARE_SECONDS, "it was suspended")
     until(lambda: reaches_stage(workspace, "under-way"), STEP_SECONDS, "its first stage runs")
-    begun = uids(workspace, "under-way")
+    begun = job_uids(workspace, "under-way")
 
     setup.install_chart(cluster, images | {"thin-runner": NO_IMAGE}, CHART, replicas="2")
     assert knows_later_field(cluster)
@@ -138,9 +135,9 @@ def test_jobs_go_on_while_the_chart_is_upgraded_and_rolled_back(
         status = ends(workspace, name)
         assert [step["attempts"] for step in status["passes"]] == [1, 1]
         assert status["runnerImage"] == image
-        assert len(uids(workspace, name)) == 3
-    assert begun <= uids(workspace, "under-way")
-    assert (workspace.status("done"), uids(workspace, "done")) == (ended, ended_jobs)
+        assert len(job_uids(workspace, name)) == 3
+    assert begun <= job_uids(workspace, "under-way")
+    assert (workspace.status("done"), job_uids(workspace, "done")) == (ended, ended_jobs)
 
 
 def test_an_upgrade_that_does_not_get_ready_is_rolled_back(cluster: Cluster, images: dict[str, str]) -> None:

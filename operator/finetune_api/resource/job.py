@@ -46,8 +46,8 @@ class Prepare(Model):
 
     system: SystemName = Field(
         default="",
-        description="System whose placement (node selector, tolerations, service account, volumes, and variables that lead to no"
-        " code) the prepare pod shares; empty: none, or where a pass is a plugin that pass's. It never asks for the accelerator.",
+        description="System whose placement (node selector, tolerations, service account, pull secrets, priority class, volumes, and"
+        " variables that lead to no code) the prepare pod shares; empty: none, or where a pass is a plugin that pass's. It never asks for the accelerator.",
     )
 
 

@@ -18,6 +18,7 @@ PAGES = [
 ]
 FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+FILE = re.compile(r"(?<![\w./-])(?:docs|tests|operator|runner|hack|examples|charts|crds|benchmarks)/[\w./*-]*\w")
 TEST = re.compile(r"\b(tests/[\w/]+\.py)::(\w+)")
 
 
@@ -57,6 +58,12 @@ def broken(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_leads_somewhere(page):
     assert list(broken(page)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_file_that_a_page_names_is_there(page):
+    named = {file for file in FILE.findall(page.read_text()) if not any(REPOSITORY.glob(file))}
+    assert named == set()
 
 
 def test_every_test_that_a_page_names_is_there():
