@@ -1,9 +1,10 @@
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune_operator.labels import label_value
+from finetune_operator.labels import JOB_NAME, JOB_UID, KIND, STAGE, label_value
 from finetune_operator.names import child_name, prepare_name, stage_name, volume_name
 
 object_names = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", fullmatch=True)
@@ -46,3 +47,8 @@ def test_long_names_that_begin_alike_stay_apart() -> None:
 
 def test_names_that_differ_only_in_dots_mount_under_different_names() -> None:
     assert volume_name("secret", "a.b") != volume_name("secret", "a-b")
+
+
+def test_the_guide_names_the_labels_of_what_belongs_to_a_job() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    assert [label for label in (JOB_NAME, JOB_UID, KIND, STAGE) if f"`{label}`" not in guide] == []
