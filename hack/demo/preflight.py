@@ -3,6 +3,7 @@
 import shutil
 import sys
 
+from demo.alone import alone
 from demo.commands import DemoError, hack
 
 COLD_GIB = 45
@@ -15,6 +16,8 @@ def main() -> int:
     """Check, and say what is wrong; 0 when nothing is."""
     try:
         check()
+        with alone():  # told before anything is installed, too; the demo itself takes it for as long as it runs
+            pass
     except DemoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import bucket, job
+from demo.alone import alone
 from demo.base_model import NOTICE, default_output
 from demo.commands import CHECKOUT, CLUSTER, DemoError, environment, hack, run
 
@@ -22,7 +23,8 @@ SYSTEM_NAMESPACE = "finetune-system"
 def main() -> int:
     """Tell the story; 0 when the model answered."""
     try:
-        _run()
+        with alone():
+            _run()
     except DemoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
