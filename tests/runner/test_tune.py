@@ -6,8 +6,10 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from finetune_api.failures import FineTuneError, Reason
+from finetune_runner.training.adapter import with_adapter
 from passes import ROWS, Reported, data_set, lora, merge, qlora, tune
 
 CONFIGS = {"lora": lora(), "qlora": qlora(doubleQuant=True), "qlora with fp4": qlora(quantType="fp4")}
@@ -117,6 +119,26 @@ def test_a_target_module_that_matches_nothing_is_refused_with_what_there_is(tiny
 def test_a_module_to_save_that_matches_nothing_is_refused(tiny_phi3, tmp_path):
     with pytest.raises(FineTuneError, match="no module of the model is named 'classifier'"):
         tune(tiny_phi3, tmp_path / "adapter", lora(modulesToSave=["classifier"]))
+
+
+def test_a_module_within_one_that_is_trained_in_full_is_trained_with_it(tiny_phi3):
+    base, ids = AutoModelForCausalLM.from_pretrained(tiny_phi3), torch.arange(3, 40).unsqueeze(0)
+    model = with_adapter(base, lora(modulesToSave=["down_proj", "layers.1.mlp"]), "spec")
+
+    model(ids, labels=ids).loss.backward()
+
+    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
+    assert "base_model.model.model.layers.1.mlp.modules_to_save.default.down_proj.weight" in gradients
+    assert [name for name, gradient in gradients.items() if gradient is None] == []
+
+
+def test_a_layer_in_4_bits_is_refused_to_be_trained_in_full(tiny_phi3, tmp_path):
+    with pytest.raises(FineTuneError, match="'down_proj' is kept in 4 bits") as caught:
+        tune(tiny_phi3, tmp_path / "adapter", qlora(modulesToSave=["norm", "down_proj"]))
+
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert caught.value.path.endswith(".modulesToSave[1]")
+    assert "lora" in caught.value.remedy
 
 
 def test_a_module_trained_in_full_moves_where_the_base_is_in_bfloat16_and_is_saved_in_its_type(tiny_phi3, tmp_path):

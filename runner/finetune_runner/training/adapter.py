@@ -32,13 +32,15 @@ def with_adapter(model: Any, config: Tuning, path: str, new_tokens: Sequence[int
         new_tokens: ids of tokens that the base does not know.
 
     Raises:
-        FineTuneError: InvalidSpec, a name matches no layer; ModelUnsupported, a layer can't have such an adapter.
+        FineTuneError: InvalidSpec, a name matches no layer, or one in 4 bits is to be trained in full;
+            ModelUnsupported, a layer can't have such an adapter.
     """
     tokens = make_room(model, new_tokens, f"{path}.newTokens")
     modules = _of_text(model)
     layers = _linear_layers(model, modules)
     _named(config.target_modules, layers, f"{path}.targetModules", "linear layer")
-    whole = _named(config.modules_to_save, modules, f"{path}.modulesToSave", "module")
+    whole = _outermost(_named(config.modules_to_save, modules, f"{path}.modulesToSave", "module"))
+    _refuse_quantised(config.modules_to_save, modules, f"{path}.modulesToSave")
     if isinstance(config, Lycoris):
         _named(config.exclude_modules, layers, f"{path}.excludeModules", "linear layer")
     try:
@@ -170,6 +172,28 @@ def _as_stored(model: Any, weights: Mapping[str, torch.Tensor]) -> dict[str, tor
     return {name: tensor.to(types.get(name, tensor.dtype)) for name, tensor in weights.items()}
 
 
+def _outermost(names: Sequence[str]) -> list[str]:
+    """Without those that lie in another: peft would make them a copy that takes no part."""
+    return [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
+
+
+def _refuse_quantised(wanted: Sequence[str], modules: Mapping[str, Any], path: str) -> None:
+    for index, name in enumerate(wanted):
+        parameters = (weight for full in _called(name, modules) for weight in modules[full].parameters())
+        if not all(weight.is_floating_point() for weight in parameters):
+            raise FineTuneError(
+                Reason.INVALID_SPEC,
+                f"{name!r} is kept in 4 bits, and what is trained in full can't be",
+                remedy="Leave it out, or use a lora pass.",
+                path=f"{path}[{index}]",
+            )
+
+
+def _called(name: str, modules: Iterable[str]) -> list[str]:
+    """Full names of what is called so, or ends so behind a dot."""
+    return [full for full in modules if full == name or full.endswith(f".{name}")]
+
+
 def _named(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str) -> list[str]:
     """Full names of what is called so, or ends so behind a dot.
 
@@ -178,7 +202,7 @@ def _named(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str)
     """
     found: dict[str, None] = {}
     for index, name in enumerate(wanted):
-        matching = [full for full in modules if full == name or full.endswith(f".{name}")]
+        matching = _called(name, modules)
         found |= dict.fromkeys(matching)
         if not matching:
             there_is = ", ".join(dict.fromkeys(_last_parts(modules)))
