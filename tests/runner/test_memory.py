@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from finetune_api.resource.passes import Lora, Tuning
 from finetune_runner.memory.estimate import Batch, estimate
 from finetune_runner.memory.shapes import Shapes
 from finetune_runner.memory.values import ON_CPU, values_for
+from finetune_runner.training.adapter import with_adapter
 from memory_peak import measured
 from passes import dora, loftq, loha, lokr, lora, qlora
 from saved_tensors import saved_bytes
@@ -37,6 +39,22 @@ SHAPES = {
         60,
     ),
     "gemma3": (CONFIG | TIED | {"model_type": "gemma3_text", "head_dim": 64, "vocab_size": 64000}, {}, 60),
+    "llama, layers and norms in full": (
+        CONFIG | {"model_type": "llama"},
+        {"modulesToSave": ["down_proj", "input_layernorm", "norm"]},
+        200,
+    ),
+    "llama, MLPs in full, checkpointing": (
+        CONFIG | {"model_type": "llama", "num_hidden_layers": 6},
+        {"modulesToSave": ["mlp"], "dropout": 0, "training": {"gradientCheckpointing": True}},
+        40,
+    ),
+    "llama, head in full": (CONFIG | {"model_type": "llama"}, {"modulesToSave": ["lm_head"]}, 200),
+    "phi3, layers in full": (
+        CONFIG | {"model_type": "phi3", "pad_token_id": 0},
+        {"modulesToSave": ["down_proj"], "targetModules": ["qkv_proj", "o_proj"]},
+        100,
+    ),
 }
 
 
@@ -66,6 +84,7 @@ FAMILIES = {
     "gemma2": SMALL | TIED | {"model_type": "gemma2", "head_dim": 64},
     "gemma3": SMALL | TIED | {"model_type": "gemma3_text", "head_dim": 64},
 }
+IN_FULL = ["down_proj", "q_proj", "layers.1.mlp", "post_attention_layernorm"]
 KINDS: dict[str, tuple[Tuning, list[str]]] = {
     "lora": (lora(), [*FAMILIES]),
     "lora with dropout": (lora(dropout=0.1), ["llama"]),
@@ -75,6 +94,8 @@ KINDS: dict[str, tuple[Tuning, list[str]]] = {
     "lokr": (lokr(), ["qwen3"]),
     "qlora": (qlora(), ["phi3"]),
     "loftq": (loftq(), ["llama"]),
+    "lora, layers in full": (lora(modulesToSave=IN_FULL), ["llama", "gemma3"]),
+    "lora with dropout, layers in full": (lora(dropout=0.1, modulesToSave=IN_FULL), ["llama"]),
 }
 
 
@@ -89,3 +110,24 @@ def test_what_autograd_keeps_is_within_6_percent_of_what_is_told(kind, family, d
     shapes = Shapes.read(model)
     assert shapes is not None
     assert estimate(shapes, config, Batch(320, 16, longest=160), values).activations == pytest.approx(kept, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        ("llama", ["down_proj", "input_layernorm"]),
+        ("llama", ["mlp", "lm_head", "norm"]),
+        ("phi3", ["qkv_proj", "model.layers.1.mlp.gate_up_proj"]),
+        ("qwen3", ["layers.1", "q_norm"]),
+        ("gemma2", ["self_attn", "model.norm"]),
+        ("gemma3", ["k_norm", "pre_feedforward_layernorm", "embed_tokens"]),
+    ],
+)
+def test_as_many_values_are_told_as_peft_trains(family, names):
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**FAMILIES[family]))
+    tuned = with_adapter(model, lora(modulesToSave=names), "spec")
+
+    shapes = Shapes.read(FAMILIES[family])
+    assert shapes is not None
+    told = estimate(shapes, lora(modulesToSave=names), Batch(0, 0), ON_CPU).adapter
+    assert told == 16 * sum(weight.numel() for weight in tuned.parameters() if weight.requires_grad)

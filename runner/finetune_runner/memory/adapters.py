@@ -3,25 +3,24 @@
 Counted from peft 0.21's forward methods. `wanted` are the layers of a block that have an adapter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
-from finetune_runner.memory.shapes import Linear, Shapes
+from finetune_runner.memory.shapes import HEADS, Linear, Shapes
 from finetune_runner.memory.values import FLOAT32, Values
+from finetune_runner.memory.whole import parts
 
 DELTA_COPIES = 3
 """Of a weight's change in float32, while a layer's product with it is made or its gradient is."""
 
 
-def wanted_layers(shapes: Shapes, config: Tuning) -> list[Linear]:
-    named = _last_parts(config.target_modules)
-    left_out = _last_parts(config.exclude_modules) if isinstance(config, Lycoris) else set()
-    return [x for x in shapes.linears if (not named or x.name in named) and x.name not in left_out]
-
-
-def adapted_blocks(shapes: Shapes, config: Tuning) -> int:
-    chosen = config.layers_to_transform if isinstance(config, Lycoris) else []
-    return len(set(chosen)) or shapes.layers
+def adapted(shapes: Shapes, config: Tuning) -> list[tuple[Linear, ...]]:
+    """The layers that have an adapter, of each block; peft gives none to what is trained in full."""
+    wanted, blocks = _wanted(shapes, config), _blocks(shapes, config)
+    return [
+        tuple(linear for linear in wanted if linear not in part.linears) if block in blocks else ()
+        for block, part in enumerate(parts(shapes, config))
+    ]
 
 
 def new_tokens(config: Tuning) -> list[str]:
@@ -34,7 +33,12 @@ def trained(config: Tuning, wanted: Sequence[Linear]) -> int:
     return sum(_trained(config, linear) for linear in wanted)
 
 
-def saved_of_each_token(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
+def saved_for_adapters(config: Tuning, wanted: Sequence[Linear], tokens: int, values: Values) -> int:
+    """Bytes that autograd saves of a block; tokens: that go through it at once."""
+    return tokens * _saved_of_each_token(config, wanted, values) + _saved_in_any_case(config, wanted, values)
+
+
+def _saved_of_each_token(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
     """Bytes: inputs of the factors, dropped or cast copies included, and outputs that DoRA scales."""
     read = _inputs(config, wanted, values)
     if isinstance(config, Lora):
@@ -44,7 +48,7 @@ def saved_of_each_token(config: Tuning, wanted: Sequence[Linear], values: Values
     return read
 
 
-def saved_in_any_case(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
+def _saved_in_any_case(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
     """Bytes of a block that do not depend on its tokens."""
     saved = trained(config, wanted) * values.size if values.mixed else 0
     if isinstance(config, Lycoris):  # the change of each weight
@@ -54,6 +58,11 @@ def saved_in_any_case(config: Tuning, wanted: Sequence[Linear], values: Values) 
         if values.mixed and config.dropout:  # then the base's product is made once more, with weights cast from float32
             saved += sum(linear.weights for linear in wanted) * values.size
     return saved
+
+
+def inputs_kept(config: Tuning, wanted: Sequence[Linear], values: Values) -> set[str]:
+    """What layers read that is kept as it is, by attention or for an adapter."""
+    return {HEADS, *(linear.reads for linear in wanted if _shares_inputs(config, values))}
 
 
 def needed_meanwhile(config: Tuning, wanted: Sequence[Linear]) -> int:
@@ -77,6 +86,17 @@ def factorization(dimension: int, factor: int = -1) -> tuple[int, int]:
     return small, dimension // small
 
 
+def _wanted(shapes: Shapes, config: Tuning) -> list[Linear]:
+    named = _last_parts(config.target_modules)
+    left_out = _last_parts(config.exclude_modules) if isinstance(config, Lycoris) else set()
+    return [x for x in shapes.linears if (not named or x.name in named) and x.name not in left_out]
+
+
+def _blocks(shapes: Shapes, config: Tuning) -> Collection[int]:
+    chosen = config.layers_to_transform if isinstance(config, Lycoris) else []
+    return set(chosen) or range(shapes.layers)
+
+
 def _trained(config: Tuning, linear: Linear) -> int:
     if isinstance(config, LoKr):
         return _kronecker(config, linear)
@@ -96,13 +116,16 @@ def _kronecker(config: LoKr, linear: Linear) -> int:
 
 
 def _inputs(config: Tuning, wanted: Sequence[Linear], values: Values) -> int:
-    """With dropout each adapter has an input of its own, and the mask of it; so it has where types are mixed."""
-    if isinstance(config, Lora) and config.dropout:
-        return sum(linear.inputs for linear in wanted) * (values.size + values.mask)
-    if values.mixed and isinstance(config, (Lora, LoKr)):
-        return sum(linear.inputs for linear in wanted) * values.size
-    shared = {linear.reads: linear.inputs for linear in wanted if linear.reads != "heads"}  # attention keeps its own
+    if not _shares_inputs(config, values):
+        mask = values.mask if isinstance(config, Lora) and config.dropout else 0
+        return sum(linear.inputs for linear in wanted) * (values.size + mask)
+    shared = {linear.reads: linear.inputs for linear in wanted if linear.reads != HEADS}
     return sum(shared.values()) * values.size
+
+
+def _shares_inputs(config: Tuning, values: Values) -> bool:
+    """With dropout each adapter has an input of its own, and the mask of it; so it has where types are mixed."""
+    return not (isinstance(config, Lora) and config.dropout) and not (values.mixed and isinstance(config, (Lora, LoKr)))
 
 
 def _last_parts(names: Iterable[str]) -> set[str]:

@@ -3,7 +3,7 @@
 The peak lies where the backward pass begins: every block's saved activations are there, and the logits' gradients; or,
 with checkpointing, where the first block is computed again.
 What autograd saves follows from the frozen base: a frozen linear layer needs its weight alone for the gradient of its
-input, so that only norms, attention, the MLP's products and the adapter keep their inputs.
+input, so that only norms, attention, the MLP's products, the adapter and what is trained in full keep their inputs.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from finetune_api.resource.passes import LoftQ, QLora, Tuning
 from finetune_api.resource.training import EAGER, FLASH_ATTENTION
 from finetune_runner.memory.adapters import (
-    adapted_blocks,
+    adapted,
+    inputs_kept,
     needed_meanwhile,
     new_tokens,
-    saved_in_any_case,
-    saved_of_each_token,
+    saved_for_adapters,
     trained,
-    wanted_layers,
 )
 from finetune_runner.memory.shapes import LOGITS_AT_ONCE, Shapes
 from finetune_runner.memory.values import FLOAT32, Values
+from finetune_runner.memory.whole import has_head, parts, saved_for_whole, trained_whole
 
 NF4_BLOCK = 64
 DOUBLE_QUANT_BLOCK = 256
@@ -42,7 +42,7 @@ LOGIT_COPIES = 3
 """Log-probabilities, their gradient and that of the logits, in float32."""
 
 TABLES = 2
-"""Of the output head with new tokens' rows in it: itself, which its product saves, and its gradient."""
+"""Of an output head that is made for a forward pass: itself, which its product saves, and its gradient."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,17 @@ def estimate(
             the config says, and no where it does not.
     """
     checkpointing = bool(config.training.gradient_checkpointing) if checkpointing is None else checkpointing
-    blocks = adapted_blocks(shapes, config)
     plain = batch.tokens * _block(shapes, config, batch, values)
-    adapters = batch.tokens * saved_of_each_token(config, wanted_layers(shapes, config), values)
-    adapters += saved_in_any_case(config, wanted_layers(shapes, config), values)
+    blocks = [
+        plain
+        + saved_for_adapters(config, wanted, batch.tokens, values)
+        + saved_for_whole(whole, shapes, batch.tokens, values, inputs_kept(config, wanted, values))
+        for wanted, whole in zip(adapted(shapes, config), parts(shapes, config), strict=True)
+    ]
     if checkpointing:
-        kept, again = shapes.layers * shapes.hidden * values.size * batch.tokens, plain + adapters
+        kept, again = shapes.layers * shapes.hidden * values.size * batch.tokens, max(blocks)
     else:
-        kept, again = shapes.layers * plain + blocks * adapters, 0
+        kept, again = sum(blocks), 0
     backward = again + _working(shapes, config, batch, values)
     return Estimate(
         weights=_weights(shapes, config, values.size),
@@ -121,18 +124,15 @@ def _weights(shapes: Shapes, config: Tuning, value_bytes: int) -> int:
 
 
 def _adapter(shapes: Shapes, config: Tuning) -> int:
-    values = trained(config, wanted_layers(shapes, config)) * adapted_blocks(shapes, config)
-    whole = {"embed_tokens", "lm_head"} & set(config.modules_to_save)
-    values += len(whole) * shapes.vocabulary * shapes.hidden
+    values = sum(trained(config, wanted) for wanted in adapted(shapes, config))
+    values += trained_whole(shapes, config)
     values += len(new_tokens(config)) * shapes.hidden * (1 if shapes.tied else 2)
     return values * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))
 
 
 def _block(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:
     """Bytes that a block without adapters saves of each token."""
-    norms = FLOAT32 * shapes.hidden * (4 if shapes.four_norms else 2)
-    if shapes.normed_heads:
-        norms += FLOAT32 * (shapes.queries + shapes.keys)
+    norms = FLOAT32 * sum(norm.values for norm in shapes.norms)
     eager = _is_eager(shapes, config)
     seen = shapes.queries if batch.masked or eager else shapes.keys
     attention = values.size * (2 * shapes.queries + 2 * seen)
@@ -165,14 +165,15 @@ def _logits(shapes: Shapes, batch: Batch, values: Values) -> int:
 
 
 def _table(shapes: Shapes, config: Tuning, values: Values) -> int:
-    """Bytes of the output head with the new tokens' rows put in, which peft makes in each forward pass."""
-    return shapes.vocabulary * shapes.hidden * values.size if new_tokens(config) else 0
+    """Bytes of an output head that each forward pass makes: with new tokens' rows put in, or cast from float32."""
+    made = new_tokens(config) or (values.mixed and has_head(config))
+    return shapes.vocabulary * shapes.hidden * values.size if made else 0
 
 
 def _working(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:
     """Bytes that the largest layer's backward pass needs meanwhile, with its 4-bit weight unpacked."""
     unpacked = max(x.weights for x in shapes.linears) * values.size if isinstance(config, (QLora, LoftQ)) else 0
-    change = needed_meanwhile(config, wanted_layers(shapes, config))
+    change = max(needed_meanwhile(config, wanted) for wanted in adapted(shapes, config))
     mlp = 2 * values.size * shapes.intermediate
     weights = 2 * FLOAT32 * shapes.heads * batch.longest if _is_eager(shapes, config) else 0  # softmax's two gradients
     return max(mlp, weights) * batch.tokens + unpacked + change

@@ -54,6 +54,8 @@ NOT_KNOWN = [
     {"text_config": {"model_type": ["llama"]}},
     LLAMA_1B | {"num_attention_heads": 0},
     LLAMA_1B | {"num_hidden_layers": None},
+    LLAMA_1B | {"num_hidden_layers": 0},
+    LLAMA_1B | {"num_hidden_layers": 10**12},
     LLAMA_1B | {"vocab_size": "many"},
 ]
 
@@ -67,6 +69,38 @@ def test_an_adapter_costs_its_rank_with_gradient_and_two_moments():
     config = Lora.model_validate({"trainData": "x", "r": 8, "targetModules": ["o_proj"]})
     told = estimate(shapes(PHI3_MINI), config, NOTHING, ON_ACCELERATOR)
     assert told.adapter == 32 * 8 * (3072 + 3072) * 16
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        (["down_proj"], 16 * 8192 * 2048),
+        (["layers.3.mlp.down_proj", "model.layers.4.mlp.down_proj"], 2 * 8192 * 2048),
+        (["mlp", "up_proj"], 16 * 3 * 8192 * 2048),
+        (["layers.3"], 3 * 8192 * 2048 + 2048 * (2 * 2048 + 2 * 512) + 2 * 2048),
+        (["input_layernorm"], 16 * 2048),
+        (["norm"], 2048),
+        (["model.language_model.norm"], 2048),
+        (["lm_head", "embed_tokens"], 2 * 128256 * 2048),
+        (["vision_tower", "proj"], 0),
+    ],
+)
+def test_what_is_trained_in_full_costs_all_of_its_values_with_gradient_and_moments_and_has_no_adapter(names, values):
+    def told(**config):
+        config = Lora.model_validate({"trainData": "x", "r": 8, "targetModules": ["o_proj"], **config})
+        return estimate(shapes(LLAMA_1B), config, NOTHING, ON_ACCELERATOR).adapter
+
+    blocks = 15 if names == ["layers.3"] else 16
+    assert told(modulesToSave=names) == (values + blocks * 8 * (2048 + 2048)) * 16
+
+
+def test_a_head_that_is_trained_in_full_is_cast_for_each_forward_pass_where_types_are_mixed():
+    def told(values, **config):
+        config = Lora.model_validate({"trainData": "x", **config})
+        return estimate(shapes(LLAMA_1B), config, NOTHING, values).logits
+
+    assert told(ON_ACCELERATOR, modulesToSave=["lm_head"]) - told(ON_ACCELERATOR) == 2 * 2 * 128256 * 2048
+    assert told(ON_CPU, modulesToSave=["lm_head"]) == told(ON_CPU)
 
 
 @pytest.mark.parametrize(("double", "bytes_each"), [(False, 0.5 + 4 / 64), (True, 0.5 + (1 + 4 / 256) / 64)])
