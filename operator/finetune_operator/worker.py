@@ -6,8 +6,6 @@ from typing import Any
 
 from finetune_api.failures import Reason
 from finetune_api.resource.status import ConditionType, FailureStatus
-from finetune_operator.build_config_map import digest_of_document
-from finetune_operator.build_event import build_event
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import clip
 from finetune_operator.decide import decide, ended
@@ -17,12 +15,14 @@ from finetune_operator.decide.summary import waiting_for
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, Kube, KubeError, NamespaceTerminating, Refused
 from finetune_operator.leadership import Leadership
+from finetune_operator.manifests.config_map import digest_of_document
+from finetune_operator.manifests.event import build_event
 from finetune_operator.metrics.change import change
 from finetune_operator.metrics.instruments import Metrics, RoundError
 from finetune_operator.observe import Clock, Key, observe
+from finetune_operator.observe.children import controller_uid, is_deletion_of
 from finetune_operator.observed import Observed, Pod
 from finetune_operator.progress import ProgressWatch
-from finetune_operator.read_children import controller_uid, is_deletion_of
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
 from finetune_operator.story import story

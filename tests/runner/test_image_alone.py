@@ -9,7 +9,7 @@ import pytest
 from api_specs import spec_of
 from finetune_api.messages import JobDocument
 from finetune_api.plan import plan
-from finetune_operator.build_job import build_prepare_job, build_stage_job
+from finetune_operator.manifests.job import build_prepare_job, build_stage_job
 from operator_world import SETTINGS, UID
 
 LOGIN = "import botocore.session; botocore.session.get_session().get_credentials()"

@@ -12,7 +12,7 @@ from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.conditions import timestamp
 from finetune_operator.kube import AlreadyExists
 from finetune_operator.labels import MANAGED_BY, MANAGER
-from finetune_operator.read_children import controller_uid, is_deletion_of
+from finetune_operator.observe.children import controller_uid, is_deletion_of
 from finetune_operator.shell import is_done, key_of_child
 from operator_world import START, UID
 

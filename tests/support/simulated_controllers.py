@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from finetune_api.failures import FIRST_PERMANENT, LAST_PERMANENT
 from finetune_operator.conditions import moment, timestamp
-from finetune_operator.read_children import controller_uid
+from finetune_operator.observe.children import controller_uid
 from operator_world import UID
 from simulated_api import ApiServer, Wire
 from wire_state import ended_as, exit_code, is_deleting, is_live, is_queued

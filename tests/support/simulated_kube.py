@@ -7,7 +7,7 @@ from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.conditions import timestamp
 from finetune_operator.kube import AlreadyExists, Conflict, NamespaceTerminating, Refused, Unavailable
 from finetune_operator.labels import JOB_UID
-from finetune_operator.read_children import controller_uid
+from finetune_operator.observe.children import controller_uid
 from operator_world import UID
 from simulated_api import ApiServer, Objects, Wire
 

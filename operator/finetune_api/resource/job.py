@@ -124,8 +124,8 @@ class FineTuneJobSpec(Model):
     candidates: list[Name] = Field(
         default_factory=empty_list,
         max_length=MAX_CANDIDATES,
-        description="Passes whose output may be published, best first: the first is whose gates have all passed. A gate on"
-        " another candidate does not count. Empty: the last pass that makes a model.",
+        description="Passes whose output may be published, best first; published is the first whose gates have all passed. A gate on"
+        " another candidate does not count for it. Empty: the last pass that makes a model.",
     )
     engine: Engine = Field(default_factory=Engine, description="What holds for all passes.")
     store: Store | None = Field(

@@ -11,10 +11,10 @@ from finetune_api.messages import JobDocument
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.status import FailureStatus
 from finetune_api.validate import Problem
-from finetune_operator.build_config_map import build_config_map, digest_of_document
 from finetune_operator.conditions import clip
 from finetune_operator.decision import CreateConfigMap
 from finetune_operator.default_system import overfull, with_defaults
+from finetune_operator.manifests.config_map import build_config_map, digest_of_document
 from finetune_operator.observed import Observed
 from finetune_operator.settings import Settings
 

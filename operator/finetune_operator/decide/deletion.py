@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from finetune_api.messages import JobDocument
 from finetune_operator.artifact_uri import place_uri
-from finetune_operator.build_deletion_job import SECONDS, build_deletion_job
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import moment
 from finetune_operator.decide.acceptance import document_of
@@ -17,8 +16,9 @@ from finetune_operator.decide.case import stop
 from finetune_operator.decide.last_word import decoded
 from finetune_operator.decision import CreateJob, Decision, SetFinalizers
 from finetune_operator.labels import FINALIZER
+from finetune_operator.manifests.deletion_job import SECONDS, build_deletion_job
+from finetune_operator.manifests.pod import GRACE_SECONDS
 from finetune_operator.observed import Child, Observed
-from finetune_operator.pod_template import GRACE_SECONDS
 from finetune_operator.settings import Settings
 
 

@@ -3,12 +3,12 @@
 from finetune_api.failures import Reason
 from finetune_api.messages import GaveWay
 from finetune_api.resource.status import FailureStatus, FineTuneJobStatus, PassState, PrepareStatus
-from finetune_operator.build_job import build_prepare_job
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.ending import failed
 from finetune_operator.decide.pod_limit import told
 from finetune_operator.decide.pod_trouble import WAITING_FOR_JOB, trouble
 from finetune_operator.decision import CreateJob
+from finetune_operator.manifests.job import build_prepare_job
 from finetune_operator.names import prepare_name
 from finetune_operator.observed import Child
 

@@ -1,13 +1,13 @@
 """Stages: in order, one Job at a time, none for a stage whose passes are all committed."""
 
 from finetune_api.plan import Stage
-from finetune_operator.build_job import build_stage_job
 from finetune_operator.decide.at_work import described
 from finetune_operator.decide.case import Case, Verdict
 from finetune_operator.decide.last_word import gave_way_to
 from finetune_operator.decide.preparation import prepare_again, prepare_to_wait
 from finetune_operator.decide.queueing import QUEUED, queued
 from finetune_operator.decision import CreateJob
+from finetune_operator.manifests.job import build_stage_job
 
 
 def run_stages(case: Case) -> Verdict:

@@ -10,10 +10,10 @@ from finetune_api.plan import plan
 from finetune_api.reserved_places import PLACES
 from finetune_api.resource.passes import Pass
 from finetune_api.resource.systems import Resources
-from finetune_operator.build_config_map import build_config_map
-from finetune_operator.build_deletion_job import build_deletion_job
-from finetune_operator.build_job import build_prepare_job, build_stage_job
 from finetune_operator.default_system import DefaultSystem
+from finetune_operator.manifests.config_map import build_config_map
+from finetune_operator.manifests.deletion_job import build_deletion_job
+from finetune_operator.manifests.job import build_prepare_job, build_stage_job
 from finetune_operator.pod_identity import PodIdentity
 from operator_world import SETTINGS, UID
 

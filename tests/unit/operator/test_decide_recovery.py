@@ -5,8 +5,8 @@ import pytest
 
 from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage, GaveWay, TerminationMessage
-from finetune_operator.build_config_map import digest_of_document
 from finetune_operator.decide.preparation import MOST_ATTEMPTS
+from finetune_operator.manifests.config_map import digest_of_document
 from finetune_operator.observed import Reading
 from finetune_operator.worker import running_pod
 from operator_world import World, message

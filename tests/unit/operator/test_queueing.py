@@ -8,9 +8,9 @@ import pytest
 
 from api_specs import wire_spec
 from finetune_operator.kube import KubeError, NotFound, Refused
-from finetune_operator.observe_queue import observe_queue
+from finetune_operator.observe.kueue import observe_queue
+from finetune_operator.observe.queueing import read_queueing
 from finetune_operator.observed import Child, Queueing
-from finetune_operator.read_queueing import read_queueing
 from operator_world import SETTINGS, World
 
 QUEUES = [{"name": "gpu", "accelerator": {}, "queueName": "team-a"}, {"name": "cpu"}]

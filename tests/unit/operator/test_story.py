@@ -2,8 +2,8 @@ import re
 from pathlib import Path
 
 from api_specs import wire_spec
-from finetune_operator.build_event import NOTE_LIMIT, build_event
 from finetune_operator.decide.pod_trouble import WAITING
+from finetune_operator.manifests.event import NOTE_LIMIT, build_event
 from finetune_operator.story import ORDER, Chapter
 from operator_world import START, World
 

@@ -8,10 +8,10 @@ from finetune_api.messages import JobDocument
 from finetune_api.resource.systems import System, Volume
 from finetune_api.validate.env import OWN_ENV_PREFIX
 from finetune_operator import labels
-from finetune_operator.build_config_map import JOB_KEY
+from finetune_operator.manifests.config_map import JOB_KEY
+from finetune_operator.manifests.references import References, references, written_references
 from finetune_operator.names import CONTAINER, config_map_name, volume_name
 from finetune_operator.pod_identity import pod_security_context
-from finetune_operator.references import References, references, written_references
 from finetune_operator.settings import Settings
 
 GRACE_SECONDS = 60

@@ -5,8 +5,8 @@ import logging
 from typing import Any
 
 from finetune_operator.kube import Kube, KubeError, NotFound
+from finetune_operator.observe.queueing import read_queueing
 from finetune_operator.observed import Queueing
-from finetune_operator.read_queueing import read_queueing
 
 logger = logging.getLogger(__name__)
 

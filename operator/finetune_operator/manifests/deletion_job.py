@@ -5,10 +5,10 @@ from typing import Any
 from finetune_api import pod_layout
 from finetune_api.messages import DeletionDocument, JobDocument
 from finetune_operator import labels
-from finetune_operator.build_job import child_job, placement_of_prepare
 from finetune_operator.image_alone import image_alone
+from finetune_operator.manifests.job import child_job, placement_of_prepare
+from finetune_operator.manifests.pod import Work, build_pod_spec
 from finetune_operator.names import deletion_name
-from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
 
 SECONDS = 300

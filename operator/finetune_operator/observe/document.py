@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from finetune_api.messages import JobDocument
 from finetune_api.schema_problem import spec_path
-from finetune_operator.build_config_map import JOB_KEY, digest_of_document
 from finetune_operator.labels import RUNNER_IMAGE
-from finetune_operator.read_children import controller_uid
+from finetune_operator.manifests.config_map import JOB_KEY, digest_of_document
+from finetune_operator.observe.children import controller_uid
 
 
 @dataclass(frozen=True)

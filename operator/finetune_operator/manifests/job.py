@@ -8,11 +8,11 @@ from finetune_api.messages import JobDocument
 from finetune_api.plan import Stage, needs_plugins, prepare_system
 from finetune_api.resource.systems import System
 from finetune_operator import labels
-from finetune_operator.build_config_map import owner_reference
 from finetune_operator.default_system import with_defaults
 from finetune_operator.image_alone import image_alone, without_leads_to_code
+from finetune_operator.manifests.config_map import owner_reference
+from finetune_operator.manifests.pod import Work, build_pod_spec
 from finetune_operator.names import CONTAINER, DISRUPTION, prepare_name, stage_name
-from finetune_operator.pod_template import Work, build_pod_spec
 from finetune_operator.settings import Settings
 
 PREPARE_SCRATCH = "5Gi"

@@ -9,11 +9,11 @@ from typing import Any
 from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.names import config_map_name
-from finetune_operator.observe_queue import observe_queue
+from finetune_operator.observe.children import read_children, read_deletion
+from finetune_operator.observe.document import ReadDocument, read_document
+from finetune_operator.observe.events import newest_warning
+from finetune_operator.observe.kueue import observe_queue
 from finetune_operator.observed import Observed, Queueing, Reading
-from finetune_operator.read_children import read_children, read_deletion
-from finetune_operator.read_document import ReadDocument, read_document
-from finetune_operator.read_events import newest_warning
 
 logger = logging.getLogger(__name__)
 
