@@ -1,10 +1,10 @@
-"""How operator and runner write their log: plain lines, or one JSON object a line."""
+"""How operator and runner write their log: lines of text, or one JSON object a line."""
 
 import json
 import logging
 from datetime import UTC, datetime
 
-PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 class JsonFormatter(logging.Formatter):
@@ -23,5 +23,5 @@ class JsonFormatter(logging.Formatter):
 
 
 def formatter(style: str, time_format: str | None = None) -> logging.Formatter:
-    """The formatter of a style, plain or json; time_format (as strftime's) is that of plain lines."""
-    return JsonFormatter() if style == "json" else logging.Formatter(PLAIN, datefmt=time_format)
+    """The formatter of a style, text or json; time_format (as strftime's) is that of text."""
+    return JsonFormatter() if style == "json" else logging.Formatter(TEXT, datefmt=time_format)

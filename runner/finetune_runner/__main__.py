@@ -23,7 +23,7 @@ from finetune_runner.redaction import keep_variables_secret
 
 log = logging.getLogger("finetune_runner")
 
-LOG_STYLE_ENV = "FINETUNE_LOG_FORMAT"
+LOG_FORMAT_ENV = "FINETUNE_LOG_FORMAT"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -122,9 +122,9 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--progress-port", type=int, default=8080, help="port of /progress; 0: a free one")
     common.add_argument(
         "--log-format",
-        choices=("plain", "json"),
-        default=os.environ.get(LOG_STYLE_ENV) or "plain",
-        help=f"lines of the log (default: ${LOG_STYLE_ENV}, or plain)",
+        choices=("text", "json"),
+        default=os.environ.get(LOG_FORMAT_ENV) or "text",
+        help=f"lines of the log (default: ${LOG_FORMAT_ENV}, or text)",
     )
     commands = program.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", parents=[common], help="pin and check what comes in, find finished work")

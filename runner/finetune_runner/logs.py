@@ -1,4 +1,4 @@
-"""The pod's log: plain lines or one JSON object a line, to stderr, without what is secret."""
+"""The pod's log: lines of text or one JSON object a line, to stderr, without what is secret."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ TRANSFORMERS_LEVEL = {"debug": "info", "info": "warning"}
 
 
 def configure(*, level: str, style: str) -> None:
-    """Logs from `level` (as engine.logLevel has it) on, in style plain or json."""
+    """Logs from `level` (as engine.logLevel has it) on, in style text or json."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Redacting(formatter(style, time_format="%H:%M:%S")))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -10,7 +10,7 @@ import logging, os, sys
 from finetune_runner import logs
 from finetune_runner.passes.child_process import run_logged
 
-logs.configure(level=sys.argv[1], style="plain")
+logs.configure(level=sys.argv[1], style="text")
 run_logged([sys.executable, "-c", "print('from the builder')"], {}, lambda line: None)
 for level in ("info", "warning", "error"):
     getattr(logging.getLogger("finetune_runner.x"), level)("as " + level)

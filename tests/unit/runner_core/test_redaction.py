@@ -30,7 +30,7 @@ def test_the_last_word_repeats_no_secret_that_was_read():
 
 
 @pytest.mark.usefixtures("read_secret")
-@pytest.mark.parametrize("style", ["plain", "json"])
+@pytest.mark.parametrize("style", ["text", "json"])
 def test_nor_does_the_log_in_its_tracebacks(style):
     error = ValueError(PASSWORD)
     record = logging.LogRecord("x", logging.ERROR, "", 0, "with %s", (PASSWORD,), (ValueError, error, None))
