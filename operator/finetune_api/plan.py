@@ -90,6 +90,11 @@ class Plan:
     candidates: tuple[PlannedPass, ...]
     """The passes of which one's output is published, best first; none when all only measure."""
 
+    @property
+    def measuring(self) -> frozenset[int]:
+        """Positions in spec.passes of those that only measure."""
+        return frozenset(step.index for step in self.passes if step.product is Product.FIGURES)
+
     def pass_named(self, name: str) -> PlannedPass:
         return next(p for p in self.passes if p.name == name)
 

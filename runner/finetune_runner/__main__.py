@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.plan import Product
 from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV
 from finetune_runner import logs
 from finetune_runner.ending.exceptions import as_failure
@@ -51,7 +50,7 @@ def _ending(
             _delete(options, layout)
             return None, measuring
         job = job_for(options, layout)
-        measuring = frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
+        measuring = job.plan.measuring
         _work(options)(job, outcome)
     except (Exception, Interrupted) as error:
         failure = as_failure(error)

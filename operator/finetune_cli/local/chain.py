@@ -13,7 +13,7 @@ import click
 
 from finetune_api.gates import skipped
 from finetune_api.messages import JobDocument, TerminationMessage
-from finetune_api.plan import Product, Stage
+from finetune_api.plan import Stage
 from finetune_api.resource.progress import Progress
 from finetune_api.resource.systems import System
 from finetune_cli.local import pod_root
@@ -74,11 +74,6 @@ def run_chain(document: JobDocument, folder: Path, mapped: Mapped, watcher: Watc
         return Result(message, reused, job.store.uri(f"{job.folder}/report.json"))
 
 
-def measuring(job: Job) -> frozenset[int]:
-    """Passes that only measure, whose figures come first."""
-    return frozenset(step.index for step in job.plan.passes if step.product is Product.FIGURES)
-
-
 @contextmanager
 def _root(document: JobDocument, folder: Path, mapped: Mapped) -> Iterator[Path]:
     root = folder / "run" / document.uid
@@ -97,7 +92,7 @@ def _prepared(job: Job) -> TerminationMessage:
     """What is committed, once no other job makes what comes next."""
     outcome = Outcome(kind="prepare")
     prepare(job, outcome)
-    return outcome.message(None, first=measuring(job))
+    return outcome.message(None, first=job.plan.measuring)
 
 
 def _left(job: Job, stage: Stage, message: TerminationMessage) -> bool:
@@ -110,7 +105,7 @@ def _run(job: Job, stage: Stage, root: Path, log_file: Path, watcher: Watcher) -
     missing = [name for name in STACK if importlib.util.find_spec(name) is None]
     if missing:
         raise click.ClickException(
-            f"passes need {', '.join(missing)}, which are not installed: pip install 'finetune-operator[runner,cli]'"
+            f"passes need {', '.join(missing)}, which are not installed: pip install '.[runner,cli]' in a checkout"
         )
     log_file.parent.mkdir(parents=True, exist_ok=True)
     watcher.stage_begins(stage)
