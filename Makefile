@@ -121,7 +121,7 @@ generate: venv ## Write what is made from the models: CRD, editors' schema, API 
 	$(BIN)/python -m finetune_api.crd $(CRDS)
 	$(BIN)/python -m finetune_api.editor_schema crds/finetunejob.schema.json
 	$(BIN)/python -m finetune_api.admission_policy charts/finetune-operator/files/policy.yaml
-	$(BIN)/python -m finetune_api.reference docs/api-reference.md
+	$(BIN)/python -m finetune_api.api_reference docs/api-reference.md
 
 .PHONY: lock
 lock: venv ## Pin all dependencies anew, with hashes.

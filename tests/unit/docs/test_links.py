@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune_api.reference import render
+from finetune_api.api_reference import render
 
 REPOSITORY = Path(__file__).parents[3]
 PAGES = [

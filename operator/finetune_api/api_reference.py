@@ -1,6 +1,6 @@
 """The API reference, docs/api-reference.md, generated from the models: a section an object, a row a field.
 
-Run `python -m finetune_api.reference FILE…` to write it.
+Run `python -m finetune_api.api_reference FILE…` to write it.
 """
 
 import sys
