@@ -118,10 +118,15 @@ class ProgressWatch(Generic[K]):
             self._on_news(key)
 
     async def _look(self, session: aiohttp.ClientSession, watched: _Watched) -> Reading:
-        """Another pass than before means that something was committed: only then the outcome is read."""
+        """Another pass than before means that something was committed: only then the outcome is read.
+
+        Where there is no pass, there is none yet, or prepare waits for none any more, and what it said of that is over.
+        """
         ip, before = watched.pod.ip, watched.reading
         progress = await read(session, pod_url(ip, "progress", self._port), Progress)
+        if progress is None or not progress.pass_:
+            return Reading(watched.pod.uid, progress)
         outcome = before.outcome
-        if progress and (before.progress is None or progress.pass_ != before.progress.pass_):
+        if before.progress is None or progress.pass_ != before.progress.pass_:
             outcome = await read(session, pod_url(ip, "outcome", self._port), TerminationMessage)
         return Reading(watched.pod.uid, progress, outcome=outcome)

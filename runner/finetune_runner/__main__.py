@@ -4,9 +4,10 @@ import argparse
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV
@@ -19,6 +20,9 @@ from finetune_runner.layout import PodLayout
 from finetune_runner.outcome import Outcome
 from finetune_runner.process import leave, without_compiler
 from finetune_runner.redaction import keep_variables_secret
+
+if TYPE_CHECKING:
+    from finetune_runner.progress.state import ProgressState
 
 log = logging.getLogger("finetune_runner")
 
@@ -85,23 +89,33 @@ def job_for(options: argparse.Namespace, layout: PodLayout) -> Job:
 
 def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:
     """The subcommand's work; a stage's modules are not imported for prepare."""
-    if options.command == "prepare":
+
+    def prepare(job: Job, outcome: Outcome) -> None:
         from finetune_runner.prepare import prepare  # noqa: PLC0415
 
-        return prepare
+        with _told(job) as progress:
+            prepare(job, outcome, progress)
 
     def stage(job: Job, outcome: Outcome) -> None:
-        from finetune_runner.progress.server import serving  # noqa: PLC0415
-        from finetune_runner.progress.state import ProgressState  # noqa: PLC0415
         from finetune_runner.stage import may_compile, run_stage, stage_at  # noqa: PLC0415
 
         if not may_compile(stage_at(job, options.index)):
             without_compiler()
-        progress = ProgressState()
-        with serving(progress, job.layout.progress_port):
+        with _told(job) as progress:
             run_stage(job, options.index, outcome, progress)
 
-    return stage
+    return prepare if options.command == "prepare" else stage
+
+
+@contextmanager
+def _told(job: Job) -> Iterator["ProgressState"]:
+    """Progress that the operator can read meanwhile."""
+    from finetune_runner.progress.server import serving  # noqa: PLC0415
+    from finetune_runner.progress.state import ProgressState  # noqa: PLC0415
+
+    progress = ProgressState()
+    with serving(progress, job.layout.progress_port):
+        yield progress
 
 
 def _write_last_word(

@@ -24,6 +24,7 @@ from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, Pre
 from finetune_runner.preparing.chat_templates import check_chat_templates
 from finetune_runner.preparing.new_tokens import check_new_tokens
 from finetune_runner.preparing.probe import probe, probe_replacement
+from finetune_runner.progress.state import ProgressState
 from finetune_runner.publishing import report
 from finetune_runner.publishing.publish import open_output, publish, refuse_to_overwrite
 from finetune_runner.publishing.signing import signing_key
@@ -33,8 +34,13 @@ from finetune_runner.turns import await_turn
 log = logging.getLogger(__name__)
 
 
-def prepare(job: Job, outcome: Outcome) -> None:
+def prepare(job: Job, outcome: Outcome, progress: ProgressState | None = None) -> None:
     """Prepares a job, waits while another makes what it needs, and publishes when every pass is committed then.
+
+    Args:
+        job: the job.
+        outcome: what is found, for the last word.
+        progress: says meanwhile which pass is waited for.
 
     Raises:
         FineTuneError: what is wrong with the job, before an accelerator is asked for.
@@ -48,7 +54,7 @@ def prepare(job: Job, outcome: Outcome) -> None:
     _check_memory(job, pinned, committed)
     _check_output(job, committed, probed=earlier is not None)
     prepared.write(job, pinned)
-    now = await_turn(job, pinned, committed, outcome)
+    now = await_turn(job, pinned, committed, outcome, progress or ProgressState())
     if now is not committed:
         _tell(job, pinned, now, outcome)
     finish(job, pinned, now, outcome)

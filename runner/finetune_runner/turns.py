@@ -5,8 +5,6 @@ A stage that finds another job at work on its next pass does not wait: it gives 
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from finetune_api.messages import GaveWay
@@ -40,7 +38,9 @@ def leases_of(job: Job) -> Leases:
     return Leases(job.cache, job=job.document.uid, name=job.document.name, pod=job.layout.pod_uid)
 
 
-def await_turn(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -> Committed:
+def await_turn(
+    job: Job, pinned: Prepared, committed: Committed, outcome: Outcome, progress: ProgressState
+) -> Committed:
     """Waits while another job makes what this one needs next; returns what is committed then.
 
     Args:
@@ -48,21 +48,20 @@ def await_turn(job: Job, pinned: Prepared, committed: Committed, outcome: Outcom
         pinned: with the keys of its passes.
         committed: what was committed a moment ago.
         outcome: says meanwhile what is waited for.
+        progress: so does it.
     """
     leases, began = leases_of(job), time.monotonic()
     wait = _next(job, pinned, committed, leases)
-    if wait is None:
-        return committed
-    with _told(job) as progress:
-        while wait:
-            other, name = wait.lease.name, wait.step.name
-            log.warning("job %s makes pass %s, which this one needs too: waiting for it", other, name)
-            outcome.gave_way = GaveWay(index=wait.step.index, job=other)
-            progress.tell(outcome.message(None, first=frozenset()))
-            progress.start(name)
-            committed = _outwaited(job, pinned, wait, leases, began + MOST_SECONDS)
-            wait = _next(job, pinned, committed, leases)
+    while wait:
+        other, name = wait.lease.name, wait.step.name
+        log.warning("job %s makes pass %s, which this one needs too: waiting for it", other, name)
+        outcome.gave_way = GaveWay(index=wait.step.index, job=other)
+        progress.tell(outcome.message(None, first=frozenset()))
+        progress.start(name)
+        committed = _outwaited(job, pinned, wait, leases, began + MOST_SECONDS)
+        wait = _next(job, pinned, committed, leases)
     outcome.gave_way = None
+    progress.rest()
     return committed
 
 
@@ -92,13 +91,3 @@ def _outwaited(job: Job, pinned: Prepared, wait: _Wait, leases: Leases, deadline
             leases.end_expired(wait.key)
         log.info("job %s does not make pass %s any more", wait.lease.name, wait.step.name)
         return find_committed(job, pinned)  # it may have been committed just before
-
-
-@contextmanager
-def _told(job: Job) -> Iterator[ProgressState]:
-    """Progress that the operator can read meanwhile."""
-    from finetune_runner.progress.server import serving  # noqa: PLC0415  a prepare that waits for nobody needs none
-
-    progress = ProgressState()
-    with serving(progress, job.layout.progress_port):
-        yield progress

@@ -1,5 +1,7 @@
 """Networks and services that fail, before a real S3 server: nothing half there is ever used, and little is lost."""
 
+import subprocess
+import sys
 from hashlib import sha256
 
 import pytest
@@ -13,7 +15,12 @@ from finetune_runner.store.commit import Cache
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.patience import PatientStore
+from processes import running
+from runner_place import environment
 from s3_proxy import Harm, proxied
+from s3_server import free_port
+from said import said
+from waiting import until
 
 KEY = "0" * 32
 UPSTREAM = {"input": "digest-of-the-base"}
@@ -167,6 +174,30 @@ def test_an_outage_costs_as_long_as_it_lasts(store, proxy, big, monkeypatch):
     assert ours
     assert Cache(store, "team").find(KEY, UPSTREAM)
     assert len([request for request in proxy.seen if is_part(1)(request)]) > 2
+
+
+WAITS_SHORTLY = """
+import sys
+from finetune_runner.__main__ import main
+from finetune_runner.store import outages, patience, s3_client
+outages.TOLD_AFTER_SECONDS, patience.PAUSE_SECONDS, s3_client.ATTEMPTS = 0, 0.1, 1
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_prepare_tells_what_it_waits_for_and_ends_well_once_that_is_back(place, proxy):
+    """Of the store, which has answered by then."""
+    away = proxy.harm(Harm.UNAVAILABLE, lambda request: request.path.endswith("/prepared.json"))
+    place.write_job(place.spec(store={"s3": place.bucket.location("store") | {"endpoint": proxy.endpoint}}))
+    port = free_port()
+    command = [sys.executable, "-c", WAITS_SHORTLY, "prepare", "--root", str(place.root), "--progress-port", str(port)]
+    with running(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        told = until(lambda: said(port, "progress"), "what it waits for")
+        away.times = 0
+        assert process.wait(60) == 0, process.stderr.read()
+
+    assert told["pass"] == ""
+    assert "spec.store.s3" in told["outage"]["message"]
 
 
 def test_an_outage_has_an_end(store, proxy, monkeypatch):

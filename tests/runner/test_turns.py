@@ -1,9 +1,7 @@
 """Two jobs that need the same output make it once; the one that comes second loses nothing when the first dies."""
 
-import json
 import subprocess
 import sys
-import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -20,6 +18,7 @@ from finished_passes import finish_passes
 from processes import running
 from runner_place import environment
 from s3_server import free_port
+from said import said
 from waiting import until
 
 HOLDER = """
@@ -84,14 +83,6 @@ class Interloper:
 
     def progress(self, progress):
         """Nothing is trained."""
-
-
-def said(port, page):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as answer:
-            return json.loads(answer.read())
-    except (OSError, ValueError):
-        return None
 
 
 def test_prepare_waits_for_the_job_that_makes_its_pass_and_says_so_and_finds_it_committed(two):

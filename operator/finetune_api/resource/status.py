@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from finetune_api.resource.base import Model, empty_list
 from finetune_api.resource.gates import MAX_GATES
-from finetune_api.resource.progress import MOST_BYTES, Figure, Progress, Timestamp
+from finetune_api.resource.progress import MOST_BYTES, Figure, Outage, Progress, Timestamp
 
 Text = Annotated[str, StringConstraints(max_length=4096)]
 
@@ -124,6 +124,9 @@ class PrepareStatus(Model):
     state: PassState = Field(default=PassState.PENDING, description="Pending, Running, Succeeded or Failed.")
     job_name: Annotated[str, StringConstraints(max_length=63)] = Field(
         default="", description="Kubernetes Job of the attempt."
+    )
+    outage: Outage | None = Field(
+        default=None, description="What prepare waits for, where that has been away for half a minute and more."
     )
 
 

@@ -70,7 +70,7 @@ def _waiting(status: FineTuneJobStatus, now: datetime) -> Iterator[tuple[str, st
     unreachable = status.condition(ConditionType.PROGRESS_UNREACHABLE)
     if status.holds(ConditionType.PROGRESS_UNREACHABLE) and unreachable:
         yield "progress", f"can't be read: {unreachable.message}"
-    if outage := status.progress.outage if status.progress else None:
+    for outage in (said.outage for said in (status.prepare, status.progress) if said and said.outage):
         yield "away", f"{outage.message} (for {between(moment(outage.since), now)})"
 
 

@@ -20,6 +20,7 @@ def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
         reading = observed.reading(verdict.child.current_pod) if verdict.child else None
         status = _with_progress(status, verdict.stage, reading)
         status = _with_reachability(status, observed, verdict.stage, reading)
+    status = _with_outage_of_prepare(status, observed)
     status = _with_resumption(status, observed)
     status = _with_reconciling(status, observed, verdict.reason, verdict.message)
     status = _with_waiting(status, observed, verdict.reason)
@@ -61,6 +62,17 @@ def _with_progress(status: FineTuneJobStatus, stage: Stage | None, reading: Read
     before = status.progress.without_outage if status.progress else None
     shown: Progress | None = said if said and said.pass_ in own else before
     return status.model_copy(update={"progress": shown if shown and shown.pass_ in own else None})
+
+
+def _with_outage_of_prepare(status: FineTuneJobStatus, observed: Observed) -> FineTuneJobStatus:
+    """What prepare waits for, in the words of the pod that does now."""
+    if status.prepare is None:
+        return status
+    running = not status.terminal and status.prepare.state is PassState.RUNNING
+    child = observed.child("prepare", status.prepare.attempt) if running else None
+    reading = observed.reading(child.current_pod) if child else None
+    outage = reading.progress.outage if reading and reading.progress else None
+    return status.model_copy(update={"prepare": status.prepare.model_copy(update={"outage": outage})})
 
 
 def _with_reachability(

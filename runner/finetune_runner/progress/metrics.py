@@ -19,7 +19,7 @@ class ProgressCollector(Collector):  # type: ignore[misc]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         progress = self._state.snapshot()
-        if progress is None:
+        if progress is None or not progress.pass_:
             return
         for name, text, value in _figures(progress):
             family = GaugeMetricFamily(f"finetune_{name}", text, labels=["pass"])

@@ -40,11 +40,13 @@ class ProgressState:
         self._telemetry: Telemetry | None = None
 
     def snapshot(self) -> Progress | None:
-        """The progress now; None before the first pass has started."""
+        """The progress now; None where there is no pass and nothing is waited for, of no pass where something is."""
         with self._lock:
             progress = self._progress
         lasting = self._outage()
-        return progress.model_copy(update={"outage": _told(lasting)}) if progress and lasting else progress
+        if lasting is None:
+            return progress
+        return (progress or Progress(pass_="")).model_copy(update={"outage": _told(lasting)})
 
     def telemetry(self) -> Telemetry | None:
         """The figures of the running pass's training; None before it has some."""
@@ -66,6 +68,11 @@ class ProgressState:
         with self._lock:
             self._progress, self._begun = Progress(pass_=name, last_update_time=_now()), None
             self._telemetry = None
+
+    def rest(self) -> None:
+        """There is no pass any more."""
+        with self._lock:
+            self._progress = self._telemetry = None
 
     def keeps(self, step: int) -> None:
         """The store has a checkpoint of the running pass."""

@@ -120,6 +120,12 @@ def test_a_store_that_is_away_is_told_with_since_when():
     assert "  away   spec.store.s3: bucket 'models' can't be used. (for 5 min)" in lines
 
 
+def test_so_is_what_prepare_waits_for():
+    outage = {"message": "spec.inputModel: the hub does not answer.", "since": at(7)}
+    lines = told(phase="Preparing", prepare={"attempt": 1, "state": "Running", "outage": outage})
+    assert "  away   spec.inputModel: the hub does not answer. (for 5 min)" in lines
+
+
 def test_a_job_that_the_operator_has_not_seen_says_so():
     now = datetime.fromisoformat(NOON)
     assert story("tone", "team", FineTuneJobStatus(), now).splitlines()[1] == "  phase  not seen by the operator yet"

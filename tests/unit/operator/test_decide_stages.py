@@ -189,6 +189,31 @@ def test_an_outage_is_told_by_the_pod_that_waits_and_by_no_later_one() -> None:
     assert (world.status.progress.step, world.status.progress.outage) == (4, None)
 
 
+def waits_in_prepare() -> World:
+    world = World()
+    world.round()
+    pod = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{pod}", Progress.model_validate({"pass": "", "outage": AWAY})),)
+    world.round()
+    return world
+
+
+def test_an_outage_is_told_of_prepare_too_while_it_waits() -> None:
+    world = waits_in_prepare()
+    assert world.status.prepare.to_wire()["outage"] == AWAY
+    assert (world.status.phase, world.status.progress) == ("Preparing", None)
+    world.succeed()
+    world.round()
+    assert (world.status.prepare.state, world.status.prepare.outage) == (S, None)
+
+
+def test_a_prepare_that_has_failed_waits_for_nothing() -> None:
+    world = waits_in_prepare()
+    world.fail_job(11, message("prepare", set(), 3, failure=failure(Reason.STORE_UNAVAILABLE)))
+    world.round()
+    assert (world.status.prepare.state, world.status.prepare.outage) == ("Failed", None)
+
+
 def test_a_job_that_has_failed_waits_for_nothing() -> None:
     world = World().prepared()
     pod = world.start_pod(world.only)

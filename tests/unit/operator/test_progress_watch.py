@@ -103,6 +103,26 @@ def test_a_reading_is_news_once() -> None:
     assert asyncio.run(scene()) == ["job"]
 
 
+def test_what_prepare_has_said_of_a_pass_that_it_waits_for_no_more_is_over() -> None:
+    said = [GOOD]
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=said[0], status=200 if said[0] else 204)
+
+    async def scene() -> None:
+        async with serving(handler) as (session, port):
+            watch: ProgressWatch[str] = ProgressWatch(5, lambda _: None, port)
+            watch.watch("job", Pod(name="p", uid="u", ip="127.0.0.1", running=True))
+            await watch.read_all(session)
+            assert watch.readings("job")[0].outcome
+            for said[0] in ("", '{"pass": "", "outage": {"message": "away", "since": "2026-11-26T12:00:00Z"}}'):
+                await watch.read_all(session)
+                assert watch.readings("job")[0].outcome is None
+            assert watch.readings("job")[0].progress.outage.message == "away"
+
+    asyncio.run(scene())
+
+
 def test_only_after_some_patience_a_pod_is_called_unreachable() -> None:
     async def scene() -> None:
         async with serving(answer("", 500)) as (session, port):

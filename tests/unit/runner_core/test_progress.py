@@ -71,8 +71,19 @@ def test_what_does_not_answer_is_told_while_it_is_waited_for(clock):
     assert "outage" not in state.snapshot().to_wire()
 
 
-def test_before_a_pass_starts_there_is_no_progress():
+def test_so_it_is_where_there_is_no_pass_as_in_prepare():
+    state = ProgressState(outage=lambda: Lasting(since=1_700_000_000.0, message="the hub is away"))
+    told = state.snapshot()
+    assert (told.pass_, told.outage.message) == ("", "the hub is away")
+    with serving(state, 0) as server:
+        assert fetched(server, "/metrics")[1] == ""
+
+
+def test_before_a_pass_starts_there_is_no_progress_nor_once_prepare_waits_for_none(state):
     assert ProgressState().snapshot() is None
+    state.report(step=3, total_steps=10, telemetry=TOLD)
+    state.rest()
+    assert (state.snapshot(), state.telemetry()) == (None, None)
 
 
 def test_a_report_gives_percent_and_figures_as_text(state):
