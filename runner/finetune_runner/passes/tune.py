@@ -5,6 +5,7 @@ quantised_base.json, which says how its base was rounded.
 """
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from finetune_runner.training.held_out import LOGGED
 from finetune_runner.training.loftq import QUANT_TYPE, Factors, start_from_residual
 from finetune_runner.training.packing import check_packing
 from finetune_runner.training.peak_memory import measure_from_here
-from finetune_runner.training.rows import collator, training_rows
+from finetune_runner.training.rows import TrainingRows, collator, training_rows
 from finetune_runner.training.stall import stalls_seen
 from finetune_runner.training.telling import run_figures, step_figures
 from finetune_runner.training.token_store import TokenStore
@@ -61,58 +62,94 @@ def run(config: Tuning, inputs: PassInputs, report: Report) -> PassResult:
     new_tokens = add_new_tokens(tokenizer, new_tokens_of(config), f"{inputs.path}.newTokens")
     measure_from_here(device)
     with tempfile.TemporaryDirectory() as scratch, tf32:
-        rows = training_rows(config, inputs, tokenizer, Path(scratch))
-        preprocess = inputs.data[TRAIN_DATA].config.preprocess
-        fitting = _fitting(config, inputs, rows.train, device=device, dtype=dtype)
+        place = _Place(device, dtype, Path(scratch))
+        rows = training_rows(config, inputs, tokenizer, place.scratch)
+        fitting = _fitting(config, inputs, rows.train, place)
         set_seed(training.seed)
-        base = load_model(
-            inputs.source,
-            dtype=dtype,
-            device=device,
-            trust_remote_code=inputs.trust_remote_code,
-            quantization=quantization(config, dtype),
-            attention=attention,
-        )
-        if isinstance(config, QLora):
-            write_as_seen(inputs.output, base.named_modules())
-        check_packing(base, preprocess)
-        model = with_adapter(base, config, inputs.path, new_tokens)
+        model = with_adapter(_base(config, inputs, place, attention), config, inputs.path, new_tokens)
         start = _residual_start(model, config, inputs, dtype)
         if training.torch_compile:
             compile_blocks(model, f"{path}.torchCompile")
-        trainer = AdapterTrainer(
-            model,
-            training_arguments(
-                training,
-                scratch=Path(scratch),
-                device=device,
-                dtype=dtype,
-                checkpointing=fitting.checkpointing if fitting else bool(training.gradient_checkpointing),
-                path=path,
-            ),
-            train=rows.train,
-            held_out=rows.held_out,
-            collate=collator(preprocess, _pad(tokenizer)),
-            report=report,
-            path=path,
-            best=_best(model, training),
-            ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
-            micro_batch=fitting.micro_batch if fitting else None,
-        )
-        with tracked(
-            trainer,
-            training.report_to,
-            run_name=inputs.run_name,
-            folder=inputs.event_files or Path(scratch) / "tensorboard",
-            path=f"{path}.reportTo",
-        ):
-            with stalls_seen(trainer, path):
-                _train(trainer, config, inputs, Path(scratch))
-            figures = training_figures(trainer)
+        trainer = _trainer(model, config, inputs, rows, place, fitting=fitting, pad=_pad(tokenizer), report=report)
+        figures = _trained(trainer, config, inputs, place)
     save_tuned(model, inputs, log=trainer.state.log_history, figures=figures, statistics=rows.statistics, start=start)
     save_tokenizer(tokenizer, inputs, changed=bool(new_tokens))
     told = run_figures(trainer, inputs.memory_at_most) | fitting_figures(trainer, fitting)
     return PassResult(figures | told | row_counts(rows.statistics) | step_figures(trainer))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a pass computes."""
+
+    device: str
+    dtype: torch.dtype
+    """Of the base's weights."""
+    scratch: Path
+
+
+def _base(config: Tuning, inputs: PassInputs, place: _Place, attention: str | None) -> Any:
+    """The frozen model, on its device; of qlora how it was rounded is left in the output."""
+    base = load_model(
+        inputs.source,
+        dtype=place.dtype,
+        device=place.device,
+        trust_remote_code=inputs.trust_remote_code,
+        quantization=quantization(config, place.dtype),
+        attention=attention,
+    )
+    if isinstance(config, QLora):
+        write_as_seen(inputs.output, base.named_modules())
+    check_packing(base, inputs.data[TRAIN_DATA].config.preprocess)
+    return base
+
+
+def _trainer(
+    model: Any,
+    config: Tuning,
+    inputs: PassInputs,
+    rows: TrainingRows,
+    place: _Place,
+    *,
+    fitting: Choice | None,
+    pad: int,
+    report: Report,
+) -> AdapterTrainer:
+    training, path = config.training, f"{inputs.path}.training"
+    return AdapterTrainer(
+        model,
+        training_arguments(
+            training,
+            scratch=place.scratch,
+            device=place.device,
+            dtype=place.dtype,
+            checkpointing=fitting.checkpointing if fitting else bool(training.gradient_checkpointing),
+            path=path,
+        ),
+        train=rows.train,
+        held_out=rows.held_out,
+        collate=collator(inputs.data[TRAIN_DATA].config.preprocess, pad),
+        report=report,
+        path=path,
+        best=_best(model, training),
+        ratio=config.lora_plus_ratio if isinstance(config, Lora) else 1,
+        micro_batch=fitting.micro_batch if fitting else None,
+    )
+
+
+def _trained(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, place: _Place) -> dict[str, str]:
+    """Trains to the end, with trackers told and stalls seen; gives the figures."""
+    path = f"{inputs.path}.training"
+    with tracked(
+        trainer,
+        config.training.report_to,
+        run_name=inputs.run_name,
+        folder=inputs.event_files or place.scratch / "tensorboard",
+        path=f"{path}.reportTo",
+    ):
+        with stalls_seen(trainer, path):
+            _train(trainer, config, inputs, place.scratch)
+        return training_figures(trainer)
 
 
 def _best(model: Any, training: Training) -> Best:
@@ -124,13 +161,14 @@ def _best(model: Any, training: Training) -> Best:
     )
 
 
-def _fitting(config: Tuning, inputs: PassInputs, rows: TokenStore, *, device: str, dtype: torch.dtype) -> Choice | None:
+def _fitting(config: Tuning, inputs: PassInputs, rows: TokenStore, place: _Place) -> Choice | None:
     """How the pass is made to fit; None for an architecture whose memory can't be told."""
     shapes = read_shapes(inputs.source)
     if shapes is None:
         return None
     preprocess = inputs.data[TRAIN_DATA].config.preprocess
-    return made_to_fit(config, shapes, rows, preprocess, device=device, bfloat16=dtype is torch.bfloat16)
+    bfloat16 = place.dtype is torch.bfloat16
+    return made_to_fit(config, shapes, rows, preprocess, device=place.device, bfloat16=bfloat16)
 
 
 def _train(trainer: AdapterTrainer, config: Tuning, inputs: PassInputs, scratch: Path) -> None:
