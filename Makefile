@@ -96,6 +96,10 @@ bench-training: venv ## Tokens a second of a tuning pass, change by change (an a
 bench-olive: venv ## Our lora pass beside Olive's: speed, start-up, accuracy (hours; goes on where it was).
 	PYTHONPATH=tests/support:hack $(BIN)/python benchmarks/runner/compare_olive.py $(ARGS)
 
+.PHONY: bench-chain
+bench-chain: venv ## From rows to an int4 model, our chain beside Olive's: seconds, and again with all cached, and size (an hour). Goes on where it was.
+	PYTHONPATH=tests/support:hack $(BIN)/python benchmarks/runner/compare_chain.py $(ARGS)
+
 .PHONY: bench-export
 bench-export: venv ## Memory, time and error of an int4 export, beside the builder's own (minutes; a model of 1 B: an hour). Goes on where it was.
 	PYTHONPATH=tests/support $(BIN)/python benchmarks/runner/export_memory.py $(ARGS)
