@@ -2,9 +2,9 @@
 
 `make bench-olive` runs it. Olive runs twice: with its defaults (bfloat16, gradient checkpointing, padding to the
 maximum), and as tuned by hand (float32, neither). So do we: with our defaults, and with adapters on as few layers as
-Olive has them on, which is the same work. What counts as accuracy, and as loss (that of the answers' tokens), is our
-evaluator's for all of them. A run that the file of results has already is not run again, so that the comparison can be
-stopped and gone on with.
+Olive has them on, which is the same work. What counts as accuracy is our evaluator's for all of them; a loss would
+count the end of an answer, which Olive does not train. A run that the file of results has already is not run again, so
+that the comparison can be stopped and gone on with.
 """
 
 import argparse
@@ -37,10 +37,8 @@ OLIVES_MODULES = ["q_proj", "v_proj"]
 """What Olive adapts unless told otherwise: peft's choice for Llama and Gemma. We adapt all linear layers by default."""
 WARM_UP = 3
 """Steps that are not timed."""
-CURVE = (10, 25, 50, 75)
-"""Steps after which, as after the last, the loss on held-out rows is measured."""
-ACCURACY: Mapping[str, Any] = {"name": "accuracy", "accuracy": {"maxNewTokens": 8}}
-LOSS: Mapping[str, Any] = {"name": "loss", "loss": {}}
+CURVE = (10, 25, 50)
+"""Steps after which, as after the last, the accuracy on held-out rows is measured."""
 TASK = {"template": TEMPLATE, "batch": 8, "learningRate": 2e-4, "r": 16, "alpha": 32}
 
 
@@ -61,10 +59,8 @@ class Run:
     """Seconds from the start of the process to the end of the first optimizer step."""
     seconds: float
     """From the start of the process to its adapter."""
-    accuracy: float | None
-    """On held-out rows; None where it was not asked for."""
-    losses: Mapping[str, float]
-    """Step to nats a token of the held-out rows' answers; empty where the accuracy was not asked for."""
+    accuracies: Mapping[str, float]
+    """Step to what the adapter reaches on held-out rows after it; empty where it was not asked for."""
 
 
 def main() -> None:
@@ -80,7 +76,7 @@ def main() -> None:
     parser.add_argument(
         "--no-accuracy", action="store_true", help="do not evaluate, where only the speed is of interest"
     )
-    parser.add_argument("--plot", type=Path, help="an SVG file to draw the held-out losses to")
+    parser.add_argument("--plot", type=Path, help="an SVG file to draw the held-out accuracies to")
     parser.add_argument(
         "--results", type=Path, default=Path(".bench/compare_olive.jsonl"), help="(default: %(default)s)"
     )
@@ -99,13 +95,13 @@ def main() -> None:
                 file.write(json.dumps(asdict(made)) + "\n")
     table(of(given))
     if given.plot:
-        draw({side: [run.losses for run in of(given) if run.side == side] for side in SIDES}, given.plot)
+        draw({side: [run.accuracies for run in of(given) if run.side == side] for side in SIDES}, given.plot)
 
 
 def of(given: argparse.Namespace) -> list[Run]:
     """The runs there are of what is asked for."""
     asked = (given.model.name, given.steps, given.max_seq_len, given.no_accuracy)
-    return [r for r in read(given.results) if (r.model, r.steps, r.max_seq_len, r.accuracy is None) == asked]
+    return [r for r in read(given.results) if (r.model, r.steps, r.max_seq_len, not r.accuracies) == asked]
 
 
 def read(file: Path) -> list[Run]:
@@ -121,7 +117,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
             "rows": str(TONE / "train.jsonl"),
             "seed": seed,
             "steps": given.steps,
-            "keep": [] if given.no_accuracy else [*(step for step in CURVE if step < given.steps), given.steps],
+            "keep": [] if given.no_accuracy else [step for step in CURVE if step < given.steps],
             "maxSeqLen": given.max_seq_len,
             "tuned": side == SIDES[1],
             "targetModules": OLIVES_MODULES if side == SIDES[3] else [],
@@ -131,7 +127,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
         with (given.results.parent / "compare_olive.log").open("w", encoding="utf-8") as log:
             subprocess.run([*program, work], env=environment(), check=True, stdout=log, stderr=log)
         steps = json.loads((work / "steps.json").read_text(encoding="utf-8"))
-        losses, accuracy = ({}, None) if given.no_accuracy else held_out(work, given)
+        accuracies = {} if given.no_accuracy else held_out(work, given)
     return Run(
         model=given.model.name,
         side=side,
@@ -142,8 +138,7 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
         padding=1 - sum(steps["tokens"]) / sum(steps["through"]),
         start_up=steps["ended"][0],
         seconds=steps["seconds"],
-        accuracy=accuracy,
-        losses=losses,
+        accuracies=accuracies,
     )
 
 
@@ -153,30 +148,25 @@ def environment() -> dict[str, str]:
     return {**os.environ, **offline, "CUDA_VISIBLE_DEVICES": ""}
 
 
-def held_out(work: Path, given: argparse.Namespace) -> tuple[dict[str, float], float]:
-    """The loss after each step of the curve, and the accuracy after the last.
-
-    For all sides the loss is that of adapters as peft writes them: what else ours says would count an end of
-    the answer, which the others' don't.
-    """
-    accuracy = figures_of(work / "adapter", given.model, ACCURACY)["accuracy"]
-    kept = {int(directory.name): directory for directory in (work / "adapters").iterdir()}
-    losses = {str(step): float(figures_of(kept[step], given.model, LOSS)["loss"]) for step in sorted(kept)}
-    return losses, float(accuracy)
+def held_out(work: Path, given: argparse.Namespace) -> dict[str, float]:
+    """The accuracy after each step of the curve, and after the last."""
+    kept = {int(directory.name): directory for directory in work.glob("adapters/*")} | {given.steps: work / "adapter"}
+    return {str(step): accuracy_of(kept[step], given.model) for step in sorted(kept)}
 
 
-def figures_of(adapter: Path, model: Path, *metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+def accuracy_of(adapter: Path, model: Path) -> float:
     """By our evaluator, which wants the base's tokenizer beside the adapter."""
     for file in model.glob("tokenizer*"):
         shutil.copy(file, adapter / file.name)
     rows = [json.loads(line) for line in (TONE / "heldout.jsonl").read_text(encoding="utf-8").splitlines()]
-    given = {"base": model, "rows": rows, "evaluator": {"batchSize": 16, "metrics": list(metrics)}}
+    evaluator = {"batchSize": 16, "metrics": [{"name": "accuracy", "accuracy": {"maxNewTokens": 8}}]}
+    given = {"base": model, "rows": rows, "evaluator": evaluator}
     with tempfile.TemporaryDirectory() as scratch:
-        return evaluate(adapter, Path(scratch) / "evaluated", Product.ADAPTER, **given).metrics
+        return float(evaluate(adapter, Path(scratch) / "evaluated", Product.ADAPTER, **given).metrics["accuracy"])
 
 
 def table(runs: Sequence[Run]) -> None:
-    """Medians over the seeds."""
+    """Medians over the seeds, and each seed's accuracy after the last step."""
     print("\n| | runs | tokens/s | padding | first step after | adapter after | accuracy |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for side in SIDES:
@@ -185,10 +175,8 @@ def table(runs: Sequence[Run]) -> None:
             continue
 
         def median(name: str, its: Sequence[Run] = its) -> Any:
-            found = [getattr(run, name) for run in its]
-            return None if None in found else statistics.median(found)
+            return statistics.median(getattr(run, name) for run in its)
 
-        accuracy = median("accuracy")
         cells = (
             side,
             len(its),
@@ -196,7 +184,7 @@ def table(runs: Sequence[Run]) -> None:
             f"{median('padding'):.0%}",
             f"{median('start_up'):.1f} s",
             f"{median('seconds'):.1f} s",
-            "" if accuracy is None else f"{accuracy:.3f}",
+            ", ".join(f"{run.accuracies[str(run.steps)]:.3f}" for run in its if run.accuracies),
         )
         print("|", " | ".join(map(str, cells)), "|")
 

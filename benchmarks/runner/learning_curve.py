@@ -1,4 +1,4 @@
-"""Draws how the loss on held-out rows falls, one line for each side of a comparison."""
+"""Draws how the accuracy on held-out rows rises, one line for each side of a comparison."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -7,17 +7,17 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 
-def draw(losses: Mapping[str, Sequence[Mapping[str, float]]], file: Path) -> None:
+def draw(accuracies: Mapping[str, Sequence[Mapping[str, float]]], file: Path) -> None:
     """Medians over the seeds as lines, with all that the seeds lie between as bands.
 
     Args:
-        losses: side to what each of its seeds had: step to loss, in nats a token.
+        accuracies: side to what each of its seeds had: step to accuracy.
         file: an SVG file.
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    axes.set(xlabel="optimizer steps", ylabel="loss on held-out answers, nats a token", yscale="log")
-    for side, seeds in losses.items():
+    axes.set(xlabel="optimizer steps", ylabel="accuracy on held-out rows")
+    for side, seeds in accuracies.items():
         steps = sorted(set.intersection(*(set(seed) for seed in seeds)), key=int) if seeds else []
         if steps:
             places, found = [int(step) for step in steps], [[seed[step] for seed in seeds] for step in steps]
