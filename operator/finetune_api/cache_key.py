@@ -11,12 +11,12 @@ from typing import Any
 from finetune_api.messages import CACHE_KEY_CHARS
 
 PASS_VERSIONS: dict[str, int] = {
-    "lora": 4,
-    "qlora": 6,
-    "dora": 4,
-    "loftq": 5,
-    "loha": 4,
-    "lokr": 4,
+    "lora": 5,
+    "qlora": 7,
+    "dora": 5,
+    "loftq": 6,
+    "loha": 5,
+    "lokr": 5,
     "merge_adapter_weights": 3,
     "model_builder": 4,
     "extract_adapters": 3,
