@@ -41,6 +41,9 @@ AGAIN_ENV = "FINETUNE_AGAIN"
 """Set for a prepare where an earlier one has used the store: if that does not answer now, it is away, and its endpoint
 right. No argument, which an older runner in a plugin's image would not take."""
 
+LOG_FORMAT_ENV = "FINETUNE_LOG_FORMAT"
+"""How the pod logs: text, where it is not set, or json."""
+
 DIGEST_ENV = "FINETUNE_DOCUMENT_DIGEST"
 """sha256 of the job's document as it was accepted: a pod works on no other."""
 

@@ -80,6 +80,8 @@ class Settings:
     workers: int = 8
     """Jobs that are worked on at the same time."""
     log_format: str = "text"
+    pod_log_format: str = "text"
+    """Of the pods of jobs."""
     log_level: str = "info"
     liveness_endpoint: str = f"http://0.0.0.0:{HEALTH_PORT}/healthz"
     """Where the kubelet asks: in the cluster at the pod's own address, which may be of IPv6 alone."""
@@ -112,6 +114,7 @@ class Settings:
             resync_seconds=_seconds(environ, "FINETUNE_RESYNC_SECONDS", 60),
             workers=int(_seconds(environ, "FINETUNE_WORKERS", 8)),
             log_format=_choice(environ, "FINETUNE_LOG_FORMAT", LOG_FORMATS, "text"),
+            pod_log_format=_choice(environ, "FINETUNE_POD_LOG_FORMAT", LOG_FORMATS, "text"),
             log_level=_choice(environ, "FINETUNE_LOG_LEVEL", LOG_LEVELS, "info"),
             liveness_endpoint=_liveness_endpoint(environ.get("FINETUNE_POD_IP", "")) or cls.liveness_endpoint,
             metrics_port=_port(environ, "FINETUNE_METRICS_PORT"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV
+from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV, LOG_FORMAT_ENV
 from finetune_runner import logs
 from finetune_runner.ending.exceptions import as_failure
 from finetune_runner.ending.giving_up import give_up_with
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("finetune_runner")
 
-LOG_FORMAT_ENV = "FINETUNE_LOG_FORMAT"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -51,19 +51,19 @@ def build_pod_spec(document: JobDocument, work: Work, settings: Settings) -> dic
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security_context(settings.pod_identity),
-        "containers": [_container(work, settings.image_pull_policy, mounts)],
+        "containers": [_container(work, settings, mounts)],
         "volumes": volumes,
     } | _placement(work.system)
 
 
-def _container(work: Work, pull_policy: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:
+def _container(work: Work, settings: Settings, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": work.image,
-        "imagePullPolicy": pull_policy,
+        "imagePullPolicy": settings.image_pull_policy,
         "command": list(work.command),
         "workingDir": pod_layout.WORK,
-        "env": _environment(work),
+        "env": _environment(work, settings.pod_log_format),
         "ports": [{"name": "progress", "containerPort": pod_layout.PROGRESS_PORT, "protocol": "TCP"}],
         "resources": work.resources,
         "securityContext": {
@@ -77,7 +77,7 @@ def _container(work: Work, pull_policy: str, mounts: list[dict[str, Any]]) -> di
     }
 
 
-def _environment(work: Work) -> list[dict[str, Any]]:
+def _environment(work: Work, log_format: str) -> list[dict[str, Any]]:
     """Ours, then the system's: a system may move caches, but not change who the pod is."""
     system = work.system
     scratch = {
@@ -91,6 +91,7 @@ def _environment(work: Work) -> list[dict[str, Any]]:
         _from_field(pod_layout.POD_UID_ENV, "metadata.uid"),
         _from_field(POD_NAME_ENV, "metadata.name"),
         *([{"name": pod_layout.AGAIN_ENV, "value": "1"}] if work.again else []),
+        *([{"name": pod_layout.LOG_FORMAT_ENV, "value": log_format}] if log_format != "text" else []),
         *([{"name": pod_layout.DIGEST_ENV, "value": work.digest}] if work.digest else []),
         *({"name": name, "value": value} for name, value in scratch.items() if name not in overridden),
         *(map(_if_there, given) if work.deletes else given),

@@ -209,6 +209,13 @@ def test_with_plugins_prepare_runs_in_their_image_with_all_their_system_has_but_
     assert container_of(job)["securityContext"] == container_of(prepare_job())["securityContext"]
 
 
+def test_pods_log_text_unless_the_operator_is_told_otherwise() -> None:
+    told = replace(SETTINGS, pod_log_format="json")
+    for settings, expected in ((SETTINGS, []), (told, ["json"])):
+        for job in (build_prepare_job(document(), 1, settings, None), build_deletion_job(document(), settings)):
+            assert [v["value"] for v in container_of(job)["env"] if v["name"] == "FINETUNE_LOG_FORMAT"] == expected
+
+
 def test_nothing_replaces_the_environment_of_the_image_that_holds_the_signing_key() -> None:
     assert "/opt/venv" in mounts_of(stage_job(0))
     assert "/opt/venv" not in mounts_of(prepare_job(document(prepare={"system": "gpu"})))

@@ -43,6 +43,7 @@ def test_the_default_store_is_written_as_in_the_spec() -> None:
         ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "0"),
         ("FINETUNE_PROGRESS_INTERVAL_SECONDS", "nan"),
         ("FINETUNE_LOG_FORMAT", "xml"),
+        ("FINETUNE_POD_LOG_FORMAT", "xml"),
         ("FINETUNE_POD_SECURITY", '{"runAsUser": 0}'),
         ("FINETUNE_METRICS_PORT", "http"),
         ("FINETUNE_METRICS_PORT", "65536"),
