@@ -25,7 +25,7 @@ def require(names: Iterable[str], path: str) -> None:
             raise FineTuneError(
                 Reason.INVALID_SPEC,
                 f"the runner's image has no {' or '.join(needs.modules)}",
-                remedy="Set image of the system to one built on the runner's with it (docs/passes.md), or drop it.",
+                remedy="Set image of the system to one built on the runner's with it (docs/tuning.md), or drop it.",
                 path=path,
             )
         if needs.variables and not any(os.environ.get(variable) for variable in needs.variables):

@@ -1,4 +1,4 @@
-"""examples/adapter-hot-swap.yaml runs, and the code that docs/passes.md shows swaps its adapter."""
+"""examples/adapter-hot-swap.yaml runs, and the code that docs/export.md shows swaps its adapter."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ def test_the_example_makes_an_artifact_over_which_the_documented_code_loads_the_
     assert ended.code == 0, ended.err
 
     shutil.copytree(tmp_path / "here" / "output" / "adapter-hot-swap", tmp_path / "output" / "tone")
-    page = (ROOT / "docs" / "passes.md").read_text()
+    page = (ROOT / "docs" / "export.md").read_text()
     [code] = re.findall(r"```python\n(import onnxruntime_genai.*?)```", page, re.DOTALL)
     shown = "print(answer(prompt) != answer(prompt, 'tone'))"
     program = f"{code}\nprompt = '### Text: We won!\\n### The tone is:\\n'\n{shown}"
