@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("finetune_runner")
 
 
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs a subcommand; returns the exit code (docs: finetune_api.failures)."""
     options = parser().parse_args(arguments)
