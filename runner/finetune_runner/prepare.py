@@ -17,11 +17,13 @@ from finetune_runner.committed import Committed, find_committed
 from finetune_runner.gating.candidates import standing_of
 from finetune_runner.job import Job
 from finetune_runner.memory.fit import MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
+from finetune_runner.memory.shapes import Shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
 from finetune_runner.plugins.metrics import libraries_of, metric_calls
 from finetune_runner.prepared import Prepared, PreparedData, PreparedMemory, PreparedPass
 from finetune_runner.preparing.chat_templates import check_chat_templates
+from finetune_runner.preparing.module_names import check_module_names
 from finetune_runner.preparing.new_tokens import check_new_tokens
 from finetune_runner.preparing.probe import probe, probe_replacement
 from finetune_runner.progress.state import ProgressState
@@ -83,7 +85,10 @@ def _resolve(job: Job) -> Prepared:
     log.info("base model %s: %d files, %d bytes", base.uri, len(base.files), base.size_bytes)
     check_new_tokens(job.spec, base, job.layout)
     check_chat_templates(job.spec, base, job.layout)
-    memory = _memory(job)
+    shapes = read_shapes(job.layout.folder(*base_model.LOOKED_AT))
+    if shapes:
+        check_module_names(job.spec, shapes)
+    memory = _memory(job, shapes)
     data = [datasets.resolve(job, index) for index in data_used(job.spec)]
     for found in data:
         log.info("data %s: %d rows, %d distinct, from %s", found.name, found.rows, found.distinct, found.source.uri)
@@ -106,9 +111,8 @@ def _resolve(job: Job) -> Prepared:
     return Prepared(created_time=now, base=base, data=data, passes=steps)
 
 
-def _memory(job: Job) -> dict[str, PreparedMemory]:
+def _memory(job: Job, shapes: Shapes | None) -> dict[str, PreparedMemory]:
     """What passes take, for those of which it can be told."""
-    shapes = read_shapes(job.layout.folder(*base_model.LOOKED_AT))
     if shapes is None:
         log.info("how much memory the passes take can't be told for this architecture")
         return {}

@@ -46,6 +46,48 @@ def test_a_pass_that_is_done_need_not_fit(place):
     assert prepared(place.another(), spec).passes[0].digest
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "where", "message"),
+    [
+        (
+            "lora",
+            {"targetModules": ["qkv_proj", "q_proj"]},
+            "targetModules[1]",
+            "no linear layer",
+        ),
+        ("loha", {"excludeModules": ["mlp"]}, "excludeModules[0]", "no linear layer"),
+        ("qlora", {"modulesToSave": ["lm_head", "down_proj"]}, "modulesToSave[1]", "is kept in 4 bits"),
+        ("qlora", {"modulesToSave": ["layers.3.mlp"]}, "modulesToSave[0]", "is kept in 4 bits"),
+    ],
+)
+def test_a_module_that_is_not_there_or_in_four_bits_is_refused_before_a_gpu_is_asked_for(
+    place, kind, fields, where, message
+):
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+    tune = {"name": "tune", kind: {"trainData": "tones"} | fields}
+
+    error = refused(place, place.spec(passes=[tune]))
+
+    assert (error.reason, error.path) == (Reason.INVALID_SPEC, f"spec.passes[0].{kind}.{where}")
+    assert message in error.message
+    assert "There are: qkv_proj, o_proj, gate_up_proj, down_proj, lm_head." in error.remedy or "4 bits" in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("lora", {"targetModules": ["model.layers.0.self_attn.qkv_proj", "mlp.down_proj", "lm_head"]}),
+        ("lora", {"modulesToSave": ["down_proj", "norm", "whatever the model has besides"]}),
+        ("qlora", {"modulesToSave": ["input_layernorm", "embed_tokens", "lm_head"]}),
+    ],
+)
+def test_a_module_that_is_there_or_that_shapes_do_not_tell_of_is_left_to_the_pass(place, kind, fields):
+    place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
+    tune = {"name": "tune", kind: {"trainData": "tones"} | fields}
+
+    assert prepared(place, place.spec(passes=[tune])).passes
+
+
 def test_duplicate_rows_are_counted(place):
     place.bucket.put("tones.jsonl", jsonl([*TONES, TONES[0]]))
     prepared(place)

@@ -10,7 +10,7 @@ from finetune_api import KIND
 from finetune_api.problem import Problem
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_cli import manifest
-from finetune_cli.memory_findings import memory_findings
+from finetune_cli.model_findings import model_findings
 from finetune_cli.options import MOUNT
 from finetune_cli.plugin_findings import plugin_findings
 
@@ -55,5 +55,5 @@ def _report(name: str, found: manifest.Found, mounts: Mapping[str, Path]) -> int
 def _findings(spec: FineTuneJobSpec, mounts: Mapping[str, Path]) -> tuple[list[Problem], list[str]]:
     """What is wrong with a valid spec on this machine, and what is good to know."""
     problems, notes = plugin_findings(spec)
-    too_large, told = memory_findings(spec, mounts)
-    return [*problems, *too_large], [*map(str, notes), *told]
+    unfit, told = model_findings(spec, mounts)
+    return [*problems, *unfit], [*map(str, notes), *told]

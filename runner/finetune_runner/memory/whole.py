@@ -35,6 +35,11 @@ def parts(shapes: Shapes, config: Tuning) -> tuple[Part, ...]:
     return _parts(shapes, tuple(config.modules_to_save))
 
 
+def trains_whole(shapes: Shapes, name: str) -> bool:
+    """Whether modulesToSave names a linear layer of a block by it, or what one lies in."""
+    return any(part.linears for part in _parts(shapes, (name,)))
+
+
 def has_head(config: Tuning) -> bool:
     return _is_named(HEAD, config.modules_to_save)
 

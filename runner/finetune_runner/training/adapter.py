@@ -1,6 +1,6 @@
 """The adapter: which layers get one, and how it is made and saved."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.passes import Dora, LoKr, Lora, Lycoris, Tuning
+from finetune_runner.module_names import called, in_four_bits, not_there
 from finetune_runner.passes.model_files import ADAPTER_WEIGHTS
 from finetune_runner.training.loftq import ADAPTER, Factors, as_change
 from finetune_runner.training.new_tokens import make_room
@@ -179,19 +180,9 @@ def _outermost(names: Sequence[str]) -> list[str]:
 
 def _refuse_quantised(wanted: Sequence[str], modules: Mapping[str, Any], path: str) -> None:
     for index, name in enumerate(wanted):
-        parameters = (weight for full in _called(name, modules) for weight in modules[full].parameters())
+        parameters = (weight for full in called(name, modules) for weight in modules[full].parameters())
         if not all(weight.is_floating_point() for weight in parameters):
-            raise FineTuneError(
-                Reason.INVALID_SPEC,
-                f"{name!r} is kept in 4 bits, and what is trained in full can't be",
-                remedy="Leave it out, or use a lora pass.",
-                path=f"{path}[{index}]",
-            )
-
-
-def _called(name: str, modules: Iterable[str]) -> list[str]:
-    """Full names of what is called so, or ends so behind a dot."""
-    return [full for full in modules if full == name or full.endswith(f".{name}")]
+            raise in_four_bits(name, f"{path}[{index}]")
 
 
 def _named(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str) -> list[str]:
@@ -202,24 +193,13 @@ def _named(wanted: Sequence[str], modules: dict[str, Any], path: str, kind: str)
     """
     found: dict[str, None] = {}
     for index, name in enumerate(wanted):
-        matching = _called(name, modules)
+        matching = called(name, modules)
         found |= dict.fromkeys(matching)
         if not matching:
-            there_is = ", ".join(dict.fromkeys(_last_parts(modules)))
-            raise FineTuneError(
-                Reason.INVALID_SPEC,
-                f"no {kind} of the model is named {name!r}",
-                remedy=f"There are: {there_is}.",
-                path=f"{path}[{index}]",
-            )
+            raise not_there(kind, name, modules, f"{path}[{index}]")
     return list(found)
 
 
 def _in_block(name: str) -> bool:
     """Whether a layer lies in a numbered block, as the output head does not."""
     return any(part.isdigit() for part in name.split("."))
-
-
-def _last_parts(names: dict[str, Any]) -> Iterator[str]:
-    """What the layers are called within their block."""
-    return (part for name in names if not (part := name.rpartition(".")[2]).isdigit() and part)

@@ -179,12 +179,13 @@ PHI3_MINI = {
 }
 
 
-def with_model(folder, memory):
+def with_model(folder, memory, **fields):
     """The command's arguments for a job whose model lies in a claim."""
     (folder / "phi").mkdir()
     (folder / "phi" / "config.json").write_text(json.dumps(PHI3_MINI))
     job = manifest(systems=[{"name": "gpu", "accelerator": {"memory": memory}}, {"name": "cpu"}])
     job["spec"]["inputModel"] = {"source": {"volume": {"claimName": "models", "path": "phi"}}}
+    job["spec"]["passes"][0]["lora"] |= fields
     return "validate", written(folder, job), f"--mount=models={folder}"
 
 
@@ -201,3 +202,11 @@ def test_weights_that_do_not_fit_the_accelerator_are_a_problem(finetune, tmp_pat
 
     assert ended.code == 1
     assert "spec.passes[0].lora: weights and adapter alone take" in ended.err
+
+
+def test_a_layer_that_the_model_at_hand_does_not_have_is_a_problem(finetune, tmp_path):
+    ended = finetune(*with_model(tmp_path, "80Gi", targetModules=["q_proj"]))
+
+    assert ended.code == 1
+    assert "spec.passes[0].lora.targetModules[0]: no linear layer of the model is named 'q_proj'" in ended.err
+    assert "There are: qkv_proj, o_proj, gate_up_proj, down_proj, lm_head." in ended.err
