@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -156,12 +156,8 @@ def table(runs: Sequence[Run]) -> None:
     own = next((run for run in runs if run.side == OURS), None)
     for run in runs:
         if own and run is not own:
-            shares: list[tuple[str, Callable[[Run], float]]] = [
-                ("seconds", lambda its: its.seconds),
-                ("once more", lambda its: its.again),
-                ("size", lambda its: its.megabytes),
-            ]
-            print(f"of {run.side}: " + ", ".join(f"{name} {of_(own) / of_(run):.3f}" for name, of_ in shares))
+            shares = {name: getattr(own, name) / getattr(run, name) for name in ("seconds", "again", "megabytes")}
+            print(f"of {run.side}: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from finetune_api.resource.passes import Tuning
 from finetune_runner.memory.shapes import Linear, Norm, Shapes
 from finetune_runner.memory.values import FLOAT32, Values
+from finetune_runner.module_names import called
 
 DECODERS = ("model", "model.language_model")
 """What the text's decoder is called: by itself, and in a model that reads images or sound too."""
@@ -85,7 +86,7 @@ def _is_of_decoder(path: str, names: Collection[str]) -> bool:
 
 def _is_named(path: str, names: Collection[str]) -> bool:
     """Whether a module, or one that it lies in, has one of the names, or one of them as its end behind a dot."""
-    return any(holder == name or holder.endswith(f".{name}") for holder in _holders(path) for name in names)
+    return any(called(name, _holders(path)) for name in names)
 
 
 def _holders(path: str) -> Iterator[str]:
