@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 from command_line import finetune, run_process
 from finetune_api import API_VERSION, KIND
@@ -189,13 +190,24 @@ def test_a_wrong_dataset_fails_with_its_reason_and_place(finetune, desk, tiny_ph
 
 
 def test_a_failing_pass_says_why_and_where_its_log_is(finetune, desk, tiny_phi3):
+    model = shutil.copytree(tiny_phi3, desk.folder / "models" / "phi3")
+    weights = load_file(model / "model.safetensors")
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    ended = finetune(*desk.write(passes=CHAIN[:1]))
+    assert ended.code == EXIT_CODES[Reason.NAN_LOSS]
+    assert "spec.passes[0].lora.training: the loss became nan at step 1" in ended.err
+    assert str(desk.folder / "here" / "logs") in ended.err
+    assert not ended.is_bug
+
+
+def test_layers_that_the_model_lacks_are_told_before_a_pass_begins(finetune, desk, tiny_phi3):
     shutil.copytree(tiny_phi3, desk.folder / "models" / "phi3")
     tune = {"name": "tune", "lora": {"targetModules": ["nowhere"], "trainData": "tones", "training": {"maxSteps": 1}}}
     ended = finetune(*desk.write(passes=[tune]))
-    assert ended.code != 0
-    assert "nowhere" in ended.err
-    assert str(desk.folder / "here" / "logs") in ended.err
-    assert not ended.is_bug
+    assert ended.code == EXIT_CODES[Reason.INVALID_SPEC]
+    assert "spec.passes[0].lora.targetModules[0]: no linear layer of the model is named 'nowhere'" in ended.err
+    assert "stage 0" not in ended.err
 
 
 def test_an_accelerator_is_missed_unless_told_to_do_without(finetune, desk, tiny_phi3):
