@@ -15,6 +15,7 @@ from finetune_runner.store.commit import Cache
 from finetune_runner.store.digests import file_sha256
 from finetune_runner.store.opening import open_s3
 from finetune_runner.store.patience import PatientStore
+from preparing import prepared
 from processes import running
 from runner_place import environment
 from s3_proxy import Harm, proxied
@@ -195,6 +196,18 @@ def test_prepare_tells_what_it_waits_for_and_ends_well_once_that_is_back(place, 
         told = until(lambda: said(port, "progress"), "what it waits for")
         away.times = 0
         assert process.wait(60) == 0, process.stderr.read()
+
+    assert told["pass"] == ""
+    assert "spec.store.s3" in told["outage"]["message"]
+
+
+def test_a_stage_tells_what_it_waits_for_before_its_first_pass(place, proxy):
+    prepared(place, place.spec(store={"s3": place.bucket.location("store") | {"endpoint": proxy.endpoint}}))
+    proxy.harm(Harm.UNAVAILABLE, lambda request: request.path.endswith("/prepared.json"))
+    port = free_port()
+    command = [sys.executable, "-c", WAITS_SHORTLY, "stage", "0", "--root", place.root, "--progress-port", str(port)]
+    with running(command, env=environment(), stderr=subprocess.DEVNULL):
+        told = until(lambda: said(port, "progress"), "what it waits for")
 
     assert told["pass"] == ""
     assert "spec.store.s3" in told["outage"]["message"]

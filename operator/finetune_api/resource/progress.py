@@ -74,7 +74,8 @@ class Progress(Model):
     )
     training: TrainingProgress | None = Field(default=None, description="Of a tuning pass: more on how it goes.")
     outage: Outage | None = Field(
-        default=None, description="What the pass waits for, where that has been away for half a minute and more."
+        default=None,
+        description="What the pass, or the pod before it begins, waits for, where that has been away for half a minute.",
     )
     last_update_time: Timestamp = Field(default="", description="When the runner last moved.")
 

@@ -1,16 +1,12 @@
 """The last touch on every status: what the passes do now, phase, and the conditions that follow from the rest."""
 
-from typing import TYPE_CHECKING
-
 from finetune_api.plan import Stage
+from finetune_api.resource.progress import Progress
 from finetune_api.resource.status import ConditionType, FineTuneJobStatus, PassState, PassStatus, WaitingStatus
 from finetune_operator.conditions import timestamp, with_condition
 from finetune_operator.decide.case import DONE, Verdict
 from finetune_operator.decide.pod_trouble import WAITING
 from finetune_operator.observed import Observed, Reading
-
-if TYPE_CHECKING:
-    from finetune_api.resource.progress import Progress
 
 
 def summarised(observed: Observed, verdict: Verdict) -> FineTuneJobStatus:
@@ -60,8 +56,16 @@ def _with_progress(status: FineTuneJobStatus, stage: Stage | None, reading: Read
     own = {step.name for step in stage.passes} if stage else set()
     said = reading.progress if reading else None
     before = status.progress.without_outage if status.progress else None
-    shown: Progress | None = said if said and said.pass_ in own else before
+    if stage and said and not said.pass_:
+        said = _before_its_pass(said, before, _next_pass(status, stage) or stage.passes[-1].name)
+    shown = said if said and said.pass_ in own else before
     return status.model_copy(update={"progress": shown if shown and shown.pass_ in own else None})
+
+
+def _before_its_pass(said: Progress, before: Progress | None, name: str) -> Progress:
+    """What a pod waits for that is at no pass yet, as part of the pass that is next, however far that has come."""
+    known = before if before and before.pass_ == name else Progress.model_validate({"pass": name})
+    return known.model_copy(update={"outage": said.outage})
 
 
 def _with_outage_of_prepare(status: FineTuneJobStatus, observed: Observed) -> FineTuneJobStatus:
@@ -134,8 +138,11 @@ def _with_waiting(status: FineTuneJobStatus, observed: Observed, reason: str) ->
 def _current_pass(status: FineTuneJobStatus, stage: Stage | None) -> str:
     if stage is None:
         return ""
-    if status.progress:
-        return status.progress.pass_
+    return status.progress.pass_ if status.progress else _next_pass(status, stage)
+
+
+def _next_pass(status: FineTuneJobStatus, stage: Stage) -> str:
+    """The first of a stage that is not committed; empty where all are."""
     states = {step.name: step.state for step in status.passes}
     return next((s.name for s in stage.passes if states[s.name] not in DONE), "")
 

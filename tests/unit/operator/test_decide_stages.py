@@ -189,6 +189,30 @@ def test_an_outage_is_told_by_the_pod_that_waits_and_by_no_later_one() -> None:
     assert (world.status.progress.step, world.status.progress.outage) == (4, None)
 
 
+def test_an_outage_before_a_stages_first_pass_is_told_of_the_pass_that_is_next() -> None:
+    world = World().prepared()
+    pod = world.start_pod(world.only)
+    told = []
+    for said in ({"pass": "", "outage": AWAY}, {"pass": "tune"}):
+        world.readings = (Reading(f"uid-of-{pod}", Progress.model_validate(said)),)
+        world.round()
+        told.append(world.status.progress.to_wire())
+    assert told[0]["pass"] == told[1]["pass"] == "tune"
+    assert (told[0].get("outage"), told[1].get("outage")) == (AWAY, None)
+
+
+def test_a_pod_that_waits_before_its_pass_lets_stand_how_far_the_one_before_has_come() -> None:
+    world = World().prepared()
+    first = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{first}", Progress.model_validate({"pass": "tune", "step": 4})),)
+    world.round()
+    world.lose_pods(world.only)
+    second = world.start_pod(world.only)
+    world.readings = (Reading(f"uid-of-{second}", Progress.model_validate({"pass": "", "outage": AWAY})),)
+    world.round()
+    assert (world.status.progress.step, world.status.progress.to_wire()["outage"]) == (4, AWAY)
+
+
 def waits_in_prepare() -> World:
     world = World()
     world.round()
