@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-from finetune_operator.kube import Kube, KubeError, NotFound
+from finetune_operator.kube import KUEUE_NEWER, KUEUE_OLDER, Kube, KubeError, NotFound
 from finetune_operator.observe.queueing import read_queueing
 from finetune_operator.observed import Queueing
 
@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 5
 """It only explains, so a worker does not wait for it."""
+ABSENT = f"the API server knows no Kueue, in version {KUEUE_NEWER} or {KUEUE_OLDER}"
 
 
 async def observe_queue(kube: Kube, namespace: str, job_uid: str, queue: str) -> Queueing:
@@ -22,7 +23,7 @@ async def observe_queue(kube: Kube, namespace: str, job_uid: str, queue: str) ->
     except TimeoutError:
         return Queueing(unreadable=f"no answer in {PATIENCE_SECONDS} seconds")
     except NotFound:
-        return Queueing(unreadable="the API server knows no Kueue")
+        return Queueing(unreadable=ABSENT)
     except KubeError as error:
         return Queueing(unreadable=error.message or str(error))
 

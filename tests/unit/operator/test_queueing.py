@@ -295,7 +295,7 @@ FORBIDDEN = Refused(403, "Forbidden", "workloads.kueue.x-k8s.io is forbidden")
         ({}, Queueing("job-tone-1", "gpus", 3, words=SHORT)),
         ({"pending": ABSENT}, Queueing("job-tone-1", "gpus", words=SHORT)),
         ({"queue": ABSENT, "pending": FORBIDDEN}, Queueing("job-tone-1", words=SHORT)),
-        ({"workloads": ABSENT}, Queueing(unreadable="the API server knows no Kueue")),
+        ({"workloads": ABSENT}, Queueing(unreadable="the API server knows no Kueue, in version v1beta2 or v1beta1")),
         ({"workloads": FORBIDDEN}, Queueing(unreadable="workloads.kueue.x-k8s.io is forbidden")),
     ],
 )
