@@ -70,6 +70,8 @@ class Queueing:
     """Whose quota it waits for; empty where that is not known."""
     position: int | None = None
     """In the cluster queue, from 1; None where that is not known."""
+    ahead: tuple[str, ...] = ()
+    """Workloads of the same local queue that come before it, the next one first."""
     reserved: bool = False
     """It has its quota, and waits for an admission check."""
     words: str = ""

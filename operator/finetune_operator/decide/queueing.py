@@ -7,6 +7,8 @@ from finetune_operator.observed import Child, Queueing
 QUEUED = "Queued"
 """Reason of the Reconciling condition."""
 FIRST_SECONDS, LAST_SECONDS = 2, 60
+NAMED = 3
+"""Of those ahead in the queue."""
 
 
 def sentence(child: Child) -> str:
@@ -29,11 +31,19 @@ def queued(job: str, queue: str) -> str:
 
 
 def _place(queue: str, said: Queueing) -> str:
-    """Waiting for quota in cluster queue gpus, position 2 (local queue team-a, workload …)"""
+    """Waiting for quota in cluster queue gpus, position 2 behind job-other-1 (local queue team-a, workload …)"""
     what = "admission" if said.reserved else "quota"
     where = f" in cluster queue {said.cluster_queue}" if said.cluster_queue else ""
-    position = f", position {said.position}" if said.position else ""
+    position = f", position {said.position}{_behind(said.ahead)}" if said.position else ""
     return f"waiting for {what}{where}{position} (local queue {queue}, workload {said.workload})"
+
+
+def _behind(ahead: tuple[str, ...]) -> str:
+    """Who is ahead of it in its own local queue: what others wait for is not the job's to read."""
+    if not ahead:
+        return ""
+    more = f" and {len(ahead) - NAMED} more" if len(ahead) > NAMED else ""
+    return f" behind {', '.join(ahead[:NAMED])}{more}"
 
 
 def seconds_until_asked(case: Case) -> int | None:

@@ -28,6 +28,7 @@ def read_queueing(workloads: Iterable[Wire], local_queue: Wire | None, pending: 
         workload=name,
         cluster_queue=cluster_queue,
         position=_position(name, pending),
+        ahead=_ahead(name, pending),
         reserved=_condition(workload, "QuotaReserved").get("status") == "True",
         words="; ".join(_words(workload)),
     )
@@ -38,6 +39,13 @@ def _position(name: str, pending: Wire | None) -> int | None:
     items = (pending or {}).get("items") or []
     places = (item["positionInClusterQueue"] for item in items if item["metadata"]["name"] == name)
     return next((int(place) + 1 for place in places), None)
+
+
+def _ahead(name: str, pending: Wire | None) -> tuple[str, ...]:
+    """Nobody, where its own place is not known."""
+    waiting = sorted((pending or {}).get("items") or [], key=lambda item: int(item["positionInClusterQueue"]))
+    names = [str(item["metadata"]["name"]) for item in waiting]
+    return tuple(reversed(names[: names.index(name)])) if name in names else ()
 
 
 def _words(workload: Wire) -> Iterator[str]:

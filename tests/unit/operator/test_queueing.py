@@ -196,8 +196,17 @@ def said(queueing_now: Queueing) -> str:
 
 def test_what_kueue_waits_for_is_told_with_the_place_in_the_queue() -> None:
     assert said(read_queueing([workload(NO_QUOTA)], LOCAL_QUEUE, IN_LINE)) == (
-        f"waiting for quota in cluster queue gpus, position 3 (local queue team-a, workload job-tone-1): {SHORT}"
+        "waiting for quota in cluster queue gpus, position 3 behind job-other-1"
+        f" (local queue team-a, workload job-tone-1): {SHORT}"
     )
+
+
+def test_of_many_that_are_ahead_the_next_ones_are_named() -> None:
+    names = [f"job-{number}" for number in range(5)]
+    waiting = [{"metadata": {"name": name}, "positionInClusterQueue": at} for at, name in enumerate(names)]
+    own = {"metadata": {"name": "job-tone-1"}, "positionInClusterQueue": 7}
+    text = said(read_queueing([workload(NO_QUOTA)], LOCAL_QUEUE, {"items": [own, *waiting]}))
+    assert "position 8 behind job-4, job-3, job-2 and 2 more (" in text
 
 
 def test_what_is_not_known_is_left_out() -> None:
@@ -292,7 +301,7 @@ FORBIDDEN = Refused(403, "Forbidden", "workloads.kueue.x-k8s.io is forbidden")
 @pytest.mark.parametrize(
     ("errors", "seen"),
     [
-        ({}, Queueing("job-tone-1", "gpus", 3, words=SHORT)),
+        ({}, Queueing("job-tone-1", "gpus", 3, ("job-other-1",), words=SHORT)),
         ({"pending": ABSENT}, Queueing("job-tone-1", "gpus", words=SHORT)),
         ({"queue": ABSENT, "pending": FORBIDDEN}, Queueing("job-tone-1", words=SHORT)),
         ({"workloads": ABSENT}, Queueing(unreadable="the API server knows no Kueue, in version v1beta2 or v1beta1")),
