@@ -34,6 +34,8 @@ class Reason(StrEnum):
     TRACKER_UNAVAILABLE = "TrackerUnavailable"
     STALLED = "Stalled"
     INTERRUPTED = "Interrupted"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     UNSCHEDULABLE = "Unschedulable"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -63,7 +65,7 @@ EXIT_CODES: dict[Reason, int] = {
     Reason.OUT_OF_HOST_MEMORY: 137,
     Reason.INTERRUPTED: SIGTERM_EXIT,
 }
-"""What the runner exits with. What only the operator says (ImagePullFailed, Unschedulable) has none."""
+"""What the runner exits with. What only the operator says, such as Evicted and Unschedulable, has none."""
 
 
 class FineTuneError(Exception):

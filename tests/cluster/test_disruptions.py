@@ -53,7 +53,7 @@ def test_a_job_whose_pods_are_evicted_before_there_is_a_checkpoint_is_given_up(w
     for _ in range(EVICTIONS):
         evict(workspace, next_pod(workspace, "nowhere", seen))
     failure = assert_failed_and_at_rest(workspace, "nowhere")
-    assert (failure["reason"], failure["pass"], failure["path"]) == ("Interrupted", "tune", "spec.disruptionLimit")
+    assert (failure["reason"], failure["pass"], failure["path"]) == ("Evicted", "tune", "spec.disruptionLimit")
     often = f"disrupted {EVICTIONS} times in a row (the last time: EvictionByEvictionAPI)"
     assert failure["message"] == f"{often}, each time before its first checkpoint"
     assert "saveSeconds" in failure["remedy"]

@@ -10,6 +10,8 @@ from cluster_workspace import Workspace
 
 Json = dict[str, Any]
 ENDLESS = 1_000_000
+RETRIES = 3
+"""None of which is made."""
 TOO_LITTLE = {
     "memory": {"resources": {"limits": {"memory": "96Mi"}}},
     "scratch": {"scratchSize": "100Ki"},
@@ -23,7 +25,7 @@ def failures(workspace: Workspace) -> dict[str, Json]:
     def failure(name: str) -> Json:
         systems = [manifests.system("cpu"), manifests.system("small", **TOO_LITTLE[name])]
         spec = workspace.spec(name, [manifests.lora(max_steps=ENDLESS, system="small")], systems)
-        workspace.apply(name, spec | {"backoffLimit": 0})
+        workspace.apply(name, spec | {"backoffLimit": RETRIES})
         return workspace.failed(name)
 
     with ThreadPoolExecutor() as pool:

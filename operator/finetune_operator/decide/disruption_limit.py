@@ -11,8 +11,10 @@ from finetune_operator.observed import Pod
 
 PATH = "spec.disruptionLimit"
 PEACE = "run it where it is left in peace (another system, a higher priorityClassName)"
+PREEMPTION = "PreemptionByScheduler"
+"""Of the reasons of DisruptionTarget the one for which a pod makes room; all others take it from its node."""
 PEACE_FROM = {
-    "PreemptionByScheduler": "give the system a higher priorityClassName, or nodes of its own",
+    PREEMPTION: "give the system a higher priorityClassName, or nodes of its own",
     "TerminationByKubelet": "have the pod request what it uses (the system's resources), or run it on nodes that stay",
 }
 """By the reason of DisruptionTarget."""
@@ -48,7 +50,7 @@ def _failure(case: Case, known: DisruptionStatus, pod: Pod | None) -> FailureSta
         {
             "pass": known.pass_,
             "pod": known.newest_pod.name,
-            "reason": Reason.INTERRUPTED,
+            "reason": Reason.PREEMPTED if reason == PREEMPTION else Reason.EVICTED,
             "exitCode": pod.exit_code if pod else None,
             "path": PATH,
             "message": f"disrupted {known.count} times in a row (the last time: {reason}), {_stood(step, known)}",

@@ -26,24 +26,41 @@ TEXTS: dict[Reason, tuple[str, str]] = {
         "the pod used more scratch space than it may",
         "raise scratchSize of the system",
     ),
+    Reason.EVICTED: (
+        "the pod was evicted, more often than backoffLimit allows",
+        "have the pod request what it uses (the system's resources), or run it elsewhere; committed passes are reused",
+    ),
     Reason.INTERRUPTED: (
         "the pod was stopped from outside, more often than backoffLimit allows",
         "see who evicts or deletes it, or raise backoffLimit; committed passes are reused",
     ),
 }
 """Cause and remedy where no pod could speak for itself."""
+TOO_SMALL = (Reason.OUT_OF_HOST_MEMORY, Reason.OUT_OF_DISK)
+"""Failures for what the system gives a pod."""
 UNKNOWN = ("the pod ended without saying why", "read logTail, and the pod's log: kubectl logs {pod}")
 
 
 def fail(case: Case) -> Verdict | None:
-    """Failed, as soon as a child Job has failed: its retries are used up, or retrying makes no sense."""
+    """Failed, as soon as a child Job has failed: its retries are used up, or retrying makes no sense.
+
+    Where memory or scratch space is too little it makes none, which no exit code tells the Job controller.
+    """
     counting = [child for child in case.observed.children if child.attempt == case.attempt]
     children = [child for child in counting if not found_damaged(case, child)]
-    if child := next((c for c in children if c.finished == "Failed"), None):
+    if child := next((c for c in children if c.finished == "Failed" or _in_vain(c)), None):
         return failed(case, failure_of(case, child))
     if child := next((c for c in children if _without_result(case, c)), None):
         return failed(case, _silent(case, child))
     return None
+
+
+def _in_vain(child: Child) -> bool:
+    """Whether the next pod would end as the last one did; one that runs already is let be."""
+    pod, following = child.newest_failure, child.current_pod
+    if not child.live or pod is None or pod.disrupted or (following and following.running):
+        return False
+    return _reason(pod) in TOO_SMALL
 
 
 def _without_result(case: Case, child: Child) -> bool:
@@ -76,15 +93,26 @@ def failure_of(case: Case, child: Child) -> FailureStatus:
         return deadline_exceeded(where(case, child), case.document.spec.active_deadline_seconds)
     if pod is None:
         return _told_by_job(case, child)
+    if said := _own_word(pod):
+        return _told_by_pod(case, child, pod, said)
+    return _told_by_state(case, child, pod, log_tail="" if decoded(pod) else pod.message)
+
+
+def _own_word(pod: Pod) -> FailureMessage | None:
+    """Why it failed, where the pod knew more than that it was asked to stop."""
     message = decoded(pod)
-    if message and message.failure and not _only_stopped(pod, message.failure):
-        return _told_by_pod(case, child, pod, message.failure)
-    return _told_by_state(case, child, pod, log_tail="" if message else pod.message)
+    said = message.failure if message else None
+    return None if said is None or _only_stopped(pod, said) else said
+
+
+def _reason(pod: Pod) -> Reason:
+    said = _own_word(pod)
+    return said.reason if said else reason_of_state(pod)
 
 
 def _only_stopped(pod: Pod, said: FailureMessage) -> bool:
-    """A pod that is evicted for its scratch space knows no more than that it was asked to stop."""
-    return said.reason is Reason.INTERRUPTED and reason_of_state(pod) is Reason.OUT_OF_DISK
+    """A pod that is evicted knows no more than that it was asked to stop."""
+    return said.reason is Reason.INTERRUPTED and reason_of_state(pod) in (Reason.OUT_OF_DISK, Reason.EVICTED)
 
 
 def _told_by_pod(case: Case, child: Child, pod: Pod, said: FailureMessage) -> FailureStatus:
@@ -108,7 +136,7 @@ def _told_by_state(case: Case, child: Child, pod: Pod, log_tail: str) -> Failure
         reason,
         text + detail,
         remedy=remedy.format(pod=pod.name),
-        path=system_path(case, child) if reason in (Reason.OUT_OF_HOST_MEMORY, Reason.OUT_OF_DISK) else "",
+        path=system_path(case, child) if reason in TOO_SMALL else "",
         pod=pod.name,
         exitCode=pod.exit_code,
         logTail=clip(without_logins(log_tail)),
@@ -121,7 +149,7 @@ def reason_of_state(pod: Pod) -> Reason:
         return Reason.OUT_OF_HOST_MEMORY
     if pod.reason == "Evicted":
         full = re.search(r"ephemeral|EmptyDir|disk", pod.reason_message)
-        return Reason.OUT_OF_DISK if full else Reason.INTERRUPTED
+        return Reason.OUT_OF_DISK if full else Reason.EVICTED
     if pod.exit_code is None:
         return Reason.INTERRUPTED
     if pod.exit_code == 137:  # noqa: PLR2004 - killed, but not for memory: by the kubelet or from outside

@@ -57,5 +57,7 @@ def test_the_documented_reasons_are_the_reasons_there_are():
 
 
 def _row(reason: Reason) -> tuple[str, str]:
+    """A pod that was killed for its memory is told by its state alone: the operator ends the job."""
     code = EXIT_CODES.get(reason)
-    return ("none", "no") if code is None else (str(code), "no" if is_permanent(code) else "yes")
+    final = code is None or is_permanent(code) or reason is Reason.OUT_OF_HOST_MEMORY
+    return ("none" if code is None else str(code), "no" if final else "yes")

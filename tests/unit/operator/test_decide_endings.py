@@ -5,6 +5,7 @@ import pytest
 from api_specs import wire_spec
 from finetune_api.failures import Reason
 from finetune_api.resource.progress import Progress
+from finetune_operator.conditions import timestamp
 from finetune_operator.observed import Reading
 from operator_world import World, failure, message
 
@@ -83,6 +84,71 @@ def test_a_pod_evicted_for_its_scratch_space_is_out_of_disk(says_it_was_stopped:
     world.round()
     assert world.status.failure.reason == "OutOfDisk"
     assert text in world.status.failure.message
+
+
+FULL = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "work" exceeds the limit "50Gi".'}
+
+
+def too_small(world: World, which: str) -> None:
+    """The stage's pod ends for what its system gives it; the Job controller would start another."""
+    pod = world.start_pod(world.only)
+    if which == "memory":
+        world.end_pod(pod, 137, "", "OOMKilled")
+    else:
+        world.end_pod(pod, 137)
+        world.pods[pod]["status"] |= FULL
+
+
+@pytest.mark.parametrize(("which", "reason"), [("memory", "OutOfHostMemory"), ("disk", "OutOfDisk")])
+def test_memory_and_scratch_space_that_are_too_little_end_a_job_at_once(which: str, reason: str) -> None:
+    world = World().prepared()
+    name = world.only.name
+    too_small(world, which)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.path) == (reason, "spec.systems[0]")
+    assert deleted(world) == [name]
+
+
+def test_memory_that_the_runner_could_not_get_ends_a_job_too() -> None:
+    world = World().prepared()
+    said = failure(Reason.OUT_OF_HOST_MEMORY, "DefaultCPUAllocator: can't allocate memory", 0)
+    world.end_pod(world.start_pod(world.only), 137, message("stage", set(), 3, failure=said))
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.message) == ("OutOfHostMemory", said.message)
+
+
+@pytest.mark.parametrize("which", ["memory", "disk"])
+def test_a_pod_that_has_followed_while_nobody_looked_is_let_be(which: str) -> None:
+    world = World().prepared()
+    too_small(world, which)
+    world.start_pod(world.only)
+    world.round()
+    assert not world.status.terminal
+
+
+def test_a_pod_that_had_to_go_since_its_nodes_disk_was_full_is_disrupted_and_not_at_fault() -> None:
+    world = World().prepared()
+    pod = world.start_pod(world.only)
+    world.end_pod(pod, 137)
+    taken = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
+    low = {"reason": "Evicted", "message": "The node was low on resource: ephemeral-storage.", "conditions": [taken]}
+    world.pods[pod]["status"] |= low
+    world.pods[pod]["metadata"]["creationTimestamp"] = timestamp(world.now)
+    world.round()
+    assert not world.status.terminal
+
+
+def test_a_pod_that_was_evicted_for_anything_else_was_evicted() -> None:
+    world = World().prepared()
+    child = world.only
+    pod = world.start_pod(child)
+    stopped = failure(Reason.INTERRUPTED, "asked to stop")
+    world.end_pod(pod, 143, message("stage", set(), 3, failure=stopped))
+    world.pods[pod]["status"] |= {"reason": "Evicted", "message": "Pod was rejected: out of hugepages"}
+    world.end_job(child, "Failed", "BackoffLimitExceeded")
+    world.round()
+    assert world.status.failure.reason == "Evicted"
+    assert "out of hugepages" in world.status.failure.message
 
 
 def test_a_failed_job_whose_pods_are_gone_is_judged_by_its_condition() -> None:

@@ -73,13 +73,21 @@ def test_more_disruptions_in_a_row_than_the_limit_without_a_checkpoint_end_the_j
         assert (count(world), world.status.terminal) == (times, False)
     disrupted(world)
     told = world.status.failure
-    assert (told.reason, told.pass_, told.path) == ("Interrupted", "tune", "spec.disruptionLimit")
+    assert (told.reason, told.pass_, told.path) == ("Evicted", "tune", "spec.disruptionLimit")
     assert told.message == (
         f"disrupted 3 times in a row (the last time: {EVICTED}), each time before its first checkpoint"
     )
     assert "saveSeconds" in told.remedy
     assert "terminationGracePeriodSeconds" in told.remedy
     assert world.live == []
+
+
+def test_pods_that_make_room_for_others_of_higher_priority_are_preempted() -> None:
+    world = prepared()
+    for _ in range(LIMIT + 1):
+        disrupted(world, reason="PreemptionByScheduler")
+    assert world.status.failure.reason == "Preempted"
+    assert "higher priorityClassName" in world.status.failure.remedy
 
 
 def test_disruptions_that_each_bring_a_new_checkpoint_never_end_a_job() -> None:
@@ -124,7 +132,7 @@ def test_a_pod_that_vanishes_without_a_word_counts() -> None:
         world.round()
         del world.pods[pod]
         world.round()
-    assert world.status.failure.reason == "Interrupted"
+    assert world.status.failure.reason == "Evicted"
 
 
 def test_a_checkpoint_that_a_pod_has_shown_counts_though_the_pod_ends_without_a_word() -> None:
@@ -303,7 +311,7 @@ def test_prepare_is_given_up_too() -> None:
     world = World(spec=wire_spec(disruptionLimit=0))
     world.round()
     disrupted(world)
-    assert (world.status.failure.pass_, world.status.failure.reason) == ("prepare", "Interrupted")
+    assert (world.status.failure.pass_, world.status.failure.reason) == ("prepare", "Evicted")
     assert world.status.prepare.state == "Failed"
 
 

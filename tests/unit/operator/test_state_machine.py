@@ -233,7 +233,7 @@ class Life(RuleBasedStateMachine):
     def a_pod_is_disrupted(self, index: int) -> None:
         self.life.nodes.disrupt(self.pod(index))
         if len(self.life.nodes.disrupted) > self.disruption_limit:
-            self.life.blame(Reason.INTERRUPTED)
+            self.life.blame(Reason.EVICTED)
 
     @precondition(lambda self: self.life.api.pods)
     @event(index=which)
