@@ -44,6 +44,9 @@ right. No argument, which an older runner in a plugin's image would not take."""
 LOG_FORMAT_ENV = "FINETUNE_LOG_FORMAT"
 """How the pod logs: text, where it is not set, or json."""
 
+WITHOUT_KEY_ENV = "FINETUNE_WITHOUT_KEY"
+"""Set for a prepare that has no key to sign the artifact with: it leaves publishing to one that has."""
+
 DIGEST_ENV = "FINETUNE_DOCUMENT_DIGEST"
 """sha256 of the job's document as it was accepted: a pod works on no other."""
 

@@ -20,13 +20,10 @@ NAMES = frozenset(
 def image_alone(system: System) -> System:
     """The system without what would add to the image's code, or replace it."""
     kept = [volume for volume in system.volumes if not is_environment(volume)]
-    return without_leads_to_code(system).model_copy(update={"volumes": kept})
-
-
-def without_leads_to_code(system: System) -> System:
-    """The system without variables by which a process finds code to run."""
-    return system.model_copy(update={"env": [variable for variable in system.env if not leads_to_code(variable)]})
+    env = [variable for variable in system.env if not leads_to_code(variable)]
+    return system.model_copy(update={"volumes": kept, "env": env})
 
 
 def leads_to_code(variable: EnvVar) -> bool:
+    """Whether a process finds code to run by it."""
     return variable.name in NAMES or variable.name.startswith(FAMILIES)

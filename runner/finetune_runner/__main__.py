@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV, LOG_FORMAT_ENV
+from finetune_api.pod_layout import AGAIN_ENV, DIGEST_ENV, LOG_FORMAT_ENV, WITHOUT_KEY_ENV
 from finetune_runner import logs
 from finetune_runner.ending.exceptions import as_failure
 from finetune_runner.ending.giving_up import give_up_with
@@ -82,7 +82,8 @@ def job_for(options: argparse.Namespace, layout: PodLayout) -> Job:
     logs.configure(level=document.spec.engine.log_level, style=options.log_format)
     keep_variables_secret(document.spec)
     _make_scratch(layout)
-    return open_job(document, layout, prepared=options.command == "stage" or AGAIN_ENV in os.environ)
+    prepared = options.command == "stage" or AGAIN_ENV in os.environ
+    return open_job(document, layout, prepared=prepared, keyless=WITHOUT_KEY_ENV in os.environ)
 
 
 def _work(options: argparse.Namespace) -> Callable[[Job, Outcome], None]:

@@ -26,6 +26,8 @@ class Job:
     plan: Plan
     store: ObjectStore
     cache: Cache
+    keyless: bool = False
+    """Whether its prepare has no key here to sign the artifact with."""
 
     @property
     def spec(self) -> FineTuneJobSpec:
@@ -67,13 +69,14 @@ def read_document(file: Path, digest: str = "") -> JobDocument:
     return JobDocument(**identity, spec=spec)
 
 
-def open_job(document: JobDocument, layout: PodLayout, *, prepared: bool = False) -> Job:
+def open_job(document: JobDocument, layout: PodLayout, *, prepared: bool = False, keyless: bool = False) -> Job:
     """The job with its store; no request is made yet.
 
     Args:
         document: the job.
         layout: where things lie.
         prepared: whether its prepare step has ended, which has used the store.
+        keyless: whether prepare has no key here to sign the artifact with, and leaves publishing to one that has.
 
     Raises:
         FineTuneError: InvalidSpec without a store, AuthDenied without the store's secret.
@@ -87,7 +90,7 @@ def open_job(document: JobDocument, layout: PodLayout, *, prepared: bool = False
         )
     store = PatientStore(open_location(document.spec.store, layout, "spec.store"), proven=prepared)
     cache = Cache(store, document.namespace, job=document.name)
-    return Job(document=document, layout=layout, plan=plan(document.spec), store=store, cache=cache)
+    return Job(document=document, layout=layout, plan=plan(document.spec), store=store, cache=cache, keyless=keyless)
 
 
 def _invalid(problems: list[Problem]) -> FineTuneError:

@@ -76,7 +76,7 @@ def finish(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) -
             "gate %s: %s after %s %s (%s)", judged(told.passed), gate.metric, gate.after, gate.value, gate.requirement
         )
     if standing_of(job, committed).decided:
-        outcome.published = publish(job, pinned, committed, full, has_key=outcome.kind == "prepare")
+        outcome.published = publish(job, pinned, committed, full, has_key=outcome.kind == "prepare" and not job.keyless)
 
 
 def _resolve(job: Job) -> Prepared:
@@ -166,5 +166,6 @@ def _check_output(job: Job, committed: Committed, *, probed: bool) -> None:
     if output is None or not candidates:
         return
     probe(job, output, ".finetune-probe")
-    signing_key(job)
+    if not job.keyless:
+        signing_key(job)
     refuse_to_overwrite(job, output, {committed[step.name].digest for step in candidates if step.name in committed})

@@ -7,11 +7,13 @@ import pytest
 
 from command_line import finetune
 from finetune_api.failures import EXIT_CODES, FineTuneError, Reason
+from finetune_api.pod_layout import WITHOUT_KEY_ENV
 from finetune_runner.committed import find_committed
 from finetune_runner.outcome import Outcome
 from finetune_runner.prepare import finish, prepare
 from finetune_runner.prepared import required
 from finished_passes import finish_passes
+from plugin_packages import write_sample
 from published import flip_bit
 from s3_server import ACCESS_KEY, SECRET_KEY
 from signing_keys import new_key, private_pem, public_pem
@@ -131,6 +133,30 @@ def test_the_job_that_makes_it_again_is_written_from_it(signed, verify, finetune
     statement = json.loads(b64decode(json.loads(signed.bucket.get("out/provenance.intoto.json"))["payload"]))
     assert written == statement["predicate"]["buildDefinition"]["externalParameters"]["job"]
     assert finetune("validate", tmp_path / "again.json").code == 0
+
+
+def test_a_prepare_beside_plugins_needs_no_key_and_the_one_that_signs_needs_no_plugins(
+    place, spec, verify, tmp_path, monkeypatch
+):
+    """Each in a process of its own, as in their pods: what one has, the other lacks."""
+    passes = [*spec["passes"][:2], {"name": "scale", "plugin": {"name": "scale"}}]
+    place.write_job(spec := spec | {"passes": passes})
+    signer = place.layout.secrets / "signer"
+    with monkeypatch.context() as beside_plugins:
+        signer.rename(tmp_path / "away")
+        beside_plugins.setenv("PYTHONPATH", str(write_sample(tmp_path)))
+        beside_plugins.setenv(WITHOUT_KEY_ENV, "1")
+        assert place.run("prepare").code == 0
+        finish_passes(place, ["tune", "merge", "scale"], spec=spec)
+        ended = place.run("prepare")
+        assert (ended.code, ended.message.published) == (0, None)
+    assert place.bucket.object_keys("out/") == []
+
+    (tmp_path / "away").rename(signer)
+    ended = place.run("prepare")
+
+    assert (ended.code, ended.message.published is not None) == (0, True), ended.log
+    assert verify().code == 0
 
 
 @pytest.mark.parametrize(

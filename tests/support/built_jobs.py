@@ -33,8 +33,8 @@ def document(**parts: Any) -> JobDocument:
     return JobDocument(namespace="team", name="tone", uid=UID, spec=spec_of(**({"systems": systems} | parts)))
 
 
-def prepare_job(doc: JobDocument | None = None) -> Wire:
-    return build_prepare_job(doc or document(), 1, SETTINGS, None)
+def prepare_job(doc: JobDocument | None = None, *, publishes: bool = False) -> Wire:
+    return build_prepare_job(doc or document(), 1, SETTINGS, None, publishes=publishes)
 
 
 def stage_job(index: int = 0, doc: JobDocument | None = None) -> Wire:

@@ -14,6 +14,7 @@ FILES = {
     "merge_adapter_weights": ("config.json", "model.safetensors"),
     "model_builder": ("genai_config.json", "model.onnx", "deep/model.onnx.data"),
     "evaluate": ("metrics.json",),
+    "plugin": ("config.json", "model.safetensors"),
 }
 
 

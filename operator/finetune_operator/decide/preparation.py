@@ -72,7 +72,9 @@ def _started(case: Case, attempt: int, why: str = "") -> Verdict:
     again = any(step.cache_key for step in case.status.passes)
     digest = case.status.document_digest
     remaining = case.remaining_seconds
-    manifest = build_prepare_job(case.document, attempt, case.settings, remaining, again=again, digest=digest)
+    manifest = build_prepare_job(
+        case.document, attempt, case.settings, remaining, again=again, publishes=case.all_done, digest=digest
+    )
     create = CreateJob(manifest)
     status = _asked_for(case, attempt, create.name)
     return Verdict(status, "Preparing", f"prepare runs again: {why}" if why else "prepare starts", actions=(create,))

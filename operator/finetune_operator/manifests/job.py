@@ -9,7 +9,7 @@ from finetune_api.plan import Stage, needs_plugins, prepare_system
 from finetune_api.resource.systems import System
 from finetune_operator import labels
 from finetune_operator.default_system import with_defaults
-from finetune_operator.image_alone import image_alone, without_leads_to_code
+from finetune_operator.image_alone import image_alone
 from finetune_operator.manifests.config_map import owner_reference
 from finetune_operator.manifests.pod import Work, build_pod_spec
 from finetune_operator.names import CONTAINER, DISRUPTION, prepare_name, stage_name
@@ -27,24 +27,30 @@ def build_prepare_job(
     remaining_seconds: int | None,
     *,
     again: bool = False,
+    publishes: bool = False,
     digest: str = "",
 ) -> dict[str, Any]:
     """The prepare Job of one attempt: no accelerator, little memory, the operator's image; with plugins theirs.
 
-    It alone gets the key that signs the artifact, since it runs no pass. `again`: an earlier one has used the store.
-    `digest`: of the document, in the job's ConfigMap.
+    It alone gets the key that signs the artifact, since it runs no pass; where plugins are to be loaded, not even it:
+    then the key comes with the prepare that publishes, in the operator's image. `again`: an earlier one has used the
+    store. `publishes`: all passes are committed. `digest`: of the document, in the job's ConfigMap.
     """
     placed = placement_of_prepare(document, settings)
-    has_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes)
-    publishes = document.spec.output is not None and document.spec.output.signing is not None
+    signed = document.spec.output is not None and document.spec.output.signing is not None
+    loads_plugins = any(needs_plugins(document.spec, step) for step in document.spec.passes) and not (
+        signed and publishes
+    )
+    signs = signed and not loads_plugins
     work = Work(
-        image=placed.image if placed and has_plugins else settings.operator_image,
+        image=placed.image if placed and loads_plugins else settings.operator_image,
         command=pod_layout.PREPARE_COMMAND,
         resources=settings.prepare_resources.to_wire(),
-        scratch_size=PUBLISHING_SCRATCH if publishes else PREPARE_SCRATCH,
+        scratch_size=PUBLISHING_SCRATCH if signs else PREPARE_SCRATCH,
         shm_size=None,
-        system=placed and taken_by_prepare(placed, has_plugins=has_plugins, signs=publishes),
-        signs=True,
+        system=placed if loads_plugins else placed and image_alone(placed),
+        signs=signs,
+        leaves_signing=signed and not signs,
         again=again,
         digest=digest,
     )
@@ -55,13 +61,6 @@ def build_prepare_job(
         pod_spec=build_pod_spec(document, work, settings),
         remaining_seconds=remaining_seconds,
     )
-
-
-def taken_by_prepare(system: System, *, has_plugins: bool, signs: bool) -> System:
-    """What prepare takes of the system whose placement it shares; an image with plugins may lie in a claim."""
-    if not has_plugins:
-        return image_alone(system)
-    return without_leads_to_code(system) if signs else system
 
 
 def build_stage_job(

@@ -35,6 +35,8 @@ class Work:
     """From SIGTERM to SIGKILL."""
     signs: bool = False
     """Whether it gets the key that signs the artifact."""
+    leaves_signing: bool = False
+    """Whether it is a prepare that gets no key, though the artifact is to be signed."""
     again: bool = False
     """Whether an earlier pod of its kind has used the store."""
     digest: str = ""
@@ -91,6 +93,7 @@ def _environment(work: Work, log_format: str) -> list[dict[str, Any]]:
         _from_field(pod_layout.POD_UID_ENV, "metadata.uid"),
         _from_field(POD_NAME_ENV, "metadata.name"),
         *([{"name": pod_layout.AGAIN_ENV, "value": "1"}] if work.again else []),
+        *([{"name": pod_layout.WITHOUT_KEY_ENV, "value": "1"}] if work.leaves_signing else []),
         *([{"name": pod_layout.LOG_FORMAT_ENV, "value": log_format}] if log_format != "text" else []),
         *([{"name": pod_layout.DIGEST_ENV, "value": work.digest}] if work.digest else []),
         *({"name": name, "value": value} for name, value in scratch.items() if name not in overridden),

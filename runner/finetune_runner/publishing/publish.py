@@ -55,7 +55,7 @@ def publish(
     if output is None:
         return _published(job, step, committed, job.store.uri(job.cache.attempt_folder(key, manifest.attempt)))
     if wants_signature(job) and not has_key:
-        log.info("the artifact is to be signed: prepare publishes it, whose pod has the key")
+        log.info("the artifact is to be signed: a prepare publishes it, whose pod has the key")
         return None
     key_to_sign = signing_key(job)
     if not _is_there(output, manifest) or (key_to_sign and not is_signed_at(output, key_to_sign)):

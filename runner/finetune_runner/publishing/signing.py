@@ -1,4 +1,4 @@
-"""The key that signs an artifact's provenance: only prepare's pod has it, which runs no pass."""
+"""The key that signs an artifact's provenance: only a prepare's pod has it, which runs no pass and no plugin."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,8 @@
+from typing import Any
+
 from api_specs import wire_spec
+from built_jobs import container_of, mounts_of
+from finetune_api import pod_layout
 from finetune_api.failures import Reason
 from finetune_api.messages import Headline, TerminationMessage
 from finetune_api.resource.progress import Progress
@@ -132,6 +136,41 @@ def test_where_the_artifact_is_to_be_signed_prepare_runs_at_the_end_and_publishe
     world.round()
     assert world.status.phase == "Complete"
     assert len(world.status.artifacts) == 1
+
+
+def test_the_key_of_a_job_with_plugins_meets_none_of_their_code() -> None:
+    world = World(spec=with_a_plugin_and_a_key())
+    world.round()
+    assert (image_of(world), mounts_key(world)) == ("registry.test/plugins:1", False)
+    for _ in range(3):
+        world.succeed(publishes=False)
+        world.round()
+    assert (world.only.kind, image_of(world), mounts_key(world)) == ("prepare", "registry.test/operator:1", True)
+
+
+def test_also_where_all_was_made_before() -> None:
+    world = World(spec=with_a_plugin_and_a_key(), committed={0, 1, 2})
+    world.round()
+    world.succeed(publishes=False)
+    world.round()
+    assert (world.only.attempt, image_of(world), mounts_key(world)) == (2, "registry.test/operator:1", True)
+
+
+def with_a_plugin_and_a_key() -> dict[str, Any]:
+    signing = {"keySecretRef": {"name": "signer", "key": "key.pem"}}
+    spec = wire_spec(output={"s3": {"uri": "s3://models/out"}, "signing": signing})
+    spec["systems"] = [{"name": name, "image": "registry.test/plugins:1"} for name in ("gpu", "cpu")]
+    spec["passes"][1] = {"name": "merge", "system": "cpu", "plugin": {"name": "soup"}}
+    return spec
+
+
+def image_of(world: World) -> str:
+    """Of the pod that runs now."""
+    return str(container_of(world.jobs[world.only.name])["image"])
+
+
+def mounts_key(world: World) -> bool:
+    return f"{pod_layout.SECRETS}/signer" in mounts_of(world.jobs[world.only.name])
 
 
 def test_passes_committed_but_not_published_are_published_by_another_prepare() -> None:

@@ -1,11 +1,13 @@
 """The variables of pods: who they are, what a system may give them, and what may not lead to code."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from built_jobs import Wire, container_of, document, mounts_of, prepare_job, stage_job
 from finetune_api import pod_layout
+from finetune_api.messages import JobDocument
 from finetune_api.resource.passes import Pass
 from finetune_operator.default_system import DefaultSystem
 from finetune_operator.manifests.deletion_job import build_deletion_job
@@ -62,11 +64,30 @@ def test_nor_one_of_what_every_job_gets() -> None:
     assert "PYTHONPATH" not in names
 
 
-@pytest.mark.parametrize(("signing", "reaches"), [(None, True), ({"keySecretRef": {"name": "key", "key": "k"}}, False)])
-def test_in_an_image_with_plugins_it_reaches_prepare_but_where_that_signs(signing: Wire | None, reaches: bool) -> None:
-    env = [{"name": "LD_LIBRARY_PATH", "value": "/mnt/own"}]
-    output = {"s3": {"uri": "s3://models/out"}} | ({"signing": signing} if signing else {})
-    doc = document(systems=[{"name": "gpu", "image": "registry.test/runner:1", "env": env}], output=output)
+@pytest.mark.parametrize("signing", [{}, {"signing": {"keySecretRef": {"name": "key", "key": "k"}}}])
+def test_in_an_image_with_plugins_it_reaches_prepare_which_has_no_key(signing: Wire) -> None:
+    variable = {"name": "LD_LIBRARY_PATH", "value": "/mnt/own"}
+    doc = with_plugin(document(output={"s3": {"uri": "s3://models/out"}} | signing, **with_variable(variable)))
+    assert variable in container_of(prepare_job(doc))["env"]
+    assert f"{pod_layout.SECRETS}/key" not in mounts_of(prepare_job(doc))
+
+
+def test_of_a_job_with_plugins_the_prepare_that_signs_gets_none_and_no_environment_from_a_claim() -> None:
+    variable = {"name": "LD_LIBRARY_PATH", "value": "/mnt/own"}
+    claim = {"name": "venv", "mountPath": "/opt/venv", "persistentVolumeClaim": {"claimName": "ml-env"}}
+    output = {"s3": {"uri": "s3://models/out"}, "signing": {"keySecretRef": {"name": "key", "key": "k"}}}
+    job = prepare_job(with_plugin(document(output=output, **with_variable(variable, volumes=[claim]))), publishes=True)
+    assert f"{pod_layout.SECRETS}/key" in mounts_of(job)
+    assert container_of(job)["image"] == SETTINGS.operator_image
+    assert variable not in container_of(job)["env"]
+    assert "/opt/venv" not in mounts_of(job)
+    assert pod_layout.WITHOUT_KEY_ENV not in str(container_of(job)["env"])
+
+
+def with_variable(variable: Wire, **more: Any) -> dict[str, Any]:
+    return {"systems": [{"name": "gpu", "image": "registry.test/runner:1", "env": [variable], **more}]}
+
+
+def with_plugin(doc: JobDocument) -> JobDocument:
     passes = [Pass.model_validate({"name": "soup", "system": "gpu", "plugin": {"name": "soup"}})]
-    job = prepare_job(doc.model_copy(update={"spec": doc.spec.model_copy(update={"passes": passes})}))
-    assert (env[0] in container_of(job)["env"]) is reaches
+    return doc.model_copy(update={"spec": doc.spec.model_copy(update={"passes": passes})})
