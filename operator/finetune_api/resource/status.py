@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from finetune_api.resource.base import Model, empty_list
 from finetune_api.resource.gates import MAX_GATES
@@ -34,7 +34,13 @@ class PassState(StrEnum):
     SKIPPED = "Skipped"
 
 
-class Condition(Model):
+class Told(Model):
+    """A part of the status. What a newer operator has written there, and this one does not know, stays as it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Condition(Told):
     """metav1.Condition."""
 
     type: Annotated[str, StringConstraints(max_length=316)] = Field(description="Type of the condition.")
@@ -51,14 +57,14 @@ class Condition(Model):
     observed_generation: int = Field(default=0, ge=0, description="Generation of the spec it was decided on.")
 
 
-class MetricValue(Model):
+class MetricValue(Told):
     name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name of the figure.")
     value: Figure = Field(description="The figure, as text so that no digit is lost.")
     low: Figure | None = Field(default=None, description="Lower end of its 95 % confidence interval, where it has one.")
     high: Figure | None = Field(default=None, description="Upper end.")
 
 
-class Artifact(Model):
+class Artifact(Told):
     uri: Annotated[str, StringConstraints(max_length=2048)] = Field(description="Where it lies.")
     digest: Annotated[str, StringConstraints(max_length=128)] = Field(description="sha256 over its files' digests.")
     size_bytes: int = Field(default=0, ge=0, description="Size of all files.", json_schema_extra={"format": "int64"})
@@ -79,7 +85,7 @@ class NamedArtifact(Artifact):
     )
 
 
-class PassStatus(Model):
+class PassStatus(Told):
     name: Annotated[str, StringConstraints(max_length=63)] = Field(description="Name of the pass.")
     state: PassState = Field(
         default=PassState.PENDING,
@@ -104,7 +110,7 @@ class PassStatus(Model):
     )
 
 
-class GateStatus(Model):
+class GateStatus(Told):
     metric: Annotated[str, StringConstraints(max_length=63)] = Field(description="Metric that it looks at.")
     after: Annotated[str, StringConstraints(max_length=63)] = Field(description="Pass whose output was measured.")
     requirement: Annotated[str, StringConstraints(max_length=256)] = Field(description="What it asks for.")
@@ -116,7 +122,7 @@ class GateStatus(Model):
     )
 
 
-class PrepareStatus(Model):
+class PrepareStatus(Told):
     attempt: int = Field(
         default=0, ge=0, description="How often prepare was asked for; more than once: as recovery, or to wait."
     )
@@ -130,7 +136,7 @@ class PrepareStatus(Model):
     )
 
 
-class CountedPod(Model):
+class CountedPod(Told):
     """The newest of the pods whose accelerator time has been counted: those scheduled before it are counted already."""
 
     uid: Annotated[str, StringConstraints(max_length=63)] = Field(description="UID of the pod.")
@@ -138,7 +144,7 @@ class CountedPod(Model):
     seconds: int = Field(ge=0, le=MOST_BYTES, description="What acceleratorSeconds has of it.")
 
 
-class DisruptedPod(Model):
+class DisruptedPod(Told):
     """The newest of the disrupted pods that have been counted: those created before it are counted already."""
 
     name: Annotated[str, StringConstraints(max_length=253)] = Field(description="Name of the pod.")
@@ -149,7 +155,7 @@ class DisruptedPod(Model):
     )
 
 
-class DisruptionStatus(Model):
+class DisruptionStatus(Told):
     """Disruptions in a row, of one pass."""
 
     pass_: Annotated[str, StringConstraints(max_length=63)] = Field(
@@ -162,7 +168,7 @@ class DisruptionStatus(Model):
     newest_pod: DisruptedPod = Field(description="How far count is counted.")
 
 
-class WaitingStatus(Model):
+class WaitingStatus(Told):
     """What the job waits for."""
 
     reason: Annotated[str, StringConstraints(max_length=63)] = Field(
@@ -171,7 +177,7 @@ class WaitingStatus(Model):
     since: Timestamp = Field(description="When it was first seen to wait for that.")
 
 
-class FailureStatus(Model):
+class FailureStatus(Told):
     """Why the job failed, and what to do."""
 
     pass_: Annotated[str, StringConstraints(max_length=63)] = Field(
@@ -190,7 +196,7 @@ class FailureStatus(Model):
     )
 
 
-class FineTuneJobStatus(Model):
+class FineTuneJobStatus(Told):
     """What is. Terminal conditions never reverse."""
 
     rules: ClassVar[tuple[dict[str, str], ...]] = (
@@ -271,5 +277,9 @@ class FineTuneJobStatus(Model):
 
     @classmethod
     def from_wire(cls, status: dict[str, Any] | None) -> "FineTuneJobStatus":
-        """The stored status; empty where there is none yet."""
-        return cls.model_validate(status or {})
+        """The stored status; empty where there is none yet. Progress, too, may have fields that are not known here.
+
+        Raises:
+            ValueError: a known field holds what is not known.
+        """
+        return cls.model_validate(status or {}, extra="allow")

@@ -5,9 +5,11 @@ import pytest
 
 from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage, GaveWay, TerminationMessage
+from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.decide.preparation import MOST_ATTEMPTS
 from finetune_operator.manifests.config_map import digest_of_document
 from finetune_operator.observed import Reading
+from finetune_operator.status_patch import status_patch
 from finetune_operator.worker import running_pod
 from operator_world import World, message
 
@@ -282,6 +284,19 @@ def test_a_job_may_give_way_more_often_than_it_may_lose_something() -> None:
     world.lose_pods(world.succeed())
     world.round()
     assert world.only.kind == "prepare"
+
+
+def test_what_a_newer_operator_wrote_into_status_neither_stops_a_rolled_back_one_nor_is_lost(running: World) -> None:
+    wire = running.status.to_wire()
+    wire |= {"region": {"zones": ["a"]}, "progress": {"pass": "tune", "watts": 300}}
+    wire["passes"][0]["node"] = "gpu-1"
+    wire["conditions"][0]["severity"] = "None"
+    running.status = FineTuneJobStatus.from_wire(wire)
+    running.succeed()
+    running.round()
+    written = status_patch(running.observe(), running.status)["status"]
+    assert written["region"] == {"zones": ["a"]}
+    assert (written["passes"][0]["node"], written["passes"][0]["state"]) == ("gpu-1", "Succeeded")
 
 
 def test_what_a_prepare_pod_waits_for_is_told_as_long_as_it_waits() -> None:

@@ -164,8 +164,8 @@ def test_a_removal_that_begins_when_pods_have_taken_their_time_ends_no_later_tha
 
 def test_a_status_that_cannot_be_read_keeps_no_deleted_job() -> None:
     meta = {"name": "tone", "namespace": "team", "uid": UID, "resourceVersion": "1"}
-    wire = {"metadata": meta, "status": {"of": "a later operator"}}
-    with pytest.raises(ValueError, match="of"):
+    wire = {"metadata": meta, "status": {"phase": "A later operator's"}}
+    with pytest.raises(ValueError, match="phase"):
         observed(wire, None, [], [], readings=(), now=START)
     deleted = wire | {"metadata": meta | {"deletionTimestamp": timestamp(START)}}
     assert observed(deleted, None, [], [], readings=(), now=START).deleting
