@@ -118,6 +118,19 @@ def test_one_whose_watches_cannot_be_begun_though_the_api_server_answers_is_not_
     live(case, refuses=True)
 
 
+def test_why_it_fails_is_told_in_one_line(live, caplog: pytest.LogCaptureFixture) -> None:
+    async def case(running: Running) -> None:
+        await running.leadership.take()
+        with running.vitals.round(("team", "tone")):
+            running.seconds += ROUND_SECONDS + 1
+            assert await running.healthz() == 500
+
+    live(case)
+    [told] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "the work on team/tone has taken 601 s" in told.getMessage()
+    assert told.exc_info is None
+
+
 def test_one_that_waits_for_an_api_server_that_is_away_is_alive(live) -> None:
     async def case(running: Running) -> None:
         await running.leadership.take()
