@@ -57,7 +57,7 @@ async def serve(settings: Settings) -> None:
         queue = WorkQueue[Key]()
         progress = ProgressWatch(settings.progress_interval_seconds, queue.add)
         leadership, metrics = Leadership(), Metrics()
-        vitals = Vitals(watches_of(WATCHED, settings.watch_namespaces))
+        vitals = Vitals(watches_of(WATCHED, settings.watch_namespaces), settings.watch_seconds)
         metrics.registry.register(Standing(leadership, metrics.jobs, lambda: queue.waiting, kube.now))
         worker = Worker(kube, settings, queue, progress, leadership, metrics=metrics, vitals=vitals, clock=kube.now)
         logins = Logins(vitals)

@@ -77,6 +77,11 @@ class Settings:
     """None: this is the only operator."""
     progress_interval_seconds: float = 5
     resync_seconds: float = 60
+    watch_seconds: float = 600
+    """For how long a watch may go on without being begun anew before liveness fails.
+
+    One that is well is begun anew after half of it, or 300 seconds, one that is silent after 70.
+    """
     workers: int = 8
     """Jobs that are worked on at the same time."""
     log_format: str = "text"
@@ -112,6 +117,7 @@ class Settings:
             lease=_lease(environ),
             progress_interval_seconds=_seconds(environ, "FINETUNE_PROGRESS_INTERVAL_SECONDS", 5),
             resync_seconds=_seconds(environ, "FINETUNE_RESYNC_SECONDS", 60),
+            watch_seconds=_seconds(environ, "FINETUNE_WATCH_SECONDS", 600),
             workers=int(_seconds(environ, "FINETUNE_WORKERS", 8)),
             log_format=_choice(environ, "FINETUNE_LOG_FORMAT", LOG_FORMATS, "text"),
             pod_log_format=_choice(environ, "FINETUNE_POD_LOG_FORMAT", LOG_FORMATS, "text"),

@@ -63,7 +63,7 @@ def build_settings(settings: Settings) -> Any:
     shell = kopf.OperatorSettings()
     shell.posting.enabled = False
     shell.scanning.disabled = True
-    shell.watching.server_timeout = SERVER_TIMEOUT_SECONDS
+    shell.watching.server_timeout = max(1, int(min(SERVER_TIMEOUT_SECONDS, settings.watch_seconds / 2)))
     shell.watching.connect_timeout = CONNECT_TIMEOUT_SECONDS
     shell.watching.inactivity_timeout = SILENCE_SECONDS
     shell.watching.chunk_size = PAGE

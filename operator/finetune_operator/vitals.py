@@ -6,8 +6,6 @@ from contextlib import contextmanager
 
 from finetune_operator.observe import Key
 
-WATCH_SECONDS = 600
-"""For how long a watch may go on: one that is well is begun anew after 300 seconds, one that is silent after 70."""
 ROUND_SECONDS = 600
 """How long a round of work on a job may take: some calls, each with a time limit of its own."""
 
@@ -19,9 +17,17 @@ class Vitals:
     the API server has listed all jobs whenever it was asked to.
     """
 
-    def __init__(self, watches: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
-        """watches: what is to be watched, as `watch_of` names it. clock: in seconds."""
-        self._clock = clock
+    def __init__(
+        self, watches: Iterable[str], watch_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """A new operator, all of whose watches count as begun now.
+
+        Args:
+            watches: what is to be watched, as `watch_of` names it.
+            watch_seconds: for how long a watch may go on without being begun anew.
+            clock: in seconds.
+        """
+        self._clock, self._watch_seconds = clock, watch_seconds
         self._begun = dict.fromkeys(watches, clock())
         self._answers: tuple[float, float] | None = None
         self._rounds: dict[Key, float] = {}
@@ -58,7 +64,7 @@ class Vitals:
         since, last = self._answers
         for watch, begun in self._begun.items():
             late = last - max(begun, since)
-            if late > WATCH_SECONDS:
+            if late > self._watch_seconds:
                 yield f"the watch of {watch} was not begun anew for {late:.0f} s, though the API server answers"
 
     def _endless_rounds(self) -> Iterator[str]:

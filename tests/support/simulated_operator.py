@@ -59,7 +59,7 @@ class Operator:
         self.went_well = False
         """The last round did all that it had decided on."""
         kube, now = SimulatedKube(api), lambda: api.now
-        told = {"metrics": self.metrics, "vitals": Vitals(()), "clock": now}
+        told = {"metrics": self.metrics, "vitals": Vitals((), settings.watch_seconds), "clock": now}
         self._worker = Worker(kube, settings, WorkQueue(), self.heard, Leadership(), **told)
         self._round: Coroutine[Any, Any, float | None] | None = None
         api.watchers.append(self.wake)

@@ -20,12 +20,13 @@ from finetune_operator.liveness import add_liveness
 from finetune_operator.logins import LoginRefusedError, Logins
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.shell import WATCHED, build_registry
-from finetune_operator.vitals import ROUND_SECONDS, WATCH_SECONDS, Vitals, watches_of
+from finetune_operator.vitals import ROUND_SECONDS, Vitals, watches_of
 from operator_world import SETTINGS
 from watched_api import SERVED, WatchedApi, watched_api
 
 PATHS = {f"{group}/{plural}" for group, served in SERVED.items() for plural in WATCHED if plural in served}
 SECONDS = 20
+WATCH_SECONDS = int(SETTINGS.watch_seconds)
 
 
 @dataclass
@@ -66,7 +67,7 @@ async def operator(folder: Path, monkeypatch: pytest.MonkeyPatch, *, refuses: bo
         api.refuses = refuses
         monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(api.kubeconfig(folder)))
         running = Running(api, Leadership(), None, health)  # type: ignore[arg-type]
-        running.vitals = Vitals(watches_of(WATCHED, ()), lambda: running.seconds)
+        running.vitals = Vitals(watches_of(WATCHED, ()), WATCH_SECONDS, lambda: running.seconds)
         logins = Logins(running.vitals)
         registry = build_registry(lambda _: None, Metrics(), logins)
         add_liveness(registry, running.vitals, running.leadership)

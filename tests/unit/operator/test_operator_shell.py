@@ -3,8 +3,11 @@ import json
 import pytest
 
 from finetune_operator.kube import AlreadyExists, Conflict, Invalid, NotFound, Refused, Unavailable, error_of
+from finetune_operator.settings import Settings
 from finetune_operator.shell import build_settings, is_done, key_of_child
 from operator_world import SETTINGS, World
+
+LEAST = {"FINETUNE_OPERATOR_IMAGE": "operator:1", "FINETUNE_RUNNER_IMAGE": "runner:1"}
 
 
 def test_a_jobs_event_leads_to_its_owner() -> None:
@@ -41,6 +44,12 @@ def test_kopf_writes_nothing_and_watches_only_our_children() -> None:
     assert shell.posting.enabled is False
     assert shell.scanning.disabled is True
     assert list(shell.watching.label_selectors.values()) == ["app.kubernetes.io/managed-by=finetune-operator"] * 2
+
+
+@pytest.mark.parametrize(("late", "anew"), [(600, 300), (3600, 300), (20, 10)])
+def test_a_watch_that_is_well_is_begun_anew_long_before_it_counts_as_dead(late: int, anew: int) -> None:
+    told = Settings.from_environment(LEAST | {"FINETUNE_WATCH_SECONDS": str(late)})
+    assert build_settings(told).watching.server_timeout == anew
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import pytest
 from finetune_operator.kube import Unavailable
 from finetune_operator.metrics.instruments import Metrics
 from finetune_operator.resync import resync
-from finetune_operator.vitals import ROUND_SECONDS, WATCH_SECONDS, Vitals, watch_of, watches_of
+from finetune_operator.vitals import ROUND_SECONDS, Vitals, watch_of, watches_of
 from finetune_operator.work_queue import WorkQueue
 
 MINUTE = 60
 HOUR = 3600
+WATCH_SECONDS = 600
 
 
 class Clock:
@@ -31,7 +32,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def vitals(clock: Clock) -> Vitals:
-    return Vitals(["pods", "jobs"], clock)
+    return Vitals(["pods", "jobs"], WATCH_SECONDS, clock)
 
 
 def minutes_of_answers(vitals: Vitals, clock: Clock, seconds: int) -> None:
