@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -14,6 +15,21 @@ from finetune_operator.settings import Settings
 
 Json = dict[str, Any]
 DIGEST = "sha256:" + "0" * 64
+VERSIONS = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
+"""From the oldest that the chart takes to the newest whose schemas there are."""
+ALL_OF_IT = {
+    "replicas": "2",
+    "policy": '{"enabled":true,"accelerators":{"nvidia.com/gpu":2},"secrets":["s3"]}',
+    "networkPolicy": '{"enabled":true,"namespaces":["team-a"]}',
+    "priorityClassName": '"system-cluster-critical"',
+    "tolerations": '[{"key":"infra","operator":"Exists"}]',
+    "imagePullSecrets": '[{"name":"pull"}]',
+    "extraEnv": '[{"name":"A","value":"b"}]',
+    "extraVolumes": '[{"name":"ca","configMap":{"name":"ca"}}]',
+    "extraVolumeMounts": '[{"name":"ca","mountPath":"/ca"}]',
+    "kueue": '{"enabled":true}',
+}
+"""Values by which the chart renders all kinds of objects that are Kubernetes' own."""
 MEANT = (
     "--ignore-container-cpu-limit",  # a limit would slow it down and free nothing: what it asks for is a twentieth
     "--ignore-test=container-image-pull-policy",  # image.pullPolicy says which
@@ -23,11 +39,11 @@ MEANT = (
 """Where the chart is otherwise than kube-score would have it."""
 
 
-def render(cluster: Cluster, *changes: str, json_values: dict[str, str] | None = None) -> list[Json]:
-    """The objects that `helm template --set … --set-json …` renders for the cluster's own version."""
+def render(cluster: Cluster, *changes: str, json_values: dict[str, str] | None = None, version: str = "") -> list[Json]:
+    """The objects that `helm template --set … --set-json …` renders for a version, or the cluster's own."""
     options = [option for change in changes for option in ("--set", change)]
     options += [option for name, value in (json_values or {}).items() for option in ("--set-json", f"{name}={value}")]
-    place = ("--namespace", OPERATOR_NAMESPACE, "--kube-version", _version(cluster))
+    place = ("--namespace", OPERATOR_NAMESPACE, "--kube-version", version or _version(cluster))
     text = cluster.run("helm", "template", RELEASE, str(CHART), *place, *options)
     return [document for document in yaml.safe_load_all(text) if document]
 
@@ -48,6 +64,18 @@ def environment(documents: list[Json]) -> dict[str, str]:
 
 def test_helm_finds_nothing_to_say_against_it(cluster: Cluster) -> None:
     assert "0 chart(s) failed" in cluster.run("helm", "lint", "--strict", str(CHART))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("values", [{}, ALL_OF_IT], ids=["by default", "with all of it"])
+def test_what_is_rendered_keeps_to_the_schemas_of_each_kubernetes(
+    cluster: Cluster, version: str, values: dict[str, str]
+) -> None:
+    """Strictly: a field that a version does not have is refused."""
+    rendered = render(cluster, json_values=values, version=f"v{version}.0")
+    assert {document["kind"] for document in rendered} >= {"Deployment", "ClusterRole", "CustomResourceDefinition"}
+    for document in rendered:
+        kubernetes_validate.validate(document, version, strict=True)
 
 
 def test_kube_score_finds_nothing_that_is_not_meant(cluster: Cluster) -> None:
