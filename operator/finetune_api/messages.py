@@ -23,6 +23,7 @@ MESSAGE_BYTES = 320
 REMEDY_BYTES = 200
 PATH_BYTES = 100
 CACHE_KEY_CHARS = 32
+LOG_FIELD = ',"l":""'
 
 
 class JobDocument(Model):
@@ -87,6 +88,7 @@ class FailureMessage(Model):
     remedy: str = ""
     path: str = ""
     index: int | None = Field(default=None, alias="i", description="Pass that failed, its position in spec.passes.")
+    log: str = Field(default="", alias="l", description="Last lines of the pod's log, as many as there is room for.")
 
 
 class Published(Model):
@@ -155,13 +157,18 @@ class TerminationMessage(Model):
     failure: FailureMessage | None = None
 
     def encode(self) -> str:
-        """Compact JSON of at most 4096 bytes; texts are shortened, and figures beyond the limit left to the report."""
+        """Compact JSON of at most 4096 bytes; texts are shortened, and figures beyond the limit left to the report.
+
+        The log's last lines get what room is left.
+        """
         fitted = self.model_copy(
             update={"headlines": self.headlines[:MAX_HEADLINES], "failure": _shortened(self.failure)}
         )
-        while len(text := fitted.model_dump_json(by_alias=True, exclude_defaults=True).encode()) > LIMIT_BYTES:
+        while _room(fitted) < 0:
             fitted = _with_less(fitted)
-        return text.decode()
+        if self.failure:
+            fitted = _with_log(fitted, self.failure.log)
+        return _json(fitted).decode()
 
     @classmethod
     def decode(cls, text: str) -> "TerminationMessage":
@@ -173,9 +180,11 @@ class TerminationMessage(Model):
         return cls.model_validate_json(text)
 
 
-def failure_message(error: FineTuneError, index: int | None) -> FailureMessage:
-    """An error as it travels."""
-    return FailureMessage(reason=error.reason, message=error.message, remedy=error.remedy, path=error.path, index=index)
+def failure_message(error: FineTuneError, index: int | None, log: str = "") -> FailureMessage:
+    """An error as it travels; log: the last lines of it."""
+    return FailureMessage(
+        reason=error.reason, message=error.message, remedy=error.remedy, path=error.path, index=index, log=log
+    )
 
 
 def metric_values(headlines: list[Headline], index: int) -> list[MetricValue]:
@@ -205,8 +214,28 @@ def _shortened(failure: FailureMessage | None) -> FailureMessage | None:
             "message": _clip(failure.message, MESSAGE_BYTES),
             "remedy": _clip(failure.remedy, REMEDY_BYTES),
             "path": _clip(failure.path, PATH_BYTES),
+            "log": "",
         }
     )
+
+
+def _json(message: TerminationMessage) -> bytes:
+    return message.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+
+
+def _room(message: TerminationMessage) -> int:
+    """Bytes that are left; below 0 there are too many."""
+    return LIMIT_BYTES - len(_json(message))
+
+
+def _with_log(message: TerminationMessage, log: str) -> TerminationMessage:
+    """With the last lines of a log that still fit."""
+    log = log.encode(errors="replace").decode()
+    room = _room(message) - len(LOG_FIELD)
+    while log and _json_bytes(log) > room:
+        log = log.partition("\n")[2]
+    failure = message.failure and message.failure.model_copy(update={"log": log})
+    return message.model_copy(update={"failure": failure})
 
 
 def _clip(text: str, limit: int) -> str:

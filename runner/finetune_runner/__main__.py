@@ -121,7 +121,7 @@ def _write_last_word(
     layout: PodLayout, outcome: Outcome, failure: FineTuneError | None, measuring: frozenset[int]
 ) -> None:
     layout.termination_message.parent.mkdir(parents=True, exist_ok=True)
-    layout.termination_message.write_text(outcome.message(failure, first=measuring).encode())
+    layout.termination_message.write_text(outcome.message(failure, first=measuring, log=logs.last_lines()).encode())
 
 
 def parser() -> argparse.ArgumentParser:

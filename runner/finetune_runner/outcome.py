@@ -63,11 +63,12 @@ class Outcome:
         """What the gates came to."""
         self.gates = [GateOutcome(passed=v.passed, value=short_value(v.value)) for v in verdicts]
 
-    def message(self, failure: FineTuneError | None, *, first: frozenset[int]) -> TerminationMessage:
+    def message(self, failure: FineTuneError | None, *, first: frozenset[int], log: str = "") -> TerminationMessage:
         """The pod's last word.
 
         Args:
             failure: why it ends, if not in success.
+            log: then the last lines of the log.
             first: passes whose figures come before others', since not all may fit. Among these each pass's first figure
                 comes before any second one, so that a pass with many leaves room for the rest.
         """
@@ -84,7 +85,7 @@ class Outcome:
             published=self.published,
             gave_way=self.gave_way,
             checkpoint=self.checkpoint,
-            failure=failure_message(_redacted(failure), self.current) if failure else None,
+            failure=failure_message(_redacted(failure), self.current, redacted(log)) if failure else None,
         )
 
 

@@ -60,6 +60,7 @@ def test_previewing_data_imports_no_torch(tmp_path):
 def test_without_a_job_document_the_last_word_says_so(tmp_path):
     assert run("prepare", "--root", str(tmp_path)).returncode == 10
     assert last_word(tmp_path).failure.reason is Reason.INVALID_SPEC
+    assert "is not a job document" in last_word(tmp_path).failure.log.splitlines()[-1]
 
 
 def test_a_misspelt_field_is_told_with_its_place(tmp_path):

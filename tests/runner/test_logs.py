@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from finetune_runner import logs
+
 PROGRAM = """
 import logging, os, sys
 from finetune_runner import logs
@@ -36,3 +38,25 @@ def logged(level):
 )
 def test_the_level_decides_what_is_logged(level, expected):
     assert logged(level) == expected
+
+
+ENDS = """
+import logging
+from finetune_runner import logs
+from finetune_runner.redaction import keep_secret
+
+keep_secret("hunter22")
+logs.configure(level="info", style="text")
+log = logging.getLogger("finetune_runner.x")
+for step in range(100):
+    log.debug("unsaid")
+    log.info("step %d with hunter22", step)
+print(logs.last_lines())
+"""
+
+
+def test_the_end_of_the_log_is_kept_for_the_last_word_as_it_stands_there():
+    ended = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, check=True)
+    kept = ended.stdout.splitlines()
+    assert kept == ended.stderr.splitlines()[-logs.LAST_RECORDS :]
+    assert "hunter22" not in ended.stdout

@@ -200,7 +200,7 @@ class World:
         said = {"type": "Warning", "reason": reason, "message": text, "lastTimestamp": timestamp(self.now)}
         self.events.setdefault(uid, []).append(said)
 
-    def end_pod(self, name: str, exit_code: int, text: str = "", reason: str = "", **status: Any) -> None:
+    def end_pod(self, name: str, exit_code: int, text: str = "", reason: str = "", /, **status: Any) -> None:
         ended = {"exitCode": exit_code, "message": text, "reason": reason, "finishedAt": timestamp(self.now)}
         self.pods[name]["status"] = {
             "phase": "Failed" if exit_code else "Succeeded",

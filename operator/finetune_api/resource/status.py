@@ -192,7 +192,7 @@ class FailureStatus(Told):
     message: Text = Field(description="The cause in a sentence.")
     remedy: Text = Field(default="", description="What to do.")
     log_tail: Text = Field(
-        default="", description="Last lines of the log, where the container could not speak for itself."
+        default="", description="Last lines of the pod's log: as many as its termination message has room for."
     )
 
 

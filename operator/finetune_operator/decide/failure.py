@@ -95,7 +95,15 @@ def failure_of(case: Case, child: Child) -> FailureStatus:
         return _told_by_job(case, child)
     if said := _own_word(pod):
         return _told_by_pod(case, child, pod, said)
-    return _told_by_state(case, child, pod, log_tail="" if decoded(pod) else pod.message)
+    return _told_by_state(case, child, pod, log_tail=_log_tail(pod))
+
+
+def _log_tail(pod: Pod) -> str:
+    """What the termination message has of the log: all that it is, where the pod wrote none."""
+    message = decoded(pod)
+    if message is None:
+        return pod.message
+    return message.failure.log if message.failure else ""
 
 
 def _own_word(pod: Pod) -> FailureMessage | None:
@@ -124,6 +132,7 @@ def _told_by_pod(case: Case, child: Child, pod: Pod, said: FailureMessage) -> Fa
         path=said.path,
         pod=pod.name,
         exitCode=pod.exit_code,
+        logTail=clip(without_logins(said.log)),
     )
 
 

@@ -83,6 +83,27 @@ def test_where_not_all_fits_the_ends_of_intervals_go_before_figures():
     assert {line.low for line in decoded.headlines} == {""}
 
 
+def lines(count: int, text: str = "epoch 1") -> str:
+    return "\n".join(f"{number:04} {text}" for number in range(count))
+
+
+@pytest.mark.parametrize("text", ["epoch 1", 'it said "no"\t', "\x01", "\ud800", "ä"])
+def test_a_failure_has_as_many_of_the_logs_last_lines_as_there_is_room_for(text):
+    failed = FailureMessage(reason=Reason.INTERNAL, message="m", log=lines(1000, text))
+    wire = TerminationMessage(kind="stage", failure=failed).encode()
+    told = TerminationMessage.decode(wire).failure.log.split("\n")
+    assert LIMIT_BYTES - 64 < len(wire.encode()) <= LIMIT_BYTES
+    assert [line[:4] for line in told] == [f"{number:04}" for number in range(1000 - len(told), 1000)]
+
+
+def test_a_log_takes_no_room_from_what_else_there_is_to_say():
+    without = fullest()
+    noisy = without.model_copy(update={"failure": without.failure.model_copy(update={"log": lines(1000)})})
+    told, bare = (TerminationMessage.decode(message.encode()) for message in (noisy, without))
+    assert told.model_copy(update={"failure": bare.failure}) == bare
+    assert told.failure.message == bare.failure.message
+
+
 def test_a_small_message_survives_the_journey_unchanged():
     message = TerminationMessage(
         kind="stage",
@@ -115,6 +136,7 @@ def test_an_error_travels_with_place_and_remedy():
         "remedy": "check the key",
         "path": "spec.store.s3",
         "index": 2,
+        "log": "",
     }
 
 

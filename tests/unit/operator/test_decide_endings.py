@@ -9,6 +9,8 @@ from finetune_operator.conditions import timestamp
 from finetune_operator.observed import Reading
 from operator_world import World, failure, message
 
+FULL = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "work" exceeds the limit "50Gi".'}
+
 
 def deleted(world: World) -> list[str]:
     return [name for name, job in world.jobs.items() if "deletionTimestamp" in job["metadata"]]
@@ -28,6 +30,22 @@ def test_a_failed_prepare_fails_the_job_with_what_its_pod_said() -> None:
     assert world.status.condition("Failed").message == "spec.passes[0]: no rows. mend it"
     assert world.status.prepare.state == "Failed"
     assert world.stage_jobs() == []
+
+
+def test_a_failure_that_its_pod_has_told_shows_the_end_of_the_pods_log() -> None:
+    world = World().prepared()
+    said = failure(Reason.INTERNAL, index=0).model_copy(update={"log": "Traceback\nhttps://me:secret@proxy\nboom"})
+    world.fail_job(1, message("stage", set(), 3, failure=said))
+    world.round()
+    assert world.status.failure.log_tail == "Traceback\nhttps://…@proxy\nboom"
+
+
+def test_so_does_a_pod_that_knew_only_that_it_was_asked_to_stop() -> None:
+    world = World().prepared()
+    said = failure(Reason.INTERRUPTED, "asked to stop").model_copy(update={"log": "step 4"})
+    world.end_pod(world.start_pod(world.only), 143, message("stage", set(), 3, failure=said), **FULL)
+    world.round()
+    assert (world.status.failure.reason, world.status.failure.log_tail) == ("OutOfDisk", "step 4")
 
 
 def test_a_failed_stage_names_the_pass_that_failed() -> None:
@@ -84,9 +102,6 @@ def test_a_pod_evicted_for_its_scratch_space_is_out_of_disk(says_it_was_stopped:
     world.round()
     assert world.status.failure.reason == "OutOfDisk"
     assert text in world.status.failure.message
-
-
-FULL = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "work" exceeds the limit "50Gi".'}
 
 
 def too_small(world: World, which: str) -> None:
