@@ -23,6 +23,8 @@ MESSAGE_BYTES = 320
 REMEDY_BYTES = 200
 PATH_BYTES = 100
 CACHE_KEY_CHARS = 32
+CHECKPOINT_FIGURE = "checkpointMiB"
+"""Of a tuning pass that is not committed: what a checkpoint of it takes, as prepare estimates it."""
 LOG_FIELD = ',"l":""'
 
 

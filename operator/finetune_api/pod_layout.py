@@ -37,6 +37,9 @@ there is anything to say); GET /metrics: Prometheus text; GET /healthz."""
 POD_UID_ENV = "FINETUNE_POD_UID"
 """The pod's UID (downward API): names the attempt in the store."""
 
+GRACE_ENV = "FINETUNE_GRACE_SECONDS"
+"""How long the pod has to stop, where that is more than its system says."""
+
 AGAIN_ENV = "FINETUNE_AGAIN"
 """Set for a prepare where an earlier one has used the store: if that does not answer now, it is away, and its endpoint
 right. No argument, which an older runner in a plugin's image would not take."""

@@ -9,6 +9,7 @@ from finetune_api.failures import FineTuneError, Reason
 from finetune_api.messages import JobDocument
 from finetune_api.plan import Plan, plan
 from finetune_api.resource.job import FineTuneJobSpec
+from finetune_api.resource.systems import System
 from finetune_api.validate import Problem, parse
 from finetune_runner.layout import PodLayout
 from finetune_runner.store.commit import Cache
@@ -32,6 +33,10 @@ class Job:
     @property
     def spec(self) -> FineTuneJobSpec:
         return self.document.spec
+
+    def grace_seconds(self, system: System) -> int:
+        """From being asked to stop to being killed, of a pod on this system."""
+        return self.layout.grace_seconds or system.termination_grace_period_seconds
 
     @property
     def folder(self) -> str:

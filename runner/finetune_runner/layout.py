@@ -22,6 +22,8 @@ class PodLayout:
     progress_port: int
     pod_uid: str
     """Names this pod's attempt in the store."""
+    grace_seconds: int | None = None
+    """From being asked to stop to being killed, where the pod has more of them than its system says."""
     hub_cache: Path | None = None
     """The hub library's cache, where it is shared with other pods."""
 
@@ -38,6 +40,7 @@ class PodLayout:
             termination_message=_below(root, pod_layout.TERMINATION_MESSAGE),
             progress_port=pod_layout.PROGRESS_PORT,
             pod_uid=os.environ.get(pod_layout.POD_UID_ENV) or str(uuid.uuid4()),
+            grace_seconds=int(os.environ.get(pod_layout.GRACE_ENV) or 0) or None,
             hub_cache=Path(cache) if (cache := os.environ.get(pod_layout.HUB_CACHE_ENV)) else None,
         )
 

@@ -155,7 +155,7 @@ class PassMaker:
             memory_at_most=estimate.most if estimate else None,
             run_name=f"{self.job.document.name}/{step.name}",
             event_files=self._event_files(step),
-            grace_seconds=self.stage.system.termination_grace_period_seconds,
+            grace_seconds=self.job.grace_seconds(self.stage.system),
             tuned=tuned_beside(spec, step.spec),
             export=meant_for(spec, step.spec),
         )

@@ -5,18 +5,21 @@ store and reports.
 """
 
 import logging
+import math
 from datetime import UTC, datetime
 
 from finetune_api.data_used import data_used
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.gates import judged
+from finetune_api.messages import CHECKPOINT_FIGURE
 from finetune_api.resource.passes import Tuning
 from finetune_runner import datasets, prepared
 from finetune_runner.cache_keys.pass_keys import pass_keys
 from finetune_runner.committed import Committed, find_committed
 from finetune_runner.gating.candidates import standing_of
 from finetune_runner.job import Job
-from finetune_runner.memory.fit import MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
+from finetune_runner.memory.estimate import checkpoint_bytes
+from finetune_runner.memory.fit import MEBIBYTE, MEMORY_FIGURE, check, estimates, in_gibibytes, read_shapes
 from finetune_runner.memory.shapes import Shapes
 from finetune_runner.outcome import Outcome
 from finetune_runner.plugins.checking import plugin_calls
@@ -117,7 +120,10 @@ def _memory(job: Job, shapes: Shapes | None) -> dict[str, PreparedMemory]:
         log.info("how much memory the passes take can't be told for this architecture")
         return {}
     told = estimates(job.spec, shapes)
-    return {name: PreparedMemory(most=found.total, fixed=found.fixed) for name, found in told.items()}
+    kept = {s.name: checkpoint_bytes(shapes, s.config) for s in job.spec.passes if isinstance(s.config, Tuning)}
+    return {
+        name: PreparedMemory(most=found.total, fixed=found.fixed, checkpoint=kept[name]) for name, found in told.items()
+    }
 
 
 def _check_memory(job: Job, pinned: Prepared, committed: Committed) -> None:
@@ -157,7 +163,12 @@ def _tell(job: Job, pinned: Prepared, committed: Committed, outcome: Outcome) ->
 
 
 def _figures(step: PreparedPass) -> dict[str, str]:
-    return {MEMORY_FIGURE: in_gibibytes(step.memory.most)} if step.memory else {}
+    if step.memory is None:
+        return {}
+    return {
+        MEMORY_FIGURE: in_gibibytes(step.memory.most),
+        CHECKPOINT_FIGURE: str(math.ceil(step.memory.checkpoint / MEBIBYTE)),
+    }
 
 
 def _check_output(job: Job, committed: Committed, *, probed: bool) -> None:

@@ -36,6 +36,8 @@ class PreparedMemory(Model):
     """At its peak, with the largest batch there can be."""
     fixed: int = Field(ge=0)
     """The part that no smaller micro-batch lessens."""
+    checkpoint: int = Field(default=0, ge=0)
+    """Of that, what goes into a checkpoint."""
 
 
 class PreparedPass(Model):

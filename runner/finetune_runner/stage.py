@@ -137,4 +137,4 @@ class _StageRun:
             remedy="Create a new FineTuneJob with a later deadline; it goes on from what is kept in the store.",
             path=f"spec.passes[{step.index}].activeDeadlineSeconds",
         )
-        return ended_after(seconds, failure, grace_seconds=self.stage.system.termination_grace_period_seconds)
+        return ended_after(seconds, failure, grace_seconds=self.job.grace_seconds(self.stage.system))

@@ -25,10 +25,12 @@ def test_the_memory_of_a_pass_is_told_where_config_json_gives_its_shapes(place):
     assert prepared(place).headlines == []  # the model of these tests has a config.json without sizes
     place.bucket.put("base/config.json", json.dumps(PHI3_MINI))
 
-    [told] = prepared(place.another()).headlines
+    told, checkpoint = prepared(place.another()).headlines
 
     assert (told.index, told.name) == (0, "memoryAtMostGiB")
     assert float(told.value) > 14.2  # the weights in float32
+    assert (checkpoint.index, checkpoint.name) == (0, "checkpointMiB")
+    assert checkpoint.value == "1152"  # 12 bytes a trained parameter
 
 
 def test_a_pass_that_can_not_fit_is_refused(place):

@@ -201,5 +201,6 @@ class System(Model):
         default=60,
         ge=10,
         le=3600,
-        description="Time a stage's pod has, once it is asked to stop, to end its training step and keep a checkpoint.",
+        description="Time a stage's pod has at least, once it is asked to stop, to end its training step and keep a checkpoint:"
+        " more where prepare estimates a large one.",
     )

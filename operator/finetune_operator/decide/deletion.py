@@ -8,11 +8,13 @@ import math
 from datetime import timedelta
 
 from finetune_api.messages import JobDocument
+from finetune_api.plan import plan
 from finetune_operator.artifact_uri import place_uri
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import moment
 from finetune_operator.decide.acceptance import document_of
 from finetune_operator.decide.case import stop
+from finetune_operator.decide.grace import grace_seconds
 from finetune_operator.decide.last_word import decoded
 from finetune_operator.decision import CreateJob, Decision, SetFinalizers
 from finetune_operator.labels import FINALIZER
@@ -77,7 +79,7 @@ def _released(observed: Observed, chapter: Chapter) -> Decision:
 
 def _seconds_left(observed: Observed, document: JobDocument) -> int:
     """Until the job is let go in any case: its pods may take their time to end, and the removal its own."""
-    graces = [system.termination_grace_period_seconds for system in document.spec.systems]
+    graces = [grace_seconds(observed.status, stage) for stage in plan(document.spec).stages]
     end = moment(observed.deletion_time) + timedelta(seconds=max(GRACE_SECONDS, *graces) + SECONDS)
     if observed.deletion and observed.deletion.created_at:  # which may have begun late
         end = max(end, moment(observed.deletion.created_at) + timedelta(seconds=SECONDS))

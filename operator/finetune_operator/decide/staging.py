@@ -3,6 +3,7 @@
 from finetune_api.plan import Stage
 from finetune_operator.decide.at_work import described
 from finetune_operator.decide.case import Case, Verdict
+from finetune_operator.decide.grace import grace_seconds
 from finetune_operator.decide.last_word import gave_way_to
 from finetune_operator.decide.preparation import prepare_again, prepare_to_wait
 from finetune_operator.decide.queueing import QUEUED, queued
@@ -25,9 +26,15 @@ def run_stages(case: Case) -> Verdict:
 
 
 def _started(case: Case, stage: Stage) -> Verdict:
-    digest = case.status.document_digest
-    remaining = case.remaining_seconds
-    manifest = build_stage_job(case.document, stage, case.attempt, case.settings, remaining, digest=digest)
+    manifest = build_stage_job(
+        case.document,
+        stage,
+        case.attempt,
+        case.settings,
+        case.remaining_seconds,
+        grace_seconds=grace_seconds(case.status, stage),
+        digest=case.status.document_digest,
+    )
     create = CreateJob(manifest)
     own = {step.name for step in stage.passes}
     passes = [

@@ -70,9 +70,13 @@ def build_stage_job(
     settings: Settings,
     remaining_seconds: int | None,
     *,
+    grace_seconds: int | None = None,
     digest: str = "",
 ) -> dict[str, Any]:
-    """The Job of one stage, planned by one prepare attempt: its system's image, resources and queue."""
+    """The Job of one stage, planned by one prepare attempt: its system's image, resources and queue.
+
+    `grace_seconds`: that its pod has to stop; None: as many as its system says.
+    """
     system = stage.system
     work = Work(
         image=system.image,
@@ -81,7 +85,7 @@ def build_stage_job(
         scratch_size=system.scratch_size,
         shm_size=system.shm_size,
         system=system,
-        grace_seconds=system.termination_grace_period_seconds,
+        grace_seconds=grace_seconds or system.termination_grace_period_seconds,
         digest=digest,
     )
     job = child_job(

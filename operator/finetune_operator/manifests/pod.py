@@ -94,11 +94,17 @@ def _environment(work: Work, log_format: str) -> list[dict[str, Any]]:
         _from_field(POD_NAME_ENV, "metadata.name"),
         *([{"name": pod_layout.AGAIN_ENV, "value": "1"}] if work.again else []),
         *([{"name": pod_layout.WITHOUT_KEY_ENV, "value": "1"}] if work.leaves_signing else []),
+        *([{"name": pod_layout.GRACE_ENV, "value": str(work.grace_seconds)}] if _has_longer(work) else []),
         *([{"name": pod_layout.LOG_FORMAT_ENV, "value": log_format}] if log_format != "text" else []),
         *([{"name": pod_layout.DIGEST_ENV, "value": work.digest}] if work.digest else []),
         *({"name": name, "value": value} for name, value in scratch.items() if name not in overridden),
         *(map(_if_there, given) if work.deletes else given),
     ]
+
+
+def _has_longer(work: Work) -> bool:
+    """Whether the pod has longer to stop than its system says, which it could not know."""
+    return work.system is not None and work.grace_seconds > work.system.termination_grace_period_seconds
 
 
 def _if_there(variable: dict[str, Any]) -> dict[str, Any]:

@@ -124,10 +124,19 @@ def _weights(shapes: Shapes, config: Tuning, value_bytes: int) -> int:
 
 
 def _adapter(shapes: Shapes, config: Tuning) -> int:
+    return _trained_values(shapes, config) * FLOAT32 + checkpoint_bytes(shapes, config)
+
+
+def checkpoint_bytes(shapes: Shapes, config: Tuning) -> int:
+    """What a checkpoint takes: all that is trained, and the optimizer's state."""
+    state = OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32)
+    return _trained_values(shapes, config) * (FLOAT32 + state)
+
+
+def _trained_values(shapes: Shapes, config: Tuning) -> int:
     values = sum(trained(config, wanted) for wanted in adapted(shapes, config))
     values += trained_whole(shapes, config)
-    values += len(new_tokens(config)) * shapes.hidden * (1 if shapes.tied else 2)
-    return values * (2 * FLOAT32 + OPTIMIZER_STATE.get(config.training.optim, 2 * FLOAT32))
+    return values + len(new_tokens(config)) * shapes.hidden * (1 if shapes.tied else 2)
 
 
 def _block(shapes: Shapes, config: Tuning, batch: Batch, values: Values) -> int:

@@ -7,11 +7,12 @@ import pytest
 from built_jobs import Wire, container_of, document, mounts_of, pod_of, prepare_job, stage_job
 from finetune_api import pod_layout
 from finetune_api.messages import JobDocument
+from finetune_api.plan import plan
 from finetune_api.resource.passes import Pass
 from finetune_api.resource.systems import Resources
 from finetune_operator.manifests.config_map import build_config_map
 from finetune_operator.manifests.deletion_job import build_deletion_job
-from finetune_operator.manifests.job import build_prepare_job
+from finetune_operator.manifests.job import build_prepare_job, build_stage_job
 from finetune_operator.pod_identity import PodIdentity
 from operator_world import SETTINGS, UID
 
@@ -183,6 +184,15 @@ def test_a_system_says_how_long_its_stages_may_take_to_stop() -> None:
     patient = document(systems=[{"name": "gpu", "terminationGracePeriodSeconds": 300}, {"name": "cpu"}])
     assert pod_of(stage_job(doc=patient))["terminationGracePeriodSeconds"] == 300
     assert pod_of(prepare_job(patient))["terminationGracePeriodSeconds"] == 60
+
+
+def test_a_pod_that_has_longer_to_stop_than_its_system_says_is_told_so() -> None:
+    doc = document()
+    stage = plan(doc.spec).stages[0]
+    for seconds, told in ((60, []), (90, ["90"])):
+        job = build_stage_job(doc, stage, 1, SETTINGS, None, grace_seconds=seconds)
+        assert pod_of(job)["terminationGracePeriodSeconds"] == seconds
+        assert [v["value"] for v in container_of(job)["env"] if v["name"] == pod_layout.GRACE_ENV] == told
 
 
 def test_the_config_map_is_immutable_and_holds_the_document() -> None:
