@@ -20,7 +20,7 @@ PASS_VERSIONS: dict[str, int] = {
     "merge_adapter_weights": 3,
     "model_builder": 4,
     "extract_adapters": 3,
-    "evaluate": 5,
+    "evaluate": 6,
     "plugin": 1,
 }
 """Raised when a pass's code changes what it makes."""

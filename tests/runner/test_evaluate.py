@@ -106,9 +106,7 @@ def test_every_metric_is_measured_on_every_form_of_a_model(form, tuned, tmp_path
     assert set(found["intervals"]) == set(found["metrics"]) - {"size"} - TIMES
     assert all(found["metrics"][name] == median(found["details"][name]["repeats"]) > 0 for name in TIMES)
     assert [len(found["details"][name]["repeats"]) for name in ("first", "pace")] == [2, 3]
-    assert report.steps[-1] == {"step": 13, "total_steps": 13}, (
-        "three batches written, three scored, 3 and 4 runs timed"
-    )
+    assert report.steps[-1] == {"step": 10, "total_steps": 10}, "three batches written and scored, 3 and 4 runs timed"
 
 
 @pytest.mark.parametrize("name", ["tiny_phi3", "tiny_gemma3", "tiny_phi3_onnx", "tiny_gemma3_onnx"])
@@ -220,7 +218,7 @@ def test_only_the_first_samples_are_measured_and_each_batch_is_told(tuned, tmp_p
     evaluate(tuned[1] / "model", tmp_path / "figures", Product.MODEL, evaluator={"maxSamples": 6}, report=report)
 
     assert figures(tmp_path / "figures")["rows"] == 6
-    assert report.steps == [{"step": step, "total_steps": 4} for step in (1, 2, 3, 4)]
+    assert report.steps == [{"step": 1, "total_steps": 2}, {"step": 2, "total_steps": 2}]
 
 
 def test_the_batch_size_changes_no_figure(tuned, measured, tmp_path):

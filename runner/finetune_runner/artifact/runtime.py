@@ -76,6 +76,16 @@ class Runtime:
         Raises:
             ValueError: the prompt leaves no room for an answer.
         """
+        return (token for token, _ in self.choices(prompt, limit) if token not in self._stop)
+
+    def choices(self, prompt: Sequence[int], limit: int) -> Iterator[tuple[int, Any]]:
+        """The likeliest next tokens with what each is chosen by, up to and with one that ends the text, or the limit.
+
+        What a token is chosen by has shape [1, 1, vocabulary].
+
+        Raises:
+            ValueError: the prompt leaves no room for an answer.
+        """
         if len(prompt) >= self.context_length:
             msg = f"the prompt has {len(prompt)} tokens, and the model takes {self.context_length} with the answer"
             raise ValueError(msg)
@@ -83,11 +93,12 @@ class Runtime:
         for _ in range(limit):
             if generator.is_done():
                 return
+            logits = generator.get_logits()
             generator.generate_next_token()
             token = int(generator.get_next_tokens()[0])
+            yield token, logits
             if token in self._stop:
                 return
-            yield token
 
     def logits(self, prompt: Sequence[int], steps: int) -> Iterator[Any]:
         """What the next token is chosen by, at each of so many steps, which no end of the text cuts short.

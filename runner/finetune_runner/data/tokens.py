@@ -38,6 +38,15 @@ class Encoded:
         return self.ids[: self.completion_start]
 
     @property
+    def completion(self) -> list[int]:
+        return self.ids[self.completion_start :]
+
+    @property
+    def targets(self) -> list[int]:
+        """The tokens that count for the loss."""
+        return [token for token, counted in zip(self.ids, self.counts, strict=True) if counted]
+
+    @property
     def labels(self) -> list[int]:
         """The tokens that count for the loss, IGNORED elsewhere; unshifted, as transformers has them."""
         return labels_of(self.ids, self.counts)

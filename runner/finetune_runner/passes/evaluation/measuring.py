@@ -1,6 +1,6 @@
 """What figures are made from: taken from the model once, however many metrics need it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +20,10 @@ from finetune_runner.data.examples import Example
 from finetune_runner.data.tokens import Encoded
 from finetune_runner.passes.contract import Report
 from finetune_runner.passes.evaluation.answers import Answer, as_if_written, whole_answer
-from finetune_runner.passes.evaluation.comparison import Comparison, compare, loss_of
+from finetune_runner.passes.evaluation.comparison import Comparison
 from finetune_runner.passes.evaluation.latency import prompt_of
 from finetune_runner.passes.evaluation.model_under_test import Loss, ModelUnderTest
-
-COMPARABLE = "Compare with a pass of the same model family, or leave kl out of the evaluator."
+from finetune_runner.passes.evaluation.walk import Asked, Found, walk
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,12 @@ class Measuring:
         self._rows = rows
         self._report = report
         configs = [metric.config for metric in evaluator.metrics]
-        self._lengths = [c.max_new_tokens for c in configs if isinstance(c, (AnswerMetric, MetricPlugin))]
+        lengths = [c.max_new_tokens for c in configs if isinstance(c, (AnswerMetric, MetricPlugin))]
         scored = any(isinstance(config, (LossMetric, PerplexityMetric, KlMetric)) for config in configs)
+        self._asked = Asked(new_tokens=max(lengths, default=0), loss=scored)
         self._batches = [rows[at : at + evaluator.batch_size] for at in range(0, len(rows), evaluator.batch_size)]
         runs = sum(config.repeats + 1 for config in configs if isinstance(config, LatencyMetric))
-        self._total = len(self._batches) * (bool(self._lengths) + scored) + runs
+        self._total = len(self._batches) * bool(lengths or scored) + runs
         self._done = 0
 
     @property
@@ -82,18 +82,16 @@ class Measuring:
         """Each row's outcome, with an answer of so many tokens at most."""
         examples = [row.example for row in self._rows]
         wanted = [as_if_written(example.completion, self._tokenizer) for example in examples]
-        texts = [self._text(tokens[:max_new_tokens]) for tokens in self._written]
+        texts = [self._text(found.written[:max_new_tokens]) for found in self._found]
         return [whole_answer(e.prompt, right, text) for e, right, text in zip(examples, wanted, texts, strict=True)]
 
-    def _text(self, tokens: list[int]) -> str:
+    def _text(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
 
-    @cached_property
+    @property
     def losses(self) -> list[Loss]:
         """Each row's loss."""
-        if self._reference:
-            return [loss for loss, _ in self._compared]
-        return [loss for batch in self._told() for loss in self._model.losses([row.encoded for row in batch])]
+        return [found.loss for found in self._found if found.loss]
 
     @property
     def comparisons(self) -> list[Comparison]:
@@ -102,32 +100,16 @@ class Measuring:
         Raises:
             FineTuneError: ModelUnsupported, the vocabularies differ.
         """
-        return [comparison for _, comparison in self._compared]
+        return [found.comparison for found in self._found if found.comparison]
 
     @cached_property
-    def _compared(self) -> list[tuple[Loss, Comparison]]:
-        return [found for batch in self._told() for found in self._compare([row.encoded for row in batch])]
-
-    def _compare(self, batch: Sequence[Encoded]) -> Iterator[tuple[Loss, Comparison]]:
-        """Logits are given up row by row: of a large vocabulary a batch's alone may be gigabytes."""
-        assert self._reference is not None  # noqa: S101  a metric that compares has one
-        for row, theirs, ours in zip(batch, self._reference.logits(batch), self._model.logits(batch), strict=True):
-            targets = [token for token, counted in zip(row.ids, row.counts, strict=True) if counted]
-            try:
-                yield loss_of(ours, targets), compare(theirs, ours)
-            except ValueError as error:
-                message = f"the model can't be compared: {error}"
-                raise FineTuneError(Reason.MODEL_UNSUPPORTED, message, remedy=COMPARABLE) from error
-
-    @cached_property
-    def _written(self) -> list[list[int]]:
-        """Each row's tokens at the greatest length asked for: greedy, so that a shorter answer is their beginning."""
-        longest = max(self._lengths)
-        return [
-            tokens
-            for batch in self._told()
-            for tokens in self._model.generate([row.encoded.prompt for row in batch], longest)
-        ]
+    def _found(self) -> list[Found]:
+        """Of each row, all that is asked for; greedy, so that a shorter answer is the beginning of the longest."""
+        found: list[Found] = []
+        for batch in self._batches:
+            found += walk(self._model, self._reference, [row.encoded for row in batch], self._asked)
+            self._tell()
+        return found
 
     def token_times(self, prompt_tokens: int, new_tokens: int, repeats: int) -> list[list[float]]:
         """Of each run, seconds from a prompt of the rows' tokens until each new token. A first run does not count.
@@ -145,12 +127,6 @@ class Measuring:
             runs.append(self._model.token_times(prompt, new_tokens))
             self._tell()
         return runs[1:]
-
-    def _told(self) -> Iterator[Sequence[Row]]:
-        """The batches; each is reported once it has been dealt with."""
-        for batch in self._batches:
-            yield batch
-            self._tell()
 
     def _tell(self) -> None:
         self._done += 1

@@ -46,6 +46,12 @@ class ModelUnderTest(Protocol):
         """Greedily generated tokens after each prompt, without the prompt and without an end-of-sequence token."""
         ...
 
+    def answers_and_logits(
+        self, batch: Sequence[Encoded], max_new_tokens: int
+    ) -> "Iterator[tuple[list[int], torch.Tensor]]":
+        """Row after row, what `generate` and what `logits` tell of it."""
+        ...
+
     def token_times(self, prompt: list[int], new_tokens: int) -> list[float]:
         """Seconds from the prompt until each of so many new tokens is known, whether or not they end the sequence."""
         ...

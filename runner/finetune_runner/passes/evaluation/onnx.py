@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
 
 from finetune_runner.artifact.runtime import Runtime
 from finetune_runner.data.tokens import Encoded
-from finetune_runner.passes.evaluation.model_under_test import Loss
+from finetune_runner.passes.evaluation.comparison import loss_of
+from finetune_runner.passes.evaluation.model_under_test import Loss, up_to_stop
 
 
 class OnnxModel:
@@ -18,11 +18,12 @@ class OnnxModel:
 
     def __init__(self, directory: Path, stop: frozenset[int], adapter: str = "") -> None:
         self._runtime = Runtime(directory, stop, adapter)
+        self._stop = stop
         self.provider = self._runtime.provider
         self.context_length = self._runtime.context_length
 
     def losses(self, batch: Sequence[Encoded]) -> list[Loss]:
-        return [self._loss(encoded) for encoded in batch]
+        return [loss_of(self._logits(row), row.targets) for row in batch]
 
     def generate(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[list[int]]:
         return [[*self._runtime.answer(prompt, max_new_tokens)] for prompt in prompts]
@@ -37,17 +38,27 @@ class OnnxModel:
         return times
 
     def logits(self, batch: Sequence[Encoded]) -> Iterator[torch.Tensor]:
-        return (torch.from_numpy(self._logits(encoded)) for encoded in batch)
+        return (self._logits(row) for row in batch)
 
-    def _logits(self, encoded: Encoded) -> Any:
+    def answers_and_logits(
+        self, batch: Sequence[Encoded], max_new_tokens: int
+    ) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """A row whose answer is the expected one goes through the model once.
+
+        What it chooses by is what is asked for, as long as it has written what is expected.
+        """
+        for row in batch:
+            written, chosen_by = list[int](), list[torch.Tensor]()
+            for token, logits in self._runtime.choices(row.prompt, max_new_tokens):
+                if written == row.completion[: len(written)]:
+                    chosen_by.append(torch.from_numpy(logits).flatten())
+                written.append(token)
+            at = [position - row.completion_start for position, counted in enumerate(row.counts) if counted]
+            known = bool(at) and at[0] >= 0 and at[-1] < len(chosen_by)
+            logits = torch.stack([chosen_by[each] for each in at]) if known else self._logits(row)
+            yield up_to_stop(written, self._stop), logits
+
+    def _logits(self, row: Encoded) -> torch.Tensor:
         """What each token that counts is predicted by."""
-        at = np.flatnonzero(encoded.counts)
-        return self._runtime.generator(encoded.ids, 1).get_output("logits")[0][at - 1]
-
-    def _loss(self, encoded: Encoded) -> Loss:
-        chosen = self._logits(encoded).astype(np.float64)
-        targets = np.array(encoded.ids)[np.flatnonzero(encoded.counts)]
-        peak = chosen.max(axis=-1)
-        normaliser = peak + np.log(np.exp(chosen - peak[:, None]).sum(axis=-1))
-        likelihoods = chosen[np.arange(len(targets)), targets] - normaliser
-        return Loss(total=-float(likelihoods.sum()), tokens=len(targets))
+        at = np.flatnonzero(row.counts)
+        return torch.from_numpy(self._runtime.generator(row.ids, 1).get_output("logits")[0][at - 1])

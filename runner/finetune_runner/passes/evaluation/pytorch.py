@@ -61,6 +61,11 @@ class PyTorchModel:
         )
         return [up_to_stop(row, self.stop) for row in output[:, longest:].tolist()]
 
+    def answers_and_logits(
+        self, batch: Sequence[Encoded], max_new_tokens: int
+    ) -> Iterator[tuple[list[int], torch.Tensor]]:
+        return zip(self.generate([row.prompt for row in batch], max_new_tokens), self.logits(batch), strict=True)
+
     @property
     def provider(self) -> str:
         return ""
