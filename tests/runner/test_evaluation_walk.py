@@ -11,6 +11,7 @@ from finetune_runner.passes.evaluation.model_under_test import up_to_stop
 from finetune_runner.passes.evaluation.onnx import OnnxModel
 from finetune_runner.passes.evaluation.pytorch import load_pytorch
 from finetune_runner.passes.evaluation.walk import Asked, walk
+from passes import export_here
 
 NONE = frozenset[int]()
 PROMPT = [5, 6, 7, 8, 9]
@@ -21,9 +22,22 @@ def row(completion, prompt=PROMPT, counts=None):
     return Encoded([*prompt, *completion], len(prompt), counts or [False] * len(prompt) + [True] * len(completion))
 
 
-@pytest.fixture(scope="module", params=["tiny_phi3_onnx", "tiny_gemma3_onnx"])
-def onnx(request):
-    return request.getfixturevalue(request.param)
+@pytest.fixture(scope="module", params=["tiny_phi3", "tiny_gemma3"])
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def onnx(family, request):
+    return request.getfixturevalue(f"{family}_onnx")
+
+
+@pytest.fixture(scope="module")
+def pruned(family, request, tmp_path_factory):
+    """The same, exported so that a prompt's last token alone gets logits."""
+    directory = tmp_path_factory.mktemp("pruned") / "onnx"
+    export_here(request.getfixturevalue(family), directory, precision="fp32", extraOptions={"prune_lm_head": "true"})
+    return directory
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +128,15 @@ def test_a_walk_finds_what_is_asked_for(loss, new_tokens, compared, tiny_phi3):
         assert (each.comparison is not None) == (loss and compared)
         if each.comparison:
             assert each.comparison.divergence == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_graph_that_tells_of_a_prompts_last_token_only_is_measured_like_any(name, onnx, pruned, written):
+    asked = ROWS[name](written)
+    model = OnnxModel(pruned, NONE)
+
+    [(answer, logits)] = model.answers_and_logits([asked], NEW_TOKENS)
+
+    assert answer == written
+    [whole] = OnnxModel(onnx, NONE).logits([asked])
+    torch.testing.assert_close(logits, whole, rtol=1e-3, atol=1e-3)

@@ -9,6 +9,7 @@ METRICS = [
     {"name": "loss", "loss": {}},
     {"name": "size", "sizeBytes": {}},
     {"name": "pace", "tokensPerSecond": {}},
+    {"name": "first", "timeToFirstToken": {}},
 ]
 
 

@@ -20,7 +20,10 @@ FINER_INT8 = dict.fromkeys(("default", "rtn", "rtn_last"), "k_quant")
 TRAIN_MORE = "Train longer (numTrainEpochs, maxSteps), on more rows, or with a larger r."
 AS_SEEN = "Merge {} with mergeBase: auto or dequantised: a qlora adapter makes up for its base's rounding."
 SIZE = "size_bytes"
-SPEED = ("time_to_first_token", "tokens_per_second")
+FIRST = "time_to_first_token"
+SPEED = (FIRST, "tokens_per_second")
+PRUNED = "prune_lm_head"
+"""The builder's option for a graph that tells what follows a prompt, and not what follows each token in it."""
 
 
 def advice(spec: FineTuneJobSpec, gate: Gate) -> str:
@@ -31,7 +34,7 @@ def advice(spec: FineTuneJobSpec, gate: Gate) -> str:
     if kind == SIZE:
         return _smaller(step)
     if kind in SPEED:
-        return _faster(step)
+        return _faster(step, kind)
     compared = bool(gate.compared_to) or metric.config.needs_reference
     if isinstance(step.config, Export) and step.config.precision in ROUNDED:
         finer = _finer(step.name, step.config)
@@ -47,10 +50,13 @@ def _smaller(step: Pass) -> str:
     return f"Export {step.name} with a larger blockSize, or take a smaller base."
 
 
-def _faster(step: Pass) -> str:
+def _faster(step: Pass, kind: str) -> str:
     more = "Measure it on a system with more CPUs or an accelerator, as its users have."
-    exported = isinstance(step.config, Export) and step.config.precision == "int4"
-    return more if exported else f"Measure an export with precision: int4. {more}"
+    if not isinstance(step.config, Export) or step.config.precision != "int4":
+        return f"Measure an export with precision: int4. {more}"
+    if kind == FIRST and PRUNED not in step.config.extra_options:
+        return f'Export {step.name} with extraOptions: {{{PRUNED}: "true"}}: no logits but of a prompt\'s end.'
+    return more
 
 
 def _finer(name: str, config: Export) -> str:

@@ -36,7 +36,8 @@ def test_a_gate_on_what_nothing_measures_says_which_pass_to_add():
 
 def test_an_unknown_metric_is_refused_with_those_there_are():
     assert findings(gated_spec({**GATE, "metric": "bleu"})) == [
-        "spec.gates[0].metric: no metric of an evaluator is named 'bleu' (use one of: accuracy, loss, pace, size)"
+        "spec.gates[0].metric: no metric of an evaluator is named 'bleu'"
+        " (use one of: accuracy, first, loss, pace, size)"
     ]
 
 

@@ -137,6 +137,22 @@ def test_a_pace_is_helped_by_the_machine_and_a_drop_of_it_is_fewer_tokens():
     assert caught.value.remedy == "Measure it on a system with more CPUs or an accelerator, as its users have."
 
 
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({}, 'Export int4 with extraOptions: {prune_lm_head: "true"}: no logits but of a prompt\'s end.'),
+        ({"prune_lm_head": "true"}, "Measure it on a system with more CPUs or an accelerator, as its users have."),
+    ],
+)
+def test_a_first_token_is_helped_by_logits_that_are_not_made(options, remedy):
+    written = gated_spec({"metric": "first", "max": "0.1", "after": "int4"})
+    written["passes"][3]["modelBuilder"] = {"precision": "int4", "extraOptions": options}
+    spec = FineTuneJobSpec.model_validate(written)
+    with pytest.raises(FineTuneError) as caught:
+        choose(spec, ["int4"], judge(spec, figures("0.05", "0.2", "first")))
+    assert caught.value.remedy == remedy
+
+
 def test_all_missed_gates_are_told_and_the_passed_ones_are_not():
     gates = (
         {"metric": "accuracy", "min": "0.5"},

@@ -61,4 +61,16 @@ class OnnxModel:
     def _logits(self, row: Encoded) -> torch.Tensor:
         """What each token that counts is predicted by."""
         at = np.flatnonzero(row.counts)
-        return torch.from_numpy(self._runtime.generator(row.ids, 1).get_output("logits")[0][at - 1])
+        logits = self._runtime.generator(row.ids, 1).get_output("logits")[0]
+        if len(logits) == len(row.ids):
+            return torch.from_numpy(logits[at - 1])
+        return torch.cat([torch.from_numpy(logits[:0]), *self._one_by_one(row)])
+
+    def _one_by_one(self, row: Encoded) -> Iterator[torch.Tensor]:
+        """The same of a graph that tells of the last token only of those it reads (prune_lm_head)."""
+        start = row.counts.index(True) if any(row.counts) else len(row.ids)
+        generator = self._runtime.generator(row.ids[:start], len(row.ids) - start)
+        for token, counted in zip(row.ids[start:], row.counts[start:], strict=True):
+            if counted:
+                yield torch.from_numpy(generator.get_logits()).reshape(1, -1)
+            generator.append_tokens([token])
