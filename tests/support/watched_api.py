@@ -26,11 +26,14 @@ class WatchedApi:
 
     def __init__(self) -> None:
         self.watches: Counter[str] = Counter()
+        self.asked: set[str] = set()
+        """All paths that were asked for."""
         self.token = "first"
         self.refuses = False
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.add(request.path)
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return web.json_response({"kind": "Status", "code": 401, "reason": "Unauthorized"}, status=401)
         if request.query.get("watch") == "true":

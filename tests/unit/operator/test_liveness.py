@@ -24,9 +24,14 @@ from finetune_operator.vitals import ROUND_SECONDS, Vitals, watches_of
 from operator_world import SETTINGS
 from watched_api import SERVED, WatchedApi, watched_api
 
-PATHS = {f"{group}/{plural}" for group, served in SERVED.items() for plural in WATCHED if plural in served}
 SECONDS = 20
+TEAM = "namespaces/team/"
 WATCH_SECONDS = int(SETTINGS.watch_seconds)
+
+
+def paths(place: str = "") -> set[str]:
+    """What is watched: of a namespace, or of all."""
+    return {f"{group}/{place}{plural}" for group, served in SERVED.items() for plural in WATCHED if plural in served}
 
 
 @dataclass
@@ -37,6 +42,7 @@ class Running:
     leadership: Leadership
     task: asyncio.Task[None]
     health: str
+    place: str = ""
     seconds: float = 0.0
     vitals: Vitals = None  # type: ignore[assignment]
 
@@ -45,7 +51,7 @@ class Running:
             return answer.status
 
     async def has_asked_for_all_watches(self) -> None:
-        await until(lambda: self.api.watches.keys() >= PATHS)
+        await until(lambda: self.api.watches.keys() >= paths(self.place))
 
     def answers_for(self, seconds: int) -> None:
         for _ in range(0, seconds, 60):
@@ -60,18 +66,21 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def operator(folder: Path, monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False) -> AsyncIterator[Running]:
+async def operator(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False, namespaces: tuple[str, ...] = ()
+) -> AsyncIterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         health = f"http://127.0.0.1:{free.getsockname()[1]}/healthz"
     async with watched_api() as api:
         api.refuses = refuses
         monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(api.kubeconfig(folder)))
-        running = Running(api, Leadership(), None, health)  # type: ignore[arg-type]
-        running.vitals = Vitals(watches_of(WATCHED, ()), WATCH_SECONDS, lambda: running.seconds)
+        running = Running(api, Leadership(), None, health, TEAM if namespaces else "")  # type: ignore[arg-type]
+        running.vitals = Vitals(watches_of(WATCHED, namespaces), WATCH_SECONDS, lambda: running.seconds)
         logins = Logins(running.vitals)
         registry = build_registry(lambda _: None, Metrics(), logins)
         add_liveness(registry, running.vitals, running.leadership)
-        running.task = asyncio.create_task(run_shell(replace(SETTINGS, liveness_endpoint=health), registry, logins))
+        settings = replace(SETTINGS, liveness_endpoint=health, watch_namespaces=namespaces)
+        running.task = asyncio.create_task(run_shell(settings, registry, logins))
         try:
             yield running
         finally:
@@ -85,7 +94,7 @@ Case = Callable[[Running], Coroutine[Any, Any, None]]
 
 @pytest.fixture
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def run(case: Case, **options: bool) -> None:
+    def run(case: Case, **options: Any) -> None:
         async def through() -> None:
             async with operator(tmp_path, monkeypatch, **options) as running:
                 await running.has_asked_for_all_watches()
@@ -179,3 +188,18 @@ def test_it_says_so_once_and_leaves_nothing_open(live, caplog: pytest.LogCapture
     live(case)
     gc.collect()  # tasks and sessions that nobody asked for their end tell of it when they go
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_one_that_serves_a_namespace_is_alive_and_asks_for_nothing_elsewhere(live) -> None:
+    async def case(running: Running) -> None:
+        await running.leadership.take()
+        running.answers_for(3 * WATCH_SECONDS)
+        running.api.watches.clear()
+        await running.has_asked_for_all_watches()
+        await until(lambda: running.vitals.troubles() == [])
+        assert await running.healthz() == 200
+        kinds = {plural for served in SERVED.values() for plural in served}
+        objects = {path for path in running.api.asked if path.rpartition("/")[2] in kinds}
+        assert objects == paths(TEAM)
+
+    live(case, namespaces=("team",))
