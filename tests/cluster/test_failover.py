@@ -1,4 +1,6 @@
-"""The leader of two operators dies under fifty running jobs: the other leads, and nothing is lost or made twice.
+"""Fifty running jobs, under which the leader of two operators dies, or the chart is upgraded and rolled back.
+
+Another leads, and nothing is lost or made twice.
 
 Three of the jobs run in pods of their own; the others' pods are on a node that kwok simulates, and end as the test
 says.
@@ -6,6 +8,7 @@ says.
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +19,7 @@ import cluster_kwok as kwok
 import cluster_manifests as manifests
 import cluster_operator as operator
 from cluster_access import Cluster, until
+from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
 from cluster_store import attempts
 from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, STAGE_LABEL, Workspace
 from operator_world import message
@@ -40,9 +44,9 @@ def _two_operators_and_a_simulated_node(cluster: Cluster, workspace: Workspace) 
         yield
 
 
-def real(workspace: Workspace, name: str) -> Json:
+def real(workspace: Workspace, name: str, first_seed: int) -> Json:
     tune = manifests.lora(max_steps=STEPS)
-    tune["lora"]["training"]["seed"] = REAL.index(name)
+    tune["lora"]["training"]["seed"] = first_seed + REAL.index(name)
     return manifests.job(name, workspace.spec(name, [tune]))
 
 
@@ -90,13 +94,29 @@ def end_stages(workspace: Workspace, names: tuple[str, ...]) -> None:
     workspace.kubectl("wait", "pods", "-l", stages, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
 
 
-def test_the_leader_dies_under_fifty_running_jobs(cluster: Cluster, workspace: Workspace) -> None:
+def fifty_run(workspace: Workspace, first_seed: int) -> set[str]:
+    """UIDs of their Jobs once all of them run; first_seed: of the real ones, whose outputs no other test has stored."""
     apply(workspace, [simulated(workspace, name) for name in SIMULATED])
     until(lambda: simulated_run(workspace), SIMULATED_RUN_SECONDS, "all simulated jobs run")
-    apply(workspace, [real(workspace, name) for name in REAL])
+    apply(workspace, [real(workspace, name, first_seed) for name in REAL])
     wait_for(workspace, ALL, "Running", CHAIN_SECONDS)
-    before = children(workspace)
-    assert len(before) == 2 * len(ALL)
+    found = children(workspace)
+    assert len(found) == 2 * len(ALL)
+    return found
+
+
+def assert_made_once(workspace: Workspace, begun: set[str]) -> None:
+    """That all end well in the Jobs that were there when they ran, each real pass by one pod."""
+    wait_for(workspace, ALL, "Complete", CHAIN_SECONDS)
+    assert children(workspace) == begun
+    for name in REAL:
+        status = workspace.status(name)
+        assert [step["attempts"] for step in status["passes"]] == [1]
+        assert [len(tries) for tries in attempts(workspace, status).values()] == [1]
+
+
+def test_the_leader_dies_under_fifty_running_jobs(cluster: Cluster, workspace: Workspace) -> None:
+    before = fifty_run(workspace, first_seed=0)
 
     dead = operator.leader(cluster)
     died = operator.crash_for_good(cluster, dead)
@@ -109,9 +129,26 @@ def test_the_leader_dies_under_fifty_running_jobs(cluster: Cluster, workspace: W
     logger.info("after %s another leads, after %s all that ended is seen", led, datetime.now(UTC) - died)
 
     end_stages(workspace, SEEN)
-    wait_for(workspace, ALL, "Complete", CHAIN_SECONDS)
-    assert children(workspace) == before
-    for name in REAL:
-        status = workspace.status(name)
-        assert [step["attempts"] for step in status["passes"]] == [1]
-        assert [len(tries) for tries in attempts(workspace, status).values()] == [1]
+    assert_made_once(workspace, before)
+
+
+def test_the_chart_is_upgraded_and_rolled_back_under_fifty_running_jobs(cluster: Cluster, workspace: Workspace) -> None:
+    """Stages end while operators come and go."""
+    before, helm = fifty_run(workspace, first_seed=100), ("helm", "-n", OPERATOR_NAMESPACE)
+    within = ("--wait", "--timeout", "300s")
+    old = operator.pods(cluster)
+    with ThreadPoolExecutor() as meanwhile:
+        ended = meanwhile.submit(end_stages, workspace, UNSEEN)
+        changed = ("--reuse-values", "--set", "replicas=2,logLevel=debug")
+        cluster.run(*helm, "upgrade", RELEASE, str(CHART), *changed, *within)
+        ended.result()
+    until(lambda: operator.leader(cluster) in operator.pods(cluster), operator.READY_SECONDS, "a new one leads")
+    assert set(operator.pods(cluster)).isdisjoint(old)
+    wait_for(workspace, UNSEEN, "Complete", CAUGHT_UP_SECONDS)
+
+    with ThreadPoolExecutor() as meanwhile:
+        ended = meanwhile.submit(end_stages, workspace, SEEN)
+        cluster.run(*helm, "rollback", RELEASE, *within)
+        ended.result()
+    until(lambda: operator.leader(cluster) in operator.pods(cluster), operator.READY_SECONDS, "one leads again")
+    assert_made_once(workspace, before)
