@@ -141,6 +141,8 @@ def test_a_finished_job_never_starts_again(workspace: Workspace, job: tuple[str,
     workspace.apply(name, spec)
     ended = workspace.completed(name)
     workspace.kubectl("delete", "jobs", "--all")
+    workspace.apply(name, spec)
+    workspace.kubectl("label", "ftj", name, "changed=yes")
     operator.kill(workspace.cluster)
     barrier(workspace, spec)
     assert workspace.jobs(name) == []

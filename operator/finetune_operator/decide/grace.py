@@ -1,13 +1,11 @@
 """Grace: how long a stage's pod has to stop, fixed when its Job is made."""
 
-import math
-
 from finetune_api.messages import CHECKPOINT_FIGURE
 from finetune_api.plan import Stage
 from finetune_api.resource.status import FineTuneJobStatus
 
 STEP_SECONDS = 30
-"""For the running step and the last word, beside the checkpoint."""
+"""For the running step and the last word, beside the checkpoint; fewer where the system says fewer in all."""
 MEBIBYTES_A_SECOND = 20
 """That a checkpoint is taken to go into the store with."""
 MOST_SECONDS = 3600
@@ -23,8 +21,9 @@ def grace_seconds(status: FineTuneJobStatus, stage: Stage) -> int:
     own = {step.name for step in stage.passes}
     figures = (figure for step in status.passes if step.name in own for figure in step.metrics)
     largest = max((_mebibytes(figure.value) for figure in figures if figure.name == CHECKPOINT_FIGURE), default=0)
-    needed = STEP_SECONDS + math.ceil(largest / MEBIBYTES_A_SECOND) if largest else 0
-    return max(stage.system.termination_grace_period_seconds, min(needed, MOST_SECONDS))
+    least = stage.system.termination_grace_period_seconds
+    needed = min(STEP_SECONDS, least) + largest // MEBIBYTES_A_SECOND
+    return max(least, min(needed, MOST_SECONDS))
 
 
 def _mebibytes(value: str) -> int:

@@ -34,6 +34,11 @@ def test_a_small_one_gets_what_the_system_says(size: str) -> None:
     assert grace_of(prepared(size)) == 60
 
 
+def test_a_system_that_says_little_gets_more_only_for_the_checkpoint() -> None:
+    said = [grace_of(prepared(size, terminationGracePeriodSeconds=20)) for size in ("10", "200")]
+    assert said == [20, 30]
+
+
 def test_a_system_that_says_more_has_its_way() -> None:
     assert grace_of(prepared("2000", terminationGracePeriodSeconds=600)) == 600
 
