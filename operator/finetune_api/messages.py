@@ -174,12 +174,12 @@ class TerminationMessage(Model):
 
     @classmethod
     def decode(cls, text: str) -> "TerminationMessage":
-        """The message in a container's termination message.
+        """The message in a container's termination message, without what a newer runner says more.
 
         Raises:
             ValueError: the text is something else, such as the log's tail.
         """
-        return cls.model_validate_json(text)
+        return cls.model_validate_json(text, extra="ignore")
 
 
 def failure_message(error: FineTuneError, index: int | None, log: str = "") -> FailureMessage:

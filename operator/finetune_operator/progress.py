@@ -35,7 +35,7 @@ def pod_url(ip: str, page: str, port: int = PROGRESS_PORT) -> str:
 
 
 async def read(session: aiohttp.ClientSession, url: str, kind: type[M]) -> M | None:
-    """What a pod says of itself; None before it has anything to say (204).
+    """What a pod says of itself, without what a newer runner says more; None before it has anything to say (204).
 
     Raises:
         ProgressUnreadable: no answer in time, too long an answer, or one that is not of this kind.
@@ -47,7 +47,7 @@ async def read(session: aiohttp.ClientSession, url: str, kind: type[M]) -> M | N
             if response.status != 200:  # noqa: PLR2004
                 msg = f"answered {response.status}"
                 raise ProgressUnreadable(msg)
-            return kind.model_validate_json(await _bounded(response))
+            return kind.model_validate_json(await _bounded(response), extra="ignore")
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise ProgressUnreadable(str(error) or type(error).__name__) from error
     except ValidationError as error:

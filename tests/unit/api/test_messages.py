@@ -1,5 +1,7 @@
 """The container's last word fits its 4096 bytes, whatever happened."""
 
+import json
+
 import pytest
 
 from finetune_api.failures import FineTuneError, Reason
@@ -120,6 +122,19 @@ def test_a_figure_is_told_with_its_interval_where_it_has_one():
         == "accuracy 0.95 (0.91 to 0.98)"
     )
     assert figure_line(Headline(index=0, name="size", value="7")) == "size 7"
+
+
+def test_what_a_newer_runner_says_more_does_not_keep_its_word_from_being_understood():
+    word = json.loads(TerminationMessage(kind="stage", checkpoint=Checkpoint(index=0, step=5)).encode())
+    word["energy"] = 7
+    word["checkpoint"]["loss"] = "0.5"
+    assert TerminationMessage.decode(json.dumps(word)).checkpoint == Checkpoint(index=0, step=5)
+
+
+@pytest.mark.parametrize("line", [{"time": "now", "level": "info", "message": "x"}, {"kind": "Event"}, []])
+def test_a_log_of_json_is_not_taken_for_a_message(line):
+    with pytest.raises(ValueError, match="validation error"):
+        TerminationMessage.decode(json.dumps(line))
 
 
 def test_a_logs_tail_is_not_taken_for_a_message():

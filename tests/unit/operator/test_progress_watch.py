@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -56,6 +57,11 @@ async def seen(handler: Handler, seconds: float = 10) -> object:
 def test_progress_is_read_as_the_runner_serves_it() -> None:
     progress = asyncio.run(seen(answer(GOOD)))
     assert (progress.pass_, progress.step, progress.percent) == ("tune", 3, 30)
+
+
+def test_what_a_newer_runner_says_more_is_passed_over() -> None:
+    more = json.dumps(json.loads(GOOD) | {"watts": 300})
+    assert asyncio.run(seen(answer(more))) == asyncio.run(seen(answer(GOOD)))
 
 
 def test_a_runner_that_has_not_begun_says_nothing_yet() -> None:
