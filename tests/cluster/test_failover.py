@@ -139,7 +139,7 @@ def test_the_chart_is_upgraded_and_rolled_back_under_fifty_running_jobs(cluster:
     old = operator.pods(cluster)
     with ThreadPoolExecutor() as meanwhile:
         ended = meanwhile.submit(end_stages, workspace, UNSEEN)
-        changed = ("--reuse-values", "--set", "replicas=2,logLevel=debug")
+        changed = ("--reuse-values", "--set", "replicas=2,podAnnotations.upgraded=yes")
         cluster.run(*helm, "upgrade", RELEASE, str(CHART), *changed, *within)
         ended.result()
     until(lambda: operator.leader(cluster) in operator.pods(cluster), operator.READY_SECONDS, "a new one leads")
