@@ -20,6 +20,8 @@ LOCK = places.CHECKOUT / "requirements/runner.txt"
 INTERPRETER = Path("/usr/bin/python3")
 MINOR = "3.11"  # of the base image
 RECIPE_VERSION = "1"
+POD_GROUP = 10001
+"""The images' group, which is the fsGroup of the operator's pods."""
 
 
 def path() -> Path:
@@ -33,11 +35,13 @@ def ensure() -> Path:
     with locking.one_at_a_time("ml-env"):
         if wanted.exists():
             say(f"{wanted} is up to date")
+            open_to_pods(wanted)
             return wanted
         require_interpreter()
         disk.require(places.cache_dir(), 10, "the machine-learning environment")
         with step(f"making {wanted}", "4 minutes, 1 when the downloads are cached"):
             make(wanted)
+        open_to_pods(wanted)
         return wanted
 
 
@@ -60,3 +64,13 @@ def make(wanted: Path) -> None:
     install = ("pip", "install", "--require-hashes", "--no-deps", "--compile-bytecode")
     run([uv(), *install, "--python", partial / "bin/python", "--requirements", LOCK], env=env)
     partial.rename(wanted)
+
+
+def open_to_pods(folder: Path) -> None:
+    """Make the folder itself look as if its files were the pods' already.
+
+    Else the kubelet goes through all of them for each pod, and logs two lines about each that it can't change on a
+    read-only volume: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/, fsGroupChangePolicy.
+    """
+    os.chown(folder, -1, POD_GROUP)
+    folder.chmod(0o2775)
