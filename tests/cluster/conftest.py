@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import cluster_manifests as manifests
 import cluster_setup as setup
 import cluster_workspace as workspaces
 from cluster_access import Cluster, CommandError
+from cluster_audit import forbidden
 from cluster_workspace import Workspace
 from tiny_phi3 import make_tiny_phi3
 
@@ -50,6 +52,15 @@ def _installed(running: Cluster) -> Cluster:
         told = "\n".join(f"{title}:\n{text}" for title, text in diagnostics.of_operator(running).items())
         raise AssertionError(f"the operator did not become ready: {error}\n{told}") from error
     return running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_forbidden(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a file of tests has the operator do, its roles allow it; but where they are changed while it runs."""
+    begun = datetime.now(UTC)
+    yield
+    if not any(request.node.iter_markers("roles_change")):
+        assert forbidden(cluster, begun) == set()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ PAGE = CHECKOUT / "docs" / "installation.md"
 MODEL = "HuggingFaceTB/SmolLM2-135M"
 NAMESPACE = "first-job"
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.roles_change]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ NO_IMAGE = "finetune.local/none:of-a-later-version"
 HELM = ("helm", "-n", OPERATOR_NAMESPACE)
 WITHIN = ("--wait", "--timeout", "300s")
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.roles_change]
 
 
 @pytest.fixture

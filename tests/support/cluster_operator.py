@@ -32,10 +32,15 @@ def leader(cluster: Cluster) -> str:
     return str(lease["spec"].get("holderIdentity", ""))
 
 
+def all_pods(cluster: Cluster) -> list[dict[str, Any]]:
+    """The operator's pods, those that are being deleted among them."""
+    found: list[dict[str, Any]] = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
+    return found
+
+
 def pods(cluster: Cluster) -> list[str]:
     """Names of the operator's pods, without those that are being deleted."""
-    found = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
-    return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    return [pod["metadata"]["name"] for pod in all_pods(cluster) if "deletionTimestamp" not in pod["metadata"]]
 
 
 def container_ids(cluster: Cluster, pod: str = "") -> list[str]:
@@ -43,8 +48,7 @@ def container_ids(cluster: Cluster, pod: str = "") -> list[str]:
 
     Without those of pods that are being deleted.
     """
-    found = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
-    staying = [item for item in found if "deletionTimestamp" not in item["metadata"]]
+    staying = [item for item in all_pods(cluster) if "deletionTimestamp" not in item["metadata"]]
     chosen = [item for item in staying if pod in ("", item["metadata"]["name"])]
     containers = [container for item in chosen for container in item["status"].get("containerStatuses", [])]
     return [c["containerID"].removeprefix("containerd://") for c in containers if "running" in c["state"]]
@@ -129,8 +133,9 @@ def wait_until_ready(cluster: Cluster) -> None:
 
 def renew(cluster: Cluster) -> None:
     """A pod that never crashed, so that the kubelet's back-off starts afresh. Does nothing to such a pod."""
-    pods = cluster.get("-n", OPERATOR_NAMESPACE, "pods", "-l", OPERATOR_LABEL)["items"]
-    if any(status["restartCount"] for pod in pods for status in pod["status"].get("containerStatuses", [])):
+    if any(
+        status["restartCount"] for pod in all_pods(cluster) for status in pod["status"].get("containerStatuses", [])
+    ):
         kubectl(cluster, "delete", "pod", "-l", OPERATOR_LABEL)
     wait_until_ready(cluster)
 
