@@ -190,11 +190,14 @@ def failure_message(error: FineTuneError, index: int | None, log: str = "") -> F
 
 
 def metric_values(headlines: list[Headline], index: int) -> list[MetricValue]:
-    """The figures of one pass, as they stand in status."""
+    """The figures of one pass, as they stand in status, which takes none without a name or a value.
+
+    A runner reports no such; the runner may be anybody's image.
+    """
     return [
         MetricValue(name=h.name, value=h.value, low=h.low or None, high=h.high or None)
         for h in headlines
-        if h.index == index
+        if h.index == index and h.name and h.value
     ]
 
 

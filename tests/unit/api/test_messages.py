@@ -158,3 +158,10 @@ def test_an_error_travels_with_place_and_remedy():
 def test_figures_are_found_by_their_pass():
     figures = [Headline(index=0, name="loss", value="1"), Headline(index=1, name="loss", value="2")]
     assert [(m.name, m.value) for m in metric_values(figures, 1)] == [("loss", "2")]
+
+
+@pytest.mark.parametrize("named", [{"name": "", "value": "1"}, {"name": "loss", "value": ""}])
+def test_a_figure_without_name_or_value_does_not_get_into_a_status_which_would_be_refused(named):
+    assert metric_values([Headline(index=0, **named), Headline(index=0, name="f1", value="1")], 0) == [
+        MetricValue(name="f1", value="1")
+    ]
