@@ -66,6 +66,18 @@ class Operator:
             await self.task
 
 
+async def leader_and_another(leases: Leases, begins: Callable[[str], Operator]) -> tuple[Operator, Operator]:
+    """Two operators, of which the first leads and the second has asked in vain."""
+    first = begins("first")
+    async with asyncio.timeout(SOON):
+        await first.leadership.wait()
+    second = begins("second")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(second.leadership.wait(), 0.5)
+    assert leases.holder == "first"
+    return first, second
+
+
 Case = Callable[[Leases, Callable[[str], Operator]], Awaitable[None]]
 
 
@@ -93,14 +105,7 @@ def among_operators(case: Case) -> None:
 
 def test_one_leads_and_when_it_is_asked_to_stop_another_does_at_once() -> None:
     async def case(leases: Leases, begins: Callable[[str], Operator]) -> None:
-        first = begins("first")
-        async with asyncio.timeout(SOON):
-            await first.leadership.wait()
-        second = begins("second")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(second.leadership.wait(), 0.5)
-        assert leases.holder == "first"
-
+        first, second = await leader_and_another(leases, begins)
         await first.stops()
         async with asyncio.timeout(SOON):
             await second.leadership.wait()
@@ -111,9 +116,7 @@ def test_one_leads_and_when_it_is_asked_to_stop_another_does_at_once() -> None:
 
 def test_who_does_not_lead_gives_nothing_back() -> None:
     async def case(leases: Leases, begins: Callable[[str], Operator]) -> None:
-        first, second = begins("first"), begins("second")
-        async with asyncio.timeout(SOON):
-            await first.leadership.wait()
+        first, second = await leader_and_another(leases, begins)
         await second.stops()
         assert (leases.holder, first.leadership.leads) == ("first", True)
 
