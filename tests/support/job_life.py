@@ -108,7 +108,8 @@ class JobLife:
     def _operator_waits(self) -> bool:
         """Lets the time pass until the operator looks again, if that is soon."""
         due, limit = self.operator.due, self.api.now + timedelta(seconds=RESYNC_SECONDS)
-        if due is None or due > limit or self.api.status.terminal:
+        at_rest = self.api.status.terminal and not self.api.deleting
+        if due is None or due > limit or at_rest:
             return False
         self.api.now = due
         return True
