@@ -114,6 +114,13 @@ class JobLife:
         self.api.now = due
         return True
 
+    def remove_orphans_that_cannot_start(self) -> None:
+        """Whoever has left them does: the operator may delete no pods, and waits for them."""
+        for pod in list(self.nodes.live_pods):
+            name = pod["metadata"]["name"]
+            if name in self.stuck and not pod["metadata"]["ownerReferences"]:
+                self.api.remove(self.api.pods, name)
+
     # what has consequences for how it may end
 
     def blame(self, reason: Reason) -> None:

@@ -366,6 +366,7 @@ class Life(RuleBasedStateMachine):
             self.life.step_earlier()
         for job in self.life.controllers.live_jobs:
             self.life.controllers.queue(job, queued=False)
+        self.life.remove_orphans_that_cannot_start()
         for kind, wire in self.foreign:
             assert kind.get(wire["metadata"]["name"]) == wire, "what belongs to somebody else was touched"
             self.life.api.remove(kind, wire["metadata"]["name"])
