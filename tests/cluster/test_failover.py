@@ -47,7 +47,7 @@ def _two_operators_and_a_simulated_node(cluster: Cluster, workspace: Workspace) 
 def real(workspace: Workspace, name: str, first_seed: int) -> Json:
     tune = manifests.lora(max_steps=STEPS)
     tune["lora"]["training"]["seed"] = first_seed + REAL.index(name)
-    return manifests.job(name, workspace.spec(name, [tune]))
+    return manifests.job(name, workspace.spec(f"{name}-{first_seed}", [tune]))
 
 
 def simulated(workspace: Workspace, name: str) -> Json:
@@ -95,7 +95,7 @@ def end_stages(workspace: Workspace, names: tuple[str, ...]) -> None:
 
 
 def fifty_run(workspace: Workspace, first_seed: int) -> set[str]:
-    """UIDs of their Jobs once all of them run; first_seed: of the real ones, whose outputs no other test has stored."""
+    """UIDs of their Jobs once all of them run; first_seed: of the real ones, whose outputs no other test has made."""
     apply(workspace, [simulated(workspace, name) for name in SIMULATED])
     until(lambda: simulated_run(workspace), SIMULATED_RUN_SECONDS, "all simulated jobs run")
     apply(workspace, [real(workspace, name, first_seed) for name in REAL])
