@@ -44,7 +44,7 @@ test-unit-rest:
 
 .PHONY: soak
 soak: venv ## The unit tier's properties, with thousands of examples each (half an hour and more).
-	$(BIN)/pytest tests/unit -n 2 -m hypothesis --hypothesis-profile soak
+	$(BIN)/pytest tests/unit -n 2 -m hypothesis --hypothesis-profile soak --timeout 0
 
 .PHONY: test-runner
 test-runner: venv ## Minutes; tiny models on the CPU and a real S3 server.
