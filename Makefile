@@ -59,7 +59,7 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
 
 .PHONY: test-faults
-test-faults: venv ## The faults that `make test` has no time for, one after the other (22 min).
+test-faults: venv ## The faults that `make test` has no time for, one after the other (half an hour).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kwok
 	$(BIN)/pytest tests/runner -m faults
