@@ -106,10 +106,9 @@ class JobLife:
         raise AssertionError(message)
 
     def _operator_waits(self) -> bool:
-        """Lets the time pass until the operator looks again, if that is soon."""
+        """Lets the time pass until the operator looks again, if that is soon, or what keeps a deleted job."""
         due, limit = self.operator.due, self.api.now + timedelta(seconds=RESYNC_SECONDS)
-        at_rest = self.api.status.terminal and not self.api.deleting
-        if due is None or due > limit or at_rest:
+        if due is None or (not self.api.deleting and (due > limit or self.api.status.terminal)):
             return False
         self.api.now = due
         return True
