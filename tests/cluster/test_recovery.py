@@ -11,7 +11,7 @@ from cluster_manifests import with_change
 from cluster_setup import NAME, hack
 from cluster_store import attempts
 from cluster_store import manifests as committed
-from cluster_workspace import CHAIN_SECONDS, Workspace
+from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 
 Json = dict[str, Any]
 LONG_STEPS = 800
@@ -66,6 +66,15 @@ def test_operator_killed_before_it_saw_the_job(workspace: Workspace, job: tuple[
     assert_each_pass_was_done_once(workspace, workspace.completed(name))
 
 
+def test_operator_killed_while_preparing(workspace: Workspace, job: tuple[str, Json]) -> None:
+    name, spec = job
+    workspace.apply(name, spec)
+    workspace.status_when(name, in_phase("Preparing"), CHAIN_SECONDS, "it was Preparing")
+    operator.kill(workspace.cluster)
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.jobs(name)) == 2
+
+
 def test_operator_killed_between_preparing_and_the_stage(workspace: Workspace, job: tuple[str, Json]) -> None:
     name, spec = job
     workspace.apply(name, spec)
@@ -73,6 +82,15 @@ def test_operator_killed_between_preparing_and_the_stage(workspace: Workspace, j
     with operator.frozen(workspace.cluster):
         wait_for_jobs(workspace, name)
         assert workspace.stage_jobs(name) == []
+    assert_each_pass_was_done_once(workspace, workspace.completed(name))
+    assert len(workspace.jobs(name)) == 2
+
+
+def test_operator_killed_while_running(workspace: Workspace, long_job: tuple[str, Json]) -> None:
+    name, spec = long_job
+    workspace.apply(name, spec)
+    workspace.status_when(name, second_pass_runs, CHAIN_SECONDS, "the second pass ran")
+    operator.kill(workspace.cluster)
     assert_each_pass_was_done_once(workspace, workspace.completed(name))
     assert len(workspace.jobs(name)) == 2
 
