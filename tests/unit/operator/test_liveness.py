@@ -105,14 +105,19 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
     return run
 
 
+async def goes_on_for_long(running: Running) -> None:
+    """It leads, its watches are begun anew, and it is alive."""
+    await running.leadership.take()
+    running.answers_for(3 * WATCH_SECONDS)
+    running.api.watches.clear()
+    await running.has_asked_for_all_watches()
+    await until(lambda: running.vitals.troubles() == [])
+    assert await running.healthz() == 200
+
+
 def test_one_whose_watches_are_begun_anew_is_alive(live) -> None:
     async def case(running: Running) -> None:
-        await running.leadership.take()
-        running.answers_for(3 * WATCH_SECONDS)
-        running.api.watches.clear()
-        await running.has_asked_for_all_watches()
-        await until(lambda: running.vitals.troubles() == [])
-        assert await running.healthz() == 200
+        await goes_on_for_long(running)
 
     live(case)
 
@@ -192,12 +197,7 @@ def test_it_says_so_once_and_leaves_nothing_open(live, caplog: pytest.LogCapture
 
 def test_one_that_serves_a_namespace_is_alive_and_asks_for_nothing_elsewhere(live) -> None:
     async def case(running: Running) -> None:
-        await running.leadership.take()
-        running.answers_for(3 * WATCH_SECONDS)
-        running.api.watches.clear()
-        await running.has_asked_for_all_watches()
-        await until(lambda: running.vitals.troubles() == [])
-        assert await running.healthz() == 200
+        await goes_on_for_long(running)
         kinds = {plural for served in SERVED.values() for plural in served}
         objects = {path for path in running.api.asked if path.rpartition("/")[2] in kinds}
         assert objects == paths(TEAM)
