@@ -132,5 +132,6 @@ _WORDS: dict[str, Callable[[Any, Mapping[str, Any]], tuple[str, str]]] = {
         "",
     ),
     "literal_error": _unknown_word,
+    "enum": _unknown_word,
 }
 """pydantic's names of other errors, to what is wrong and what to do."""

@@ -1,5 +1,6 @@
 """The world around one FineTuneJob at one moment, as plain data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -158,7 +159,10 @@ class Observed:
     spec: dict[str, Any]
     """As the API server stores it: defaults filled in, not yet validated by us."""
     status: FineTuneJobStatus
+    """What can be read of it."""
     now: datetime
+    status_kept: Mapping[str, Any] = field(default_factory=dict)
+    """Parts of the stored status that this version of the operator can't read: they stay as they are."""
     deletion_time: str = ""
     """When it was deleted, RFC 3339; empty: it wasn't."""
     finalizers: tuple[str, ...] = ()
@@ -166,7 +170,7 @@ class Observed:
     document: JobDocument | None = None
     """From the job's ConfigMap; None before acceptance."""
     unreadable: str = ""
-    """What this version of the operator can't make out of the document; empty where it can."""
+    """What this version of the operator can't make out of status or document; empty where it can."""
     document_image: str = ""
     """The default runner image when the job was accepted."""
     document_digest: str = ""

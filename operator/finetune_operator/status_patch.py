@@ -8,7 +8,10 @@ from finetune_operator.observed import Observed
 
 
 def status_patch(observed: Observed, status: FineTuneJobStatus) -> dict[str, Any]:
-    """For server-side apply: the resourceVersion makes a stale decision a conflict, the UID one about another job."""
+    """For server-side apply: the resourceVersion makes a stale decision a conflict, the UID one about another job.
+
+    What could not be read is written as it was: server-side apply removes what is left out.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -18,7 +21,7 @@ def status_patch(observed: Observed, status: FineTuneJobStatus) -> dict[str, Any
             "uid": observed.uid,
             "resourceVersion": observed.resource_version,
         },
-        "status": without_empty(status.to_wire()),
+        "status": without_empty(status.to_wire()) | dict(observed.status_kept),
     }
 
 

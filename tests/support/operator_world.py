@@ -29,6 +29,7 @@ from finetune_operator.decide import decide
 from finetune_operator.decision import Action, CreateConfigMap, CreateJob, Decision, SetFinalizers
 from finetune_operator.labels import ATTEMPT, KIND, STAGE
 from finetune_operator.observe import observed, with_queueing, with_warnings
+from finetune_operator.observe.status import read_status
 from finetune_operator.observed import Child, Observed, Queueing, Reading
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch
@@ -89,6 +90,8 @@ class World:
     name: str = "tone"
     settings: Settings = SETTINGS
     status: FineTuneJobStatus = field(default_factory=FineTuneJobStatus)
+    kept: dict[str, Any] = field(default_factory=dict)
+    """Parts of the status that the operator can't read."""
     now: datetime = START
     config_map: dict[str, Any] | None = None
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -119,7 +122,7 @@ class World:
             "finalizers": list(self.finalizers),
             **({"deletionTimestamp": self.deleted_at} if self.deleted_at else {}),
         }
-        wire = {"metadata": meta, "spec": self.spec, "status": self.status.to_wire()}
+        wire = {"metadata": meta, "spec": self.spec, "status": self.stored}
         jobs, pods = list(self.jobs.values()), list(self.pods.values())
         seen = observed(wire, self.config_map, jobs, pods, readings=self.readings, now=self.now)
         return with_queueing(with_warnings(seen, self.events), self.queueing)
@@ -134,13 +137,23 @@ class World:
         for action in decision.actions:
             self._carry_out(action)
         self.chapters += (*decision.chapters, *story(seen.status, decision.status))
-        self.status = FineTuneJobStatus.from_wire(status_patch(seen, decision.status)["status"])
+        self.store(status_patch(seen, decision.status)["status"])
         return decision
 
     def rounds(self, count: int = 3) -> "World":
         for _ in range(count):
             self.round()
         return self
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The status as the API server has it."""
+        return self.status.to_wire() | self.kept
+
+    def store(self, status: dict[str, Any]) -> None:
+        """Somebody has written the status."""
+        read = read_status(status)
+        self.status, self.kept = read.status, dict(read.kept)
 
     def restart_with(self, settings: Settings) -> None:
         """The operator is another one now: all it knew is what lies in the world."""

@@ -25,6 +25,9 @@ class ConditionType(StrEnum):
 
 TERMINAL = (ConditionType.COMPLETE, ConditionType.FAILED)
 
+PHASES = ("Pending", "Preparing", "Running", "Waiting", "Suspended", "Complete", "Failed")
+"""What a phase may be. Nothing is decided by it, so one that another version of the operator has written is read, too."""
+
 
 class PassState(StrEnum):
     PENDING = "Pending"
@@ -209,8 +212,10 @@ class FineTuneJobStatus(Told):
     )
 
     observed_generation: int = Field(default=0, ge=0, description="Generation of the spec this status is about.")
-    phase: Literal["", "Pending", "Preparing", "Running", "Waiting", "Suspended", "Complete", "Failed"] = Field(
-        default="", description="Summary of the conditions, for people and printer columns."
+    phase: str = Field(
+        default="",
+        description="Summary of the conditions, for people and printer columns.",
+        json_schema_extra={"enum": ["", *PHASES]},
     )
     conditions: list[Condition] = Field(
         default_factory=empty_list,

@@ -1,4 +1,4 @@
-"""A job that another version of the operator accepted, in words that this one does not know: told, and left alone."""
+"""A job of which another version of the operator has written what this one does not know: told, and left alone."""
 
 from finetune_api.resource.status import ConditionType
 from finetune_operator.conditions import with_condition
@@ -15,8 +15,9 @@ def leave_alone(observed: Observed) -> Decision:
         ConditionType.RECONCILING,
         holds=True,
         reason=REASON,
-        message=f"accepted by another version of the operator, and this one can't read it: {observed.unreadable}."
-        " Install that version again, or create a new job (committed passes are reused)",
+        message="another version of the operator has worked on the job, and this one can't read what it wrote:"
+        f" {observed.unreadable}. Nothing is started, stopped or failed meanwhile: install that version again,"
+        " or create a new job (committed passes are reused)",
         now=observed.now,
         generation=observed.generation,
     )

@@ -3,16 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import get_args
 
 from prometheus_client.metrics_core import GaugeMetricFamily
 
-from finetune_api.resource.status import FineTuneJobStatus
+from finetune_api.resource.status import PHASES
 from finetune_operator.conditions import moment
 from finetune_operator.metrics.jobs import JobFacts
 
 PREFIX = "finetune_operator"
-PHASES = tuple(phase for phase in get_args(FineTuneJobStatus.model_fields["phase"].annotation) if phase)
 
 
 def job_gauges(jobs: Iterable[JobFacts], now: datetime) -> Iterator[GaugeMetricFamily]:
@@ -30,11 +28,15 @@ def gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 
 def _phases(jobs: list[JobFacts]) -> GaugeMetricFamily:
-    """All phases of a namespace that has jobs, also those that no job is in: an alert needs the zero."""
+    """All phases of a namespace that has jobs, also those that no job is in: an alert needs the zero.
+
+    A finished job may be in one that another version of the operator knows.
+    """
     family = GaugeMetricFamily(f"{PREFIX}_jobs", "FineTuneJobs, by phase.", labels=["namespace", "phase"])
     found = Counter((job.namespace, job.phase) for job in jobs)
     for namespace in sorted({job.namespace for job in jobs}):
-        for phase in PHASES:
+        others = sorted({job.phase for job in jobs if job.namespace == namespace} - set(PHASES))
+        for phase in (*PHASES, *others):
             family.add_metric([namespace, phase], found[namespace, phase])
     return family
 

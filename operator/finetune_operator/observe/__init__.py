@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.kube import Kube, KubeError
 from finetune_operator.names import config_map_name
 from finetune_operator.observe.children import read_children, read_deletion
 from finetune_operator.observe.document import ReadDocument, read_document
 from finetune_operator.observe.events import newest_warning
 from finetune_operator.observe.kueue import observe_queue
+from finetune_operator.observe.status import read_status
 from finetune_operator.observed import Observed, Queueing, Reading
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,6 @@ async def observe(
 
     Raises:
         KubeError: the API server could not be asked.
-        ValueError: a status that is not ours to understand.
     """
     namespace, name = key
     wire = await kube.get_fine_tune_job(namespace, name)
@@ -82,17 +81,13 @@ def observed(
     readings: tuple[Reading, ...],
     now: datetime,
 ) -> Observed:
-    """The API server's answers as plain data, without the document of a finished job that stays: it needs none. Pure.
-
-    Raises:
-        ValueError: a status that is not ours to understand.
-    """
+    """The API server's answers as plain data; a finished job that stays needs no document. Pure."""
     meta = wire["metadata"]
     children, strays = read_children(meta["uid"], jobs, pods)
     deleted = "deletionTimestamp" in meta
-    status = _status(wire, deleted=deleted)
-    stays_finished = status.terminal and not deleted
-    read = ReadDocument() if stays_finished else read_document(config_map, meta, status.document_digest)
+    told = read_status(wire.get("status") or {})
+    stays_finished = told.status.terminal and not deleted
+    read = ReadDocument() if stays_finished else read_document(config_map, meta, told.status.document_digest)
     return Observed(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -102,24 +97,15 @@ def observed(
         deletion_time=meta.get("deletionTimestamp") or "",
         finalizers=tuple(meta.get("finalizers") or ()),
         spec=wire.get("spec") or {},
-        status=status,
+        status=told.status,
+        status_kept=told.kept,
         document=read.document,
         document_image=read.image,
         document_digest=read.digest,
-        unreadable=read.unreadable,
+        unreadable=told.unreadable or read.unreadable,
         children=children,
         strays=strays,
         deletion=read_deletion(meta["name"], meta["uid"], jobs, pods),
         readings=readings,
         now=now,
     )
-
-
-def _status(wire: Mapping[str, Any], *, deleted: bool) -> FineTuneJobStatus:
-    """What has become of the job. That of a deleted one keeps nothing from going where it can't be read."""
-    try:
-        return FineTuneJobStatus.from_wire(wire.get("status"))
-    except ValueError:
-        if deleted:
-            return FineTuneJobStatus()
-        raise

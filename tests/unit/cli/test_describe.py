@@ -173,8 +173,8 @@ def test_for_programs_each_job_is_an_object_in_a_line(finetune, tmp_path):
     [
         ("kind: Secret", "job.yaml: holds no FineTuneJob 'tone'"),
         ("a: [", "job.yaml: line"),
-        (yaml.safe_dump(saved(phase="Dreaming")), "status.phase: "),
-        (yaml.safe_dump(saved(phase="Dreaming")), "use the finetune of the operator's version"),
+        (yaml.safe_dump(saved(prepare={"state": "Dreaming"})), "status.prepare.state: "),
+        (yaml.safe_dump(saved(prepare={"state": "Dreaming"})), "use the finetune of the operator's version"),
     ],
 )
 def test_what_can_not_be_described_ends_with_1_and_a_sentence(finetune, tmp_path, content, said):
@@ -186,9 +186,9 @@ def test_what_can_not_be_described_ends_with_1_and_a_sentence(finetune, tmp_path
 
 def test_what_a_newer_operator_says_more_does_not_keep_a_job_from_being_described(finetune, tmp_path):
     file = tmp_path / "job.yaml"
-    file.write_text(yaml.safe_dump(saved(phase="Preparing", mood="good")))
+    file.write_text(yaml.safe_dump(saved(phase="Dreaming", mood="good")))
     ended = finetune("describe", "tone", "-f", file)
-    assert (ended.code, "phase  Preparing" in ended.out) == (0, True), ended.err
+    assert (ended.code, "phase  Dreaming" in ended.out) == (0, True), ended.err
 
 
 def test_neither_a_name_nor_a_file_is_misuse(finetune):

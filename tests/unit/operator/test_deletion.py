@@ -8,12 +8,10 @@ import pytest
 from api_specs import wire_spec
 from finetune_api.failures import Reason
 from finetune_api.messages import DeletionDocument
-from finetune_operator.conditions import timestamp
 from finetune_operator.decision import SetFinalizers
 from finetune_operator.labels import DELETION, FINALIZER
-from finetune_operator.observe import observed
 from job_life import JobLife
-from operator_world import SETTINGS, START, UID, World, failure, message
+from operator_world import SETTINGS, World, failure, message
 from simulated_controllers import FOREGROUND
 
 WITH_JOB = {"artifactDeletion": "WithJob", "output": {"s3": {"uri": "s3://models/out"}}}
@@ -160,15 +158,6 @@ def test_a_removal_that_begins_when_pods_have_taken_their_time_ends_no_later_tha
     world.later(100)
     world.round()
     assert deletion_job(world)["spec"]["activeDeadlineSeconds"] == LONGEST - 100
-
-
-def test_a_status_that_cannot_be_read_keeps_no_deleted_job() -> None:
-    meta = {"name": "tone", "namespace": "team", "uid": UID, "resourceVersion": "1"}
-    wire = {"metadata": meta, "status": {"phase": "A later operator's"}}
-    with pytest.raises(ValueError, match="phase"):
-        observed(wire, None, [], [], readings=(), now=START)
-    deleted = wire | {"metadata": meta | {"deletionTimestamp": timestamp(START)}}
-    assert observed(deleted, None, [], [], readings=(), now=START).deleting
 
 
 def test_what_may_be_deleted_with_the_job_does_not_hold_its_removal_up() -> None:

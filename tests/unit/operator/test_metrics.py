@@ -64,6 +64,10 @@ def test_a_phase_that_no_job_is_in_is_a_zero_where_the_namespace_has_jobs() -> N
     }  # fmt: skip
 
 
+def test_a_phase_of_another_version_is_told_by_its_own_name() -> None:
+    assert told(book_of(wire("a", "Abandoned")))["finetune_operator_jobs"] == {("team", "Abandoned"): 1}
+
+
 def test_what_waits_is_told_by_what_for_and_for_how_long_the_first_has() -> None:
     queued = [wire("a", "Waiting", ("Queued", 30)), wire("b", "Waiting", ("Queued", 600))]
     figures = told(book_of(*queued, wire("c", "Waiting", ("ImagePullFailed", 5)), wire("d", "Running")))

@@ -1,0 +1,102 @@
+"""After a rollback: values in a status that a newer operator has written, and this one does not know."""
+
+from typing import Any
+
+import pytest
+
+from finetune_api.failures import Reason
+from operator_world import World, failure, message
+
+Json = dict[str, Any]
+COMPLETE = {"type": "Complete", "status": "True", "reason": "Done", "lastTransitionTime": "2026-11-24T12:00:00Z"}
+
+
+@pytest.fixture
+def running() -> World:
+    world = World().prepared()
+    world.start_pod(world.only)
+    world.round()
+    return world
+
+
+def finished() -> World:
+    world = World().prepared()
+    world.fail_job(13, message("stage", set(), 3, failure=failure(Reason.DATASET_INVALID)))
+    world.round()
+    return world
+
+
+def changed(world: World, **parts: Any) -> Json:
+    """The status as a newer operator has left it."""
+    world.store(world.stored | parts)
+    return world.stored
+
+
+def with_state(world: World, state: str) -> list[Json]:
+    """The passes, of which the first is in a state."""
+    first, *others = world.stored["passes"]
+    return [first | {"state": state}, *others]
+
+
+def test_a_phase_that_is_not_known_holds_no_job_up(running: World) -> None:
+    changed(running, phase="Dreaming")
+    running.round()
+    assert running.status.phase == "Running"
+    while not running.status.terminal:
+        running.succeed()
+        running.round()
+    assert running.status.holds("Complete")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"phase": "Abandoned"},
+        {"failure": {"reason": "Abandoned", "message": "nobody wants it"}},
+        {"prepare": {"attempt": 1, "state": "Abandoned"}},
+        {"passes": [{"name": "tune", "state": "Abandoned"}]},
+        {"phase": "Abandoned", "passes": [{"name": "tune", "state": "Abandoned"}], "startTime": "x" * 41},
+        {"conditions": [COMPLETE, COMPLETE | {"type": "Abandoned", "status": "Perhaps"}]},
+    ],
+    ids="-".join,
+)
+def test_a_finished_job_stays_as_it_is_whatever_is_not_known(parts: Json) -> None:
+    world = finished()
+    before = changed(world, **parts)
+    world.jobs.clear()
+    world.pods.clear()
+    world.config_map = None
+    world.suspend(True)
+    assert world.round().actions == ()
+    assert world.stored == before | {"observedGeneration": 2}
+
+
+def test_a_job_under_way_of_which_not_all_is_known_is_told_and_left_alone(running: World) -> None:
+    before = changed(running, passes=with_state(running, "Paused"))
+    running.succeed()
+    assert running.round().actions == ()
+    told = running.status.condition("Reconciling")
+    assert (told.status, told.reason) == ("True", "Unreadable")
+    assert "status.passes[0].state: 'Paused' is unknown" in told.message
+    assert "install that version again" in told.message
+    assert running.stored == before | {"conditions": running.stored["conditions"]}
+    written = running.stored
+    running.round()
+    assert running.stored == written
+
+
+def test_it_goes_on_once_a_version_is_back_that_knows_it(running: World) -> None:
+    changed(running, passes=with_state(running, "Paused"))
+    running.succeed()
+    running.round()
+    changed(running, passes=with_state(running, "Running"))
+    running.round()
+    assert running.pass_named("tune").state == "Succeeded"
+    assert running.status.condition("Reconciling").reason == "Running"
+
+
+def test_a_status_that_cannot_be_read_keeps_no_deleted_job(running: World) -> None:
+    changed(running, passes=with_state(running, "Paused"))
+    running.delete()
+    assert running.round().status == running.status
+    assert running.observe().deleting
