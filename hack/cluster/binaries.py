@@ -169,11 +169,10 @@ def module_folder(module: str, version: str) -> Path:
 
 def build(components: list[str]) -> None:
     """Build what was asked for (everything, if nothing was) and is not there yet."""
-    wanted = _wanted(components)
-    with _lock():
-        for source in wanted:
+    for source in _wanted(components):
+        with _lock(source):
             if present(source):
-                print(f"{source.name} {source.version}: already built")
+                print(f"{source.name} {source.version}: already built", flush=True)
             else:
                 _build(source)
 
@@ -228,13 +227,14 @@ def _folder(name: str, source: Source) -> Path:
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
-    """One build at a time: the second waits and then finds everything built."""
-    settings.cache_dir().mkdir(parents=True, exist_ok=True)
-    with (settings.cache_dir() / "build.lock").open("w") as handle:
+def _lock(source: Source) -> Iterator[None]:
+    """Each is built by one at a time: the second waits and then finds it built."""
+    folder = settings.cache_dir() / "build-locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / source.name).open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another build is running; waiting for it", flush=True)
+            print(f"{source.name} {source.version}: another builds it; waiting for that", flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster import neighbours
 from cluster.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+INSTALLATION = ".packages"
+"""Lock of the one that installs: apt waits for another's packages, and not for its lists."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# Installing a package must not start its service here.\nexit 101\n"
 SERVICES = {"containerd": "containerd"}
@@ -48,9 +51,16 @@ def missing() -> list[str]:
 
 def install() -> None:
     """Install what is missing, without letting apt start containerd's own service."""
-    wanted = missing()
+    if not missing():
+        print("packages: already installed", flush=True)
+        return
+    with neighbours.one_at_a_time(INSTALLATION):
+        _install(missing())
+
+
+def _install(wanted: list[str]) -> None:
+    """Nothing where another has just done it."""
     if not wanted:
-        print("packages: already installed")
         return
     print(f"packages: installing {', '.join(wanted)}, usually 1 min", flush=True)
     with _no_services_started():

@@ -4,7 +4,7 @@ What is tried here is what only the full image can show: that the Dockerfile's i
 import. That pods run in it is what the demo shows; the cluster tests run the same code and lock in the thin image.
 """
 
-from images import storage
+from images import locking, storage
 from images.talk import step
 
 USER = "10001:10001"
@@ -38,7 +38,7 @@ def check(name: str, reference: str) -> None:
     Raises:
         ImagesError: one failed, with the end of its output.
     """
-    with step(f"trying {reference}", "half a minute"):
+    with step(f"trying {reference}", "half a minute"), locking.using_storage():
         container = storage.buildah("from", "--pull-never", reference).strip()
         try:
             for trial in TRIALS[name]:
