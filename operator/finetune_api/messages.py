@@ -92,6 +92,15 @@ class FailureMessage(Model):
     index: int | None = Field(default=None, alias="i", description="Pass that failed, its position in spec.passes.")
     log: str = Field(default="", alias="l", description="Last lines of the pod's log, as many as there is room for.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_known_reasons(cls, said: Any) -> Any:
+        """A newer runner's reason, for which there is none here, stands before the message."""
+        reason = said.get("reason") if isinstance(said, dict) else None
+        if not isinstance(reason, str) or reason in list(Reason):
+            return said
+        return said | {"reason": Reason.INTERNAL, "message": f"{reason}: {said.get('message', '')}"}
+
 
 class Published(Model):
     """The artifact that was published (or, without an output, that stands in the store)."""

@@ -131,6 +131,14 @@ def test_what_a_newer_runner_says_more_does_not_keep_its_word_from_being_underst
     assert TerminationMessage.decode(json.dumps(word)).checkpoint == Checkpoint(index=0, step=5)
 
 
+def test_a_newer_runners_reason_that_is_not_known_stands_in_the_message():
+    failed = FailureMessage(reason=Reason.NAN_LOSS, message="it broke")
+    word = json.loads(TerminationMessage(kind="stage", failure=failed).encode())
+    word["failure"]["reason"] = "Diverged"
+    told = TerminationMessage.decode(json.dumps(word)).failure
+    assert (told.reason, told.message) == (Reason.INTERNAL, "Diverged: it broke")
+
+
 @pytest.mark.parametrize("line", [{"time": "now", "level": "info", "message": "x"}, {"kind": "Event"}, []])
 def test_a_log_of_json_is_not_taken_for_a_message(line):
     with pytest.raises(ValueError, match="validation error"):
