@@ -1,107 +1,13 @@
-"""Disruptions that bring no new checkpoint end a job after a number of them; others don't, however often they come."""
+"""Each disruption is counted, once, until there is a new checkpoint; what is none is not."""
 
 import pytest
 
 from api_specs import wire_pass, wire_spec
-from finetune_api.failures import EXIT_CODES, SIGTERM_EXIT, Reason
-from finetune_api.messages import Checkpoint, GaveWay, TerminationMessage
-from finetune_api.resource.progress import Progress
+from disrupted_world import EVICTED, LIMIT, count, disrupt, disrupted, end, prepared, shows, start
 from finetune_operator.conditions import timestamp
 from finetune_operator.kube import Refused
-from finetune_operator.observed import Child, Reading
 from finetune_operator.worker import held_up
-from operator_world import World, failure, message
-
-LIMIT = 2
-EVICTED = "EvictionByEvictionAPI"
-
-
-def prepared(**parts: object) -> World:
-    return World(spec=wire_spec(**({"disruptionLimit": LIMIT} | parts))).prepared()
-
-
-def start(world: World, child: Child | None = None) -> str:
-    world.later(30)
-    pod = world.start_pod(child or world.only)
-    world.pods[pod]["metadata"] |= {"creationTimestamp": timestamp(world.now), "uid": timestamp(world.now)}
-    world.round()
-    return pod
-
-
-def disrupt(world: World, pod: str, reason: str = EVICTED) -> None:
-    """The pod is asked to end, and says why; it still runs."""
-    world.pods[pod]["metadata"]["deletionTimestamp"] = timestamp(world.now)
-    world.pods[pod]["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True", "reason": reason}]
-
-
-def end(world: World, pod: str, step: int | None = None, index: int = 0) -> None:
-    """It ends, and says up to which step there is a checkpoint."""
-    conditions = world.pods[pod]["status"]["conditions"]
-    kept = Checkpoint(index=index, step=step) if step else None
-    said = failure(Reason.INTERRUPTED, "the pod was asked to stop", index)
-    passes = len(world.spec["passes"])
-    word = message("stage", world.committed, passes, failure=said, checkpoint=kept)
-    world.end_pod(pod, SIGTERM_EXIT, word, conditions=conditions)
-
-
-def disrupted(world: World, step: int | None = None, reason: str = EVICTED) -> None:
-    """A pod comes and goes, all of which is seen."""
-    pod = start(world)
-    disrupt(world, pod, reason)
-    world.round()
-    end(world, pod, step)
-    world.round()
-    del world.pods[pod]
-    world.round()
-
-
-def shows(world: World, pod: str, **progress: int) -> None:
-    """The pod tells its progress."""
-    said = Progress.model_validate({"pass": "tune", **progress})
-    world.readings = (Reading(world.pods[pod]["metadata"]["uid"], said),)
-    world.round()
-
-
-def count(world: World) -> int:
-    return world.status.disruptions.count if world.status.disruptions else 0
-
-
-def test_more_disruptions_in_a_row_than_the_limit_without_a_checkpoint_end_the_job_and_say_how_many_and_where() -> None:
-    world = prepared()
-    for times in range(1, LIMIT + 1):
-        disrupted(world)
-        assert (count(world), world.status.terminal) == (times, False)
-    disrupted(world)
-    told = world.status.failure
-    assert (told.reason, told.pass_, told.path) == ("Evicted", "tune", "spec.disruptionLimit")
-    assert told.message == (
-        f"disrupted 3 times in a row (the last time: {EVICTED}), each time before its first checkpoint"
-    )
-    assert "saveSeconds" in told.remedy
-    assert "terminationGracePeriodSeconds" in told.remedy
-    assert world.live == []
-
-
-def test_pods_that_make_room_for_others_of_higher_priority_are_preempted() -> None:
-    world = prepared()
-    for _ in range(LIMIT + 1):
-        disrupted(world, reason="PreemptionByScheduler")
-    assert world.status.failure.reason == "Preempted"
-    assert "higher priorityClassName" in world.status.failure.remedy
-
-
-def test_disruptions_that_each_bring_a_new_checkpoint_never_end_a_job() -> None:
-    world = prepared()
-    for step in range(1, 10):
-        disrupted(world, step)
-        assert (count(world), world.status.disruptions.checkpoint_step) == (0, step)
-
-
-def test_the_same_checkpoint_again_is_no_new_one_and_the_failure_says_of_which_step_it_is() -> None:
-    world = prepared()
-    for _ in range(LIMIT + 2):
-        disrupted(world, 40)
-    assert world.status.failure.message.endswith("each time before a newer checkpoint than that of step 40")
+from operator_world import World
 
 
 def test_a_checkpoint_in_between_begins_the_count_anew() -> None:
@@ -109,19 +15,6 @@ def test_a_checkpoint_in_between_begins_the_count_anew() -> None:
     for step in (None, None, 40, None, None):
         disrupted(world, step)
     assert (count(world), world.status.terminal) == (2, False)
-
-
-def test_the_pod_that_would_be_one_too_many_has_its_time_to_keep_a_checkpoint() -> None:
-    world = prepared()
-    for _ in range(LIMIT):
-        disrupted(world)
-    pod = start(world)
-    disrupt(world, pod)
-    world.rounds(2)
-    assert (count(world), world.status.terminal) == (LIMIT + 1, False)
-    end(world, pod, 7)
-    world.rounds(2)
-    assert (count(world), world.status.terminal) == (0, False)
 
 
 def test_a_pod_that_vanishes_without_a_word_counts() -> None:
@@ -269,66 +162,6 @@ def test_a_pod_that_goes_since_kueue_has_suspended_its_job_is_not_disrupted_what
         world.jobs[child.name]["spec"]["suspend"] = False
         world.round()
     assert count(world) == 0
-
-
-def test_a_pass_that_keeps_no_checkpoints_is_given_up_too_and_advised_otherwise() -> None:
-    world = prepared()
-    world.succeed()
-    world.round()
-    for _ in range(LIMIT + 1):
-        disrupted(world, reason="PreemptionByScheduler")
-    told = world.status.failure
-    assert told.pass_ == "merge"
-    assert told.message.endswith(
-        "(the last time: PreemptionByScheduler), and begun anew each time: it keeps no checkpoints"
-    )
-    assert told.remedy.startswith("give the system a higher priorityClassName")
-    assert "saveSeconds" not in told.remedy
-
-
-@pytest.mark.parametrize("permanent", [True, False])
-def test_a_disrupted_pod_that_comes_to_an_end_of_its_own_is_told_by_that(permanent: bool) -> None:
-    world = prepared(disruptionLimit=0)
-    child = world.only
-    pod = start(world)
-    disrupt(world, pod)
-    world.round()
-    conditions = world.pods[pod]["status"]["conditions"]
-    if permanent:
-        word = message("stage", set(), 3, failure=failure(Reason.NAN_LOSS))
-        world.end_pod(pod, EXIT_CODES[Reason.NAN_LOSS], word, conditions=conditions)
-    else:
-        world.committed = {0}
-        world.end_pod(pod, 0, world.report("stage"), conditions=conditions)
-    world.rounds(2)
-    assert not world.status.terminal
-    world.end_job(child, "Failed" if permanent else "Complete", "PodFailurePolicy" if permanent else "")
-    world.round()
-    assert (world.status.failure.reason if permanent else world.pass_named("tune").state) in ("NaNLoss", "Succeeded")
-
-
-def test_prepare_is_given_up_too() -> None:
-    world = World(spec=wire_spec(disruptionLimit=0))
-    world.round()
-    disrupted(world)
-    assert (world.status.failure.pass_, world.status.failure.reason) == ("prepare", "Evicted")
-    assert world.status.prepare.state == "Failed"
-
-
-def test_prepare_that_waits_for_another_job_loses_nothing() -> None:
-    world = World(spec=wire_spec(disruptionLimit=0))
-    world.round()
-    waits = TerminationMessage(kind="prepare", gave_way=GaveWay(index=0, job="other"))
-    for _ in range(3):
-        pod = start(world)
-        world.readings = (Reading(world.pods[pod]["metadata"]["uid"], outcome=waits),)
-        world.round()
-        assert world.status.waiting.reason == "WaitingForJob"
-        disrupt(world, pod)
-        world.round()
-        assert count(world) == 0
-        del world.pods[pod]
-    assert not world.status.terminal
 
 
 def test_each_disruption_is_an_event_that_says_how_many_there_were_in_a_row() -> None:

@@ -1,22 +1,18 @@
-"""After a rollback: values in a status that a newer operator has written, and this one does not know."""
+"""After a rollback: what a newer operator has written, and this one does not know."""
 
+import json
 from typing import Any
 
 import pytest
 
 from finetune_api.failures import Reason
+from finetune_api.resource.status import FineTuneJobStatus
+from finetune_operator.manifests.config_map import digest_of_document
+from finetune_operator.status_patch import status_patch
 from operator_world import World, failure, message
 
 Json = dict[str, Any]
 COMPLETE = {"type": "Complete", "status": "True", "reason": "Done", "lastTransitionTime": "2026-11-24T12:00:00Z"}
-
-
-@pytest.fixture
-def running() -> World:
-    world = World().prepared()
-    world.start_pod(world.only)
-    world.round()
-    return world
 
 
 def finished() -> World:
@@ -100,3 +96,28 @@ def test_a_status_that_cannot_be_read_keeps_no_deleted_job(running: World) -> No
     running.delete()
     assert running.round().status == running.status
     assert running.observe().deleting
+
+
+def test_a_job_that_another_version_of_the_operator_accepted_is_told_and_left_alone(running: World) -> None:
+    document = json.loads(running.config_map["data"]["job.json"])
+    document["spec"]["newfangled"] = True
+    running.config_map["data"]["job.json"] = json.dumps(document)
+    digest = digest_of_document(running.config_map)
+    before = running.status = running.status.model_copy(update={"document_digest": digest})
+    assert running.round().actions == ()
+    told = running.status.condition("Reconciling")
+    assert (told.status, told.reason, "spec.newfangled" in told.message) == ("True", "Unreadable", True)
+    assert (running.status.phase, running.status.passes) == (before.phase, before.passes)
+
+
+def test_what_a_newer_operator_wrote_into_status_neither_stops_a_rolled_back_one_nor_is_lost(running: World) -> None:
+    wire = running.status.to_wire()
+    wire |= {"region": {"zones": ["a"]}, "progress": {"pass": "tune", "watts": 300}}
+    wire["passes"][0]["node"] = "gpu-1"
+    wire["conditions"][0]["severity"] = "None"
+    running.status = FineTuneJobStatus.from_wire(wire)
+    running.succeed()
+    running.round()
+    written = status_patch(running.observe(), running.status)["status"]
+    assert written["region"] == {"zones": ["a"]}
+    assert (written["passes"][0]["node"], written["passes"][0]["state"]) == ("gpu-1", "Succeeded")
