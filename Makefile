@@ -80,6 +80,16 @@ test-gpu: venv ## What only a CUDA device can show; not part of `make test` (min
 test-images: ## The images from the Dockerfile, tried (10 min and 40 GB when Dockerfile or lock changed, a minute otherwise).
 	$(PYTHON) hack/images check operator runner runner-cuda
 
+.PHONY: build build-programs build-images
+build: ## All that the tests above else build when they first need it: programs, environments, images (half an hour cold).
+	$(CLUSTER) build --component versitygw
+	@$(MAKE) --no-print-directory --jobs=2 build-programs build-images
+build-programs:
+	$(CLUSTER) build
+	$(CLUSTER) build --component kstatus --component kube-score --component promtool --component kwok --component kueue
+build-images:
+	for made in ml-env operator thin-runner runner runner-cuda; do $(PYTHON) hack/images $$made || exit; done
+
 .PHONY: sbom
 sbom: venv ## What is in the images, as CycloneDX in build/sbom (builds them if need be).
 	$(BIN)/python hack/images sbom operator runner runner-cuda
