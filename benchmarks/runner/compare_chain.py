@@ -2,7 +2,8 @@
 
 `make bench-chain` runs it. Olive runs LoRA, MergeAdapterWeights and ModelBuilder, with its defaults and as tuned by
 hand (float32, no gradient checkpointing, no padding to the maximum), and evaluates nothing. Ours is `finetune run` with
-the same passes, and measures the artifact's accuracy and loss on the held-out rows too. Seconds are those of the whole
+the same passes, and measures the artifact's accuracy and loss on the held-out rows too; with our defaults, with
+adapters on the layers that Olive has them on, and with these in Olive's type. Seconds are those of the whole
 process, by the clock on the wall. A run that the file of results has already is not run again.
 """
 
@@ -13,15 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from compare_olive import REPOSITORY, SIDES, TASK, TONE, environment
+from compare_olive import OLIVES_MODULES, OLIVES_TYPE, REPOSITORY, SIDES, TASK, TONE, environment
 from peer import python as python_of_peer
 
-OLIVES, OURS = SIDES[:2], SIDES[2]
+OLIVES = SIDES[:2]
+OURS: dict[str, dict[str, Any]] = {
+    SIDES[2]: {},
+    SIDES[3]: {"targetModules": OLIVES_MODULES},
+    SIDES[4]: {"targetModules": OLIVES_MODULES, "training": {"dtype": OLIVES_TYPE}},
+}
+"""What each of our sides says of its lora pass beside the task."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +53,18 @@ def main() -> None:
     default = cache / "models" / "gemma3-270m"
     parser.add_argument("--model", type=Path, default=default, help="a transformers directory (default: the demo's)")
     parser.add_argument("--steps", type=int, default=100, help="optimizer steps (default: %(default)s)")
-    parser.add_argument("--side", choices=SIDES[:3], action="append", help="only this one; may be repeated")
+    parser.add_argument("--side", choices=[*OLIVES, *OURS], action="append", help="only this one; may be repeated")
     parser.add_argument("--results", type=Path, default=Path(".bench/compare_chain.jsonl"))
     given = parser.parse_args()
     given.results.parent.mkdir(parents=True, exist_ok=True)
     peer = python_of_peer(REPOSITORY / ".bench" / "olive")
-    for side in given.side or SIDES[:3]:
+    for side in given.side or [*OLIVES, *OURS]:
         if any(run.side == side for run in of(given)):
             continue
         print(side, flush=True)
         with tempfile.TemporaryDirectory(dir=given.results.parent) as scratch:
             work = Path(scratch).absolute()
-            made = ours(given, work) if side == OURS else olives(given, side, work, peer)
+            made = ours(given, side, work) if side in OURS else olives(given, side, work, peer)
         with given.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(made)) + "\n")
     table(of(given))
@@ -86,27 +93,28 @@ def olives(given: argparse.Namespace, side: str, work: Path, peer: Path) -> Run:
     return Run(given.model.name, side, given.steps, seconds, again, size(model.parent), accuracy=None)
 
 
-def ours(given: argparse.Namespace, work: Path) -> Run:
-    (work / "job.json").write_text(json.dumps(job(given)), encoding="utf-8")
+def ours(given: argparse.Namespace, side: str, work: Path) -> Run:
+    (work / "job.json").write_text(json.dumps(job(given, OURS[side])), encoding="utf-8")
     program = [sys.executable, "-m", "finetune_cli", "run", str(work / "job.json"), "--folder", str(work / "work")]
     program += ["--mount", f"models={given.model.parent}", "--mount", f"data={TONE}"]
     seconds, again = (timed(program, given) for _ in range(2))
     output = work / "work" / "output" / "chain"
     (model,) = output.glob("**/model.onnx")
     (report,) = output.glob("**/report.json")
-    return Run(given.model.name, OURS, given.steps, seconds, again, size(model.parent), accuracy_in(report))
+    return Run(given.model.name, side, given.steps, seconds, again, size(model.parent), accuracy_in(report))
 
 
-def job(given: argparse.Namespace) -> dict[str, Any]:
-    """A FineTuneJob of the same work, evaluated."""
+def job(given: argparse.Namespace, further: Mapping[str, Any]) -> dict[str, Any]:
+    """A FineTuneJob of the same work, evaluated; `further` is said of its lora pass."""
 
     def rows(name: str) -> dict[str, Any]:
         source = {"volume": {"claimName": "data", "path": f"{name}.jsonl"}}
         return {"name": name, "source": source, "preprocess": {"textTemplate": TASK["template"], "maxSeqLen": 64}}
 
     training = {"maxSteps": given.steps, "perDeviceTrainBatchSize": TASK["batch"], "learningRate": TASK["learningRate"]}
+    training |= further.get("training", {})
     metrics = [{"name": "accuracy", "accuracy": {"maxNewTokens": 8}}, {"name": "loss", "loss": {}}]
-    lora = {"r": TASK["r"], "alpha": TASK["alpha"], "dropout": 0, "trainData": "train", "training": training}
+    lora = {"r": TASK["r"], "alpha": TASK["alpha"], "dropout": 0, "trainData": "train", **further, "training": training}
     return {
         "apiVersion": "finetune-operator.dev/v1alpha1",
         "kind": "FineTuneJob",
@@ -153,11 +161,10 @@ def table(runs: Sequence[Run]) -> None:
     for run in runs:
         accuracy = "" if run.accuracy is None else f"{run.accuracy:.3f}"
         print(f"| {run.side} | {run.seconds:.1f} | {run.again:.1f} | {run.megabytes:.0f} | {accuracy} |")
-    own = next((run for run in runs if run.side == OURS), None)
-    for run in runs:
-        if own and run is not own:
+    for own in (run for run in runs if run.side in OURS):
+        for run in (run for run in runs if run.side in OLIVES):
             shares = {name: getattr(own, name) / getattr(run, name) for name in ("seconds", "again", "megabytes")}
-            print(f"of {run.side}: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
+            print(f"{own.side}, of {run.side}: " + ", ".join(f"{name} {share:.3f}" for name, share in shares.items()))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Our lora pass beside Olive's, on the same model, rows, optimizer steps and seed, all on this machine's CPU.
 
 `make bench-olive` runs it. Olive runs twice: with its defaults (bfloat16, gradient checkpointing, padding to the
-maximum), and as tuned by hand (float32, neither). So do we: with our defaults, and with adapters on as few layers as
-Olive has them on, which is the same work. What counts as accuracy is our evaluator's for all of them; a loss would
-count the end of an answer, which Olive does not train. A run that the file of results has already is not run again, so
-that the comparison can be stopped and gone on with.
+maximum), and as tuned by hand (float32, neither). We run with our defaults, with adapters on as few layers as Olive has
+them on, which is the work of Olive as tuned, and with these in Olive's type, which is that of its defaults. What counts
+as accuracy is our evaluator's for all of them; a loss would count the end of an answer, which Olive does not train. A
+run that the file of results has already is not run again, so that the comparison can be stopped and gone on with.
 """
 
 import argparse
@@ -31,10 +31,18 @@ from passes import TEMPLATE, evaluate
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 TONE = REPOSITORY / "examples" / "tone"
-SIDES = ("Olive, defaults", "Olive, tuned by hand", "this project, defaults", "this project, Olive's modules")
+SIDES = (
+    "Olive, defaults",
+    "Olive, tuned by hand",
+    "this project, defaults",
+    "this project, Olive's modules",
+    "this project, Olive's modules and type",
+)
 OURS = SIDES[2:]
 OLIVES_MODULES = ["q_proj", "v_proj"]
 """What Olive adapts unless told otherwise: peft's choice for Llama and Gemma. We adapt all linear layers by default."""
+OLIVES_TYPE = "bfloat16"
+"""What Olive trains in unless told otherwise. On a CPU we train in float32 by default."""
 WARM_UP = 3
 """Steps that are not timed."""
 CURVE = (10, 25, 50)
@@ -71,6 +79,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=default, help=models)
     parser.add_argument("--side", choices=SIDES, action="append", help="only this one; may be repeated (default: all)")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each side (default: 3)")
+    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them (default: 0)")
     parser.add_argument("--steps", type=int, default=100, help="optimizer steps (default: 100)")
     parser.add_argument("--max-seq-len", type=int, default=64, help="(default: 64)")
     parser.add_argument(
@@ -85,7 +94,7 @@ def main() -> None:
     if str(given.model) == LLAMA_60M:
         given.model = make_llama_60m(texts_of(TONE / "train.jsonl"), given.results.parent / LLAMA_60M)
     peer = python_of_peer(REPOSITORY / ".bench" / "olive")
-    for seed in range(given.seeds):
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
         for side in given.side or SIDES:
             if any((run.side, run.seed) == (side, seed) for run in of(given)):
                 continue
@@ -120,7 +129,8 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
             "keep": [] if given.no_accuracy else [step for step in CURVE if step < given.steps],
             "maxSeqLen": given.max_seq_len,
             "tuned": side == SIDES[1],
-            "targetModules": OLIVES_MODULES if side == SIDES[3] else [],
+            "targetModules": OLIVES_MODULES if side in SIDES[3:] else [],
+            "dtype": OLIVES_TYPE if side == SIDES[4] else "auto",
         }
         (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
         program = [sys.executable, HERE / "our_tune.py"] if side in OURS else [peer, HERE / "olive_tune.py"]

@@ -22,6 +22,7 @@ def main(work: Path) -> None:
         "perDeviceTrainBatchSize": task["batch"],
         "learningRate": task["learningRate"],
         "loggingSteps": 10,
+        "dtype": task["dtype"],
     }
     modules = {"targetModules": task["targetModules"]} if task["targetModules"] else {}
     config = lora(r=task["r"], alpha=task["alpha"], training=training, **modules)
