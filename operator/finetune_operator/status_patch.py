@@ -1,5 +1,6 @@
 """The one status write of a round: an apply configuration that holds only on what was observed. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from finetune_api import API_VERSION, KIND
@@ -21,8 +22,17 @@ def status_patch(observed: Observed, status: FineTuneJobStatus) -> dict[str, Any
             "uid": observed.uid,
             "resourceVersion": observed.resource_version,
         },
-        "status": without_empty(status.to_wire()) | dict(observed.status_kept),
+        "status": with_kept(without_empty(status.to_wire()), observed.status_kept),
     }
+
+
+def with_kept(written: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """A status, with what could not be read of the stored one as it was but for conditions of the same type."""
+    ours = written.get("conditions", [])
+    types = {condition["type"] for condition in ours}
+    others = [condition for condition in kept.get("conditions", []) if condition["type"] not in types]
+    conditions = {"conditions": [*ours, *others]} if ours or others else {}
+    return {**written, **kept, **conditions}
 
 
 def without_empty(value: Any) -> Any:

@@ -32,7 +32,7 @@ from finetune_operator.observe import observed, with_queueing, with_warnings
 from finetune_operator.observe.status import read_status
 from finetune_operator.observed import Child, Observed, Queueing, Reading
 from finetune_operator.settings import Settings
-from finetune_operator.status_patch import status_patch
+from finetune_operator.status_patch import status_patch, with_kept
 from finetune_operator.story import story
 
 START = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -148,7 +148,7 @@ class World:
     @property
     def stored(self) -> dict[str, Any]:
         """The status as the API server has it."""
-        return self.status.to_wire() | self.kept
+        return with_kept(self.status.to_wire(), self.kept)
 
     def store(self, status: dict[str, Any]) -> None:
         """Somebody has written the status."""

@@ -160,6 +160,16 @@ def test_a_removal_that_begins_when_pods_have_taken_their_time_ends_no_later_tha
     assert deletion_job(world)["spec"]["activeDeadlineSeconds"] == LONGEST - 100
 
 
+def test_a_status_that_cannot_be_read_in_part_keeps_no_deleted_job() -> None:
+    world = kept_world()
+    world.store(world.stored | {"passes": [{"name": "tune", "state": "Paused"}]})
+    world.delete()
+    world.rounds(2)
+    end_deletion(world, 0)
+    world.round()
+    assert world.finalizers == ()
+
+
 def test_what_may_be_deleted_with_the_job_does_not_hold_its_removal_up() -> None:
     key = {"name": "aws", "key": "secret"}
     env = [{"name": "KEY", "valueFrom": {"secretKeyRef": key}}, {"name": "PLAIN", "value": "1"}]

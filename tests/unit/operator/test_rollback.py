@@ -81,6 +81,28 @@ def test_a_job_under_way_of_which_not_all_is_known_is_told_and_left_alone(runnin
     assert running.stored == written
 
 
+def test_a_condition_that_can_not_be_read_stays_and_is_told_beside_it(running: World) -> None:
+    unknown = COMPLETE | {"type": "Abandoned", "status": "Perhaps"}
+    changed(running, conditions=[*running.stored["conditions"], unknown])
+    running.succeed()
+    assert running.round().actions == ()
+    assert "'Perhaps' is unknown" in running.status.condition("Reconciling").message
+    assert running.stored["conditions"][-1] == unknown
+    assert {condition["type"] for condition in running.stored["conditions"]} == {"Accepted", "Reconciling", "Abandoned"}
+    written = running.stored
+    running.round()
+    assert running.stored == written
+
+
+def test_a_job_that_has_ended_in_a_way_that_is_not_known_is_not_started_again(running: World) -> None:
+    ended = [*running.stored["conditions"], COMPLETE | {"type": "Abandoned"}]
+    changed(running, phase="Abandoned", completionTime=COMPLETE["lastTransitionTime"], conditions=ended)
+    running.jobs.clear()
+    running.pods.clear()
+    assert running.round().actions == ()
+    assert (running.status.phase, running.status.condition("Reconciling").reason) == ("Abandoned", "Unreadable")
+
+
 def test_it_goes_on_once_a_version_is_back_that_knows_it(running: World) -> None:
     changed(running, passes=with_state(running, "Paused"))
     running.succeed()
@@ -89,13 +111,6 @@ def test_it_goes_on_once_a_version_is_back_that_knows_it(running: World) -> None
     running.round()
     assert running.pass_named("tune").state == "Succeeded"
     assert running.status.condition("Reconciling").reason == "Running"
-
-
-def test_a_status_that_cannot_be_read_keeps_no_deleted_job(running: World) -> None:
-    changed(running, passes=with_state(running, "Paused"))
-    running.delete()
-    assert running.round().status == running.status
-    assert running.observe().deleting
 
 
 def test_a_job_that_another_version_of_the_operator_accepted_is_told_and_left_alone(running: World) -> None:
