@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 CLUSTER := $(PYTHON) hack/cluster
 CRDS := crds/finetunejobs.yaml charts/finetune-operator/files/finetunejobs.yaml
+TEST_CLUSTER := $(or $(FINETUNE_TEST_CLUSTER),test)
+TEST_CLUSTERS := $(TEST_CLUSTER) $(TEST_CLUSTER)-2
+OWN_CLUSTERS := --own-clusters -n 2 --dist loadfile --no-loadscope-reorder
 CHECKED := operator runner tests hack examples benchmarks
 
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -56,14 +59,14 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kstatus --component kube-score --component promtool
 	$(BIN)/pytest tests/cluster -m "not disruptive and not kueue and not faults" -n 2 --dist loadfile
-	$(BIN)/pytest tests/cluster -m "disruptive and not faults"
+	$(BIN)/pytest tests/cluster -m "disruptive and not faults" $(OWN_CLUSTERS)
 
 .PHONY: test-faults
-test-faults: venv ## The faults that `make test` has no time for, one after the other (half an hour).
+test-faults: venv ## The faults that `make test` has no time for, on two clusters side by side (a quarter of an hour).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kwok
 	$(BIN)/pytest tests/runner -m faults
-	$(BIN)/pytest tests/cluster -m faults
+	$(BIN)/pytest tests/cluster -m faults $(OWN_CLUSTERS)
 
 .PHONY: test-kueue
 test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (5 min, and 8 to build Kueue once).
@@ -151,8 +154,8 @@ cluster-up: ## A single-node Kubernetes and an S3 server on this machine (NAME=d
 	$(CLUSTER) up --name $(or $(NAME),demo)
 
 .PHONY: cluster-down
-cluster-down: ## Stop the clusters and remove their state (NAME=one of them; default: demo and test).
-	for name in $(or $(NAME),demo test); do $(CLUSTER) down --name $$name --purge || exit; done
+cluster-down: ## Stop the clusters and remove their state (NAME=one of them; default: demo and those of the tests).
+	for name in $(or $(NAME),demo $(TEST_CLUSTERS)); do $(CLUSTER) down --name $$name --purge || exit; done
 
 .PHONY: clean
 clean: cluster-down ## Also remove images, the environment for tests, .venv and .demo. Built programs stay in the cache.

@@ -30,22 +30,46 @@ class ByFile(LoadFileScheduling):
         return "main job" if Path(file).stem in MAIN_JOB else file
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--own-clusters", action="store_true", help="each worker brings up a cluster of its own")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that workers end at about the same time."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    marked = item.get_closest_marker("minutes")
+    return marked.args[0] if marked else 0
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster:
-    """The cluster with the operator of this checkout installed in it; by one worker after the other, if several run."""
-    base = tmp_path_factory.getbasetemp()
-    with (base if worker_id == "master" else base.parent).joinpath("cluster.lock").open("w") as lock:
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[Cluster]:
+    """A cluster with the operator of this checkout installed in it: all workers' or, with --own-clusters, this one's.
+
+    The first stays up for the next session; the others end with this one.
+    """
+    alone, base = worker_id == "master", tmp_path_factory.getbasetemp()
+    own = request.config.getoption("own_clusters", default=False)
+    name = setup.name_of(int(worker_id.removeprefix("gw"))) if own and not alone else setup.NAME
+    with (base if alone else base.parent).joinpath(f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _installed(setup.bring_up())
+        installed = _installed(setup.bring_up(name))
+    yield installed
+    if name != setup.NAME:
+        setup.take_down(installed)
 
 
 def _installed(running: Cluster) -> Cluster:
     setup.hack("images", "ml-env")
-    images = setup.load_images()
+    images = setup.load_images(running)
     try:
         setup.install_chart(running, images)
     except CommandError as error:

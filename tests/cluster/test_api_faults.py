@@ -10,7 +10,7 @@ import pytest
 
 import cluster_operator as operator
 from cluster_access import Cluster
-from cluster_setup import NAME, hack
+from cluster_setup import hack
 from cluster_witness import assert_complete_and_at_rest, second_moves, two_passes
 from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
 from tcp_proxy import TcpProxy, no_delay
@@ -23,7 +23,7 @@ SILENCE_SECONDS = 100
 """After which a silent watch is noticed: the API server says something once a minute."""
 API_SERVER = "kube-apiserver"
 
-pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
+pytestmark = [pytest.mark.disruptive, pytest.mark.faults, pytest.mark.minutes(5.3)]
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def run_until_it_moves(workspace: Workspace, name: str, steps: int) -> None:
 def test_api_server_away_for_a_minute(workspace: Workspace) -> None:
     run_until_it_moves(workspace, "away", AWAY_STEPS)
     containers = operator.container_ids(workspace.cluster)
-    hack("cluster", "kill", API_SERVER, "--name", NAME)
+    hack("cluster", "kill", API_SERVER, "--name", workspace.cluster.name)
     time.sleep(AWAY_SECONDS)
-    hack("cluster", "restart", API_SERVER, "--name", NAME)
+    hack("cluster", "restart", API_SERVER, "--name", workspace.cluster.name)
     assert_complete_and_at_rest(workspace, "away")
     assert set(operator.container_ids(workspace.cluster)) <= set(containers), "the operator did not wait, it ended"
 

@@ -10,7 +10,7 @@ import cluster_operator as operator
 from cluster_access import Cluster, until
 from cluster_workspace import CHAIN_SECONDS, PREPARE_SECONDS, Workspace
 
-pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
+pytestmark = [pytest.mark.disruptive, pytest.mark.faults, pytest.mark.minutes(0.5)]
 
 
 @pytest.fixture

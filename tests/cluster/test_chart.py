@@ -80,7 +80,7 @@ def test_what_is_rendered_keeps_to_the_schemas_of_each_kubernetes(
 
 def test_kube_score_finds_nothing_that_is_not_meant(cluster: Cluster) -> None:
     """https://github.com/zegl/kube-score."""
-    add_program("kube-score")
+    add_program(cluster, "kube-score")
     rendered = yaml.safe_dump_all(render(cluster, "replicas=2", "networkPolicy.enabled=true"))
     done = cluster.attempt("kube-score", "score", "--output-format=ci", *MEANT, "-", stdin=rendered)
     worse = [line for line in done.stdout.splitlines() if line.startswith(("[WARNING]", "[CRITICAL]"))]

@@ -23,7 +23,7 @@ JUMP = timedelta(hours=2)
 DEADLINE = JUMP / 2
 JUMPED_SECONDS = 30
 
-pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
+pytestmark = [pytest.mark.disruptive, pytest.mark.faults, pytest.mark.minutes(0.9)]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ GRACE_SECONDS = 20
 EVICTIONS = 3
 GONE_SECONDS = 60
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(2.5)]
 
 
 def spec_of(workspace: Workspace, name: str, limit: int) -> Json:

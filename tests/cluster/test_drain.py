@@ -16,7 +16,7 @@ STEPS = 2000
 DRAIN_SECONDS = 120
 ASKED_TO_STOP = 143
 
-pytestmark = [pytest.mark.disruptive, pytest.mark.faults]
+pytestmark = [pytest.mark.disruptive, pytest.mark.faults, pytest.mark.minutes(1.1)]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ MEANS = {
 @pytest.fixture(scope="module")
 def by_phase(workspace: Workspace) -> dict[str, Json]:
     """One object of each phase, as the API server had it."""
-    add_program("kstatus")
+    add_program(workspace.cluster, "kstatus")
     odd = manifests.system("odd", image="registry.invalid/none:1")
     good = workspace.spec("good", [manifests.lora()])
     workspace.apply("good", good)

@@ -15,7 +15,7 @@ LATE_SECONDS = 20
 RESTART_SECONDS = 120
 """A watch's 10, the 20, three probes 10 apart, and the grace of the one that is ended."""
 
-pytestmark = [pytest.mark.disruptive, pytest.mark.faults, pytest.mark.roles_change]
+pytestmark = [pytest.mark.disruptive, pytest.mark.faults, pytest.mark.roles_change, pytest.mark.minutes(1.5)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cluster_workspace import CHAIN_SECONDS, Json, Workspace, create_credentials
 STEPS = 2000
 VOLUME_SECRET = "keys"
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(1.5)]
 
 
 def test_without_the_stores_secret_the_job_fails_and_another_goes_on_from_its_checkpoint(workspace: Workspace) -> None:

@@ -17,13 +17,13 @@ from cluster_workspace import Workspace
 
 Json = dict[str, Any]
 
-pytestmark = [pytest.mark.faults, pytest.mark.roles_change]
+pytestmark = [pytest.mark.faults, pytest.mark.roles_change, pytest.mark.minutes(0.5)]
 
 
 @pytest.fixture
 def bounded(cluster: Cluster, workspace: Workspace) -> Iterator[None]:
     """The operator, installed for the workspace's namespace alone."""
-    images = setup.load_images()
+    images = setup.load_images(cluster)
     setup.install_chart(cluster, images, watchNamespaces=f"{{{workspace.namespace}}}")
     until(lambda: len(operator.all_pods(cluster)) == 1, operator.READY_SECONDS, "the operator of before is gone")
     yield

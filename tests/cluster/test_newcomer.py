@@ -25,7 +25,7 @@ PAGE = CHECKOUT / "docs" / "installation.md"
 MODEL = "HuggingFaceTB/SmolLM2-135M"
 NAMESPACE = "first-job"
 
-pytestmark = [pytest.mark.faults, pytest.mark.roles_change]
+pytestmark = [pytest.mark.faults, pytest.mark.roles_change, pytest.mark.minutes(0.9)]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Newcomer:
 @pytest.fixture
 def newcomer(cluster: Cluster, tmp_path: Path) -> Iterator[Newcomer]:
     """In the tests' cluster, from which the operator is removed meanwhile. Its pods reach a hub with a tiny model."""
-    images = setup.load_images()
+    images = setup.load_images(cluster)
     _remove_first_job(cluster)
     _remove_operator(cluster)
     bucket = Bucket.create(cluster, f"newcomer-{uuid.uuid4().hex[:6]}")

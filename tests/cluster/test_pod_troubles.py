@@ -22,7 +22,7 @@ LIMIT_SECONDS = 20
 END_SECONDS = 120
 GONE_SECONDS = 60
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.minutes(0.9)]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import cluster_manifests as manifests
 import cluster_operator as operator
 from cluster_access import Cluster, until
 from cluster_manifests import with_change
-from cluster_setup import NAME, hack
+from cluster_setup import hack
 from cluster_store import attempts
 from cluster_store import manifests as committed
 from cluster_workspace import CHAIN_SECONDS, Workspace, in_phase
@@ -20,7 +20,7 @@ RESTARTS_STEPS = 2 * LONG_STEPS
 API_SERVER = "kube-apiserver"
 COMPONENTS = ("kubelet", "containerd", "kube-scheduler", "kube-controller-manager", "s3", "etcd", API_SERVER)
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.minutes(3)]
 
 
 @pytest.fixture(autouse=True)
@@ -121,17 +121,18 @@ def test_api_server_restarted(workspace: Workspace, long_job: tuple[str, Json]) 
     name, spec = long_job
     workspace.apply(name, spec)
     workspace.status_when(name, second_pass_runs, CHAIN_SECONDS, "the second pass ran")
-    hack("cluster", "restart", API_SERVER, "--name", NAME)
+    hack("cluster", "restart", API_SERVER, "--name", workspace.cluster.name)
     assert_each_pass_was_done_once(workspace, workspace.completed(name))
 
 
 @pytest.mark.faults
+@pytest.mark.minutes(0.8)
 def test_every_component_of_the_cluster_restarted(workspace: Workspace, long_job: tuple[str, Json]) -> None:
     name, spec = long_job
     workspace.apply(name, with_change(spec, "passes.1.lora.training.maxSteps", RESTARTS_STEPS))
     workspace.status_when(name, second_pass_runs, CHAIN_SECONDS, "the second pass ran")
     for component in COMPONENTS:
-        hack("cluster", "restart", component, "--name", NAME)
+        hack("cluster", "restart", component, "--name", workspace.cluster.name)
         assert workspace.status(name)["phase"] == "Running", f"the job ended before {component} was restarted"
     assert_each_pass_was_done_once(workspace, workspace.completed(name))
 

@@ -22,7 +22,7 @@ SHARE = 0.2
 """Of the requests that are answered with 503."""
 AWAY_SECONDS = 20
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(1.3)]
 
 
 @dataclass

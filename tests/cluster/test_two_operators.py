@@ -11,7 +11,7 @@ from cluster_audit import audited
 from cluster_witness import assert_complete_and_at_rest
 from cluster_workspace import Workspace
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(0.6)]
 
 
 @pytest.fixture

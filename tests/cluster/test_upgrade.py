@@ -31,13 +31,13 @@ NO_IMAGE = "finetune.local/none:of-a-later-version"
 HELM = ("helm", "-n", OPERATOR_NAMESPACE)
 WITHIN = ("--wait", "--timeout", "300s")
 
-pytestmark = [pytest.mark.faults, pytest.mark.roles_change]
+pytestmark = [pytest.mark.faults, pytest.mark.roles_change, pytest.mark.minutes(1.9)]
 
 
 @pytest.fixture
 def images(cluster: Cluster) -> Iterator[dict[str, str]]:
     """Of this checkout, whose chart is installed again in the end."""
-    found = setup.load_images()
+    found = setup.load_images(cluster)
     yield found
     setup.install_chart(cluster, found)
 

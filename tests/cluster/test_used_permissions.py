@@ -18,7 +18,7 @@ BY_ADMISSION = Permission("update", "finetune-operator.dev", "finetunejobs/final
 owner's deletion:
 https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#ownerreferencespermissionenforcement"""
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.minutes(0.6)]
 
 
 @pytest.fixture(scope="module")

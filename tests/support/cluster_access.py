@@ -25,6 +25,10 @@ class Cluster:
 
     environment: dict[str, str]
 
+    @property
+    def name(self) -> str:
+        return self.environment["FINETUNE_CLUSTER"]
+
     def attempt(self, *arguments: str, stdin: str | None = None, seconds: float = 300) -> subprocess.CompletedProcess:
         """A command in the cluster's environment, whatever it ends with."""
         return subprocess.run(

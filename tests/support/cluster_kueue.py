@@ -7,7 +7,7 @@ from typing import Any
 import cluster_manifests as manifests
 from cluster_access import Cluster
 from cluster_manifests import with_change
-from cluster_setup import CHART, NAME, OPERATOR_NAMESPACE, RELEASE, hack
+from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE, hack
 from cluster_witness import reconciling
 from cluster_workspace import Workspace
 
@@ -21,12 +21,12 @@ PODS_READY_SECONDS = 30
 @contextmanager
 def installed(cluster: Cluster) -> Iterator[None]:
     """Kueue, and the operator told of it. It must go again: its webhooks are on the way of every Job and Pod."""
-    hack("cluster", "kueue", "--name", NAME, "--pods-ready", str(PODS_READY_SECONDS))
+    hack("cluster", "kueue", "--name", cluster.name, "--pods-ready", str(PODS_READY_SECONDS))
     try:
         with _operator_with_kueue(cluster):
             yield
     finally:
-        hack("cluster", "kueue", "--name", NAME, "--remove")
+        hack("cluster", "kueue", "--name", cluster.name, "--remove")
 
 
 @contextmanager

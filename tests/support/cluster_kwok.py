@@ -1,10 +1,11 @@
-"""Pods that run nothing, on a node that kwok simulates in the tests' cluster; they end when a test says so."""
+"""Pods that run nothing, on a node that kwok simulates; they end when a test says so."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cluster_setup import NAME, hack
+from cluster_access import Cluster
+from cluster_setup import hack
 from cluster_workspace import Workspace
 
 Json = dict[str, Any]
@@ -22,12 +23,12 @@ def system(name: str) -> Json:
 @contextmanager
 def kwok_node(workspace: Workspace) -> Iterator[None]:
     """Of the cluster, until the end of the block; the workspace's jobs, whose pods it has, go before."""
-    _set_count(1)
+    _set_count(workspace.cluster, 1)
     try:
         yield
         workspace.kubectl("delete", "ftj", "--all", "--cascade=foreground")
     finally:
-        _set_count(0)
+        _set_count(workspace.cluster, 0)
 
 
 def running(workspace: Workspace, labels: str) -> list[Json]:
@@ -44,5 +45,5 @@ def end(workspace: Workspace, labels: str, last_word: str) -> None:
     workspace.kubectl("annotate", "pods", "-l", labels, "--field-selector", there, "--overwrite", note)
 
 
-def _set_count(nodes: int) -> None:
-    hack("cluster", "up", "--name", NAME, "--kwok-nodes", str(nodes))
+def _set_count(cluster: Cluster, nodes: int) -> None:
+    hack("cluster", "up", "--name", cluster.name, "--kwok-nodes", str(nodes))

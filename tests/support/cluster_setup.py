@@ -14,6 +14,7 @@ from cluster_access import Cluster
 CHECKOUT = Path(__file__).parents[2]
 CHART = CHECKOUT / "charts" / "finetune-operator"
 NAME = os.environ.get("FINETUNE_TEST_CLUSTER", "test")
+"""Of the first cluster, which stays up for the next session."""
 GPUS = 4
 OPERATOR_NAMESPACE = "finetune-system"
 RELEASE = "finetune-operator"
@@ -33,24 +34,34 @@ def hack(tool: str, *arguments: str, seconds: float = 1200) -> str:
     return done.stdout
 
 
-def bring_up() -> Cluster:
-    """The tests' cluster, its node claiming four GPUs, its API server writing down who asks for what."""
-    hack("cluster", "up", "--name", NAME, "--gpus", str(GPUS), "--audit")
-    variables = json.loads(hack("cluster", "env", "--name", NAME, "--json"))
+def name_of(worker: int) -> str:
+    """Of the cluster that a worker has to itself, counted from 0. `make cluster-down` and .ci/run know them too."""
+    return f"{NAME}-{worker + 1}" if worker else NAME
+
+
+def bring_up(name: str) -> Cluster:
+    """A cluster for tests, its node claiming four GPUs, its API server writing down who asks for what."""
+    hack("cluster", "up", "--name", name, "--gpus", str(GPUS), "--audit")
+    variables = json.loads(hack("cluster", "env", "--name", name, "--json"))
     os.environ |= {name: variables[name] for name in ("NO_PROXY", "no_proxy")}  # tests ask its S3 server themselves
     return Cluster({**os.environ, **variables})
 
 
-def add_program(name: str) -> None:
-    """A program that a cluster can do without, built once, among those of the tests' cluster."""
+def take_down(cluster: Cluster) -> None:
+    """End it; what it has is kept for the next time."""
+    hack("cluster", "down", "--name", cluster.name)
+
+
+def add_program(cluster: Cluster, name: str) -> None:
+    """A program that a cluster can do without, built once, among those of this cluster."""
     hack("cluster", "build", "--component", name)
-    hack("cluster", "up", "--name", NAME)
+    hack("cluster", "up", "--name", cluster.name)
 
 
-def load_images() -> dict[str, str]:
+def load_images(cluster: Cluster) -> dict[str, str]:
     """Name to reference of the images of the current tree, which the cluster has afterwards."""
     names = ("operator", "thin-runner")
-    references = hack("images", "load", "--cluster", NAME, *names).split()
+    references = hack("images", "load", "--cluster", cluster.name, *names).split()
     return dict(zip(names, references[-len(names) :], strict=True))
 
 
