@@ -18,7 +18,8 @@ LONG_STEPS = 800
 """Some seconds of training: long enough for something to happen meanwhile, after the first pass was committed."""
 RESTARTS_STEPS = 2 * LONG_STEPS
 API_SERVER = "kube-apiserver"
-COMPONENTS = ("kubelet", "containerd", "kube-scheduler", "kube-controller-manager", "s3", "etcd", API_SERVER)
+COMPONENTS = ("etcd", API_SERVER, "kubelet", "containerd", "kube-scheduler", "kube-controller-manager", "s3")
+"""The API server before the controller manager, which dies where it has just begun and that goes away."""
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.minutes(3)]
 
