@@ -62,7 +62,7 @@ test-cluster: venv ## A real Kubernetes, real pods (25 min to build it once).
 	$(BIN)/pytest tests/cluster -m "disruptive and not faults" $(OWN_CLUSTERS)
 
 .PHONY: test-faults
-test-faults: venv ## The faults that `make test` has no time for, on two clusters side by side (a quarter of an hour).
+test-faults: venv ## The faults that `make test` has no time for, on two clusters side by side (20 min).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kwok
 	$(BIN)/pytest tests/runner -m faults
