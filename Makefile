@@ -72,7 +72,7 @@ test-faults: venv ## The faults that `make test` has no time for, on two cluster
 test-kueue: venv ## Stages that wait in a queue of a real Kueue; not part of `make test` (5 min, and 8 to build Kueue once).
 	$(CLUSTER) build
 	$(CLUSTER) build --component kueue
-	$(BIN)/pytest tests/cluster -m kueue
+	$(BIN)/pytest tests/cluster -m kueue $(OWN_CLUSTERS)
 
 .PHONY: test-gpu
 test-gpu: venv ## What only a CUDA device can show; not part of `make test` (minutes).

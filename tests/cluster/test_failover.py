@@ -34,7 +34,7 @@ STEPS = 200
 SIMULATED_RUN_SECONDS = 240
 CAUGHT_UP_SECONDS = 120
 
-pytestmark = [pytest.mark.faults, pytest.mark.minutes(4.5)]
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(3.2)]
 logger = logging.getLogger(__name__)
 
 

@@ -23,7 +23,7 @@ LONG_STEPS = 2000
 CPU = "100m"
 """What a stage asks for."""
 
-pytestmark = [pytest.mark.kueue, pytest.mark.usefixtures("kueue_installed")]
+pytestmark = [pytest.mark.kueue, pytest.mark.minutes(1.2), pytest.mark.usefixtures("kueue_installed")]
 
 
 @dataclass(frozen=True)

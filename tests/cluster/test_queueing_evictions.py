@@ -15,7 +15,7 @@ ROOM_FOR_ONE = "100m"
 GONE_SECONDS = 30
 LATE_SECRET = "late"
 
-pytestmark = [pytest.mark.kueue, pytest.mark.usefixtures("kueue_installed")]
+pytestmark = [pytest.mark.kueue, pytest.mark.minutes(1.8), pytest.mark.usefixtures("kueue_installed")]
 
 
 @pytest.fixture(scope="module")
