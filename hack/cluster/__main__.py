@@ -4,6 +4,7 @@ Nothing is installed: the folder above this one goes first on the path, in place
 of this folder, so that the modules are always ``cluster.<name>``.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,4 +13,5 @@ sys.path[:] = [str(HERE.parent), *(entry for entry in sys.path if Path(entry or 
 
 from cluster.cli import main  # noqa: E402
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what is half done is put away
 sys.exit(main())

@@ -66,11 +66,12 @@ def tidy(*kept: str) -> None:
 @contextmanager
 def mounted(reference: str) -> Iterator[Path]:
     """Where an image's file system can be read meanwhile."""
-    name = buildah("from", "--pull-never", reference).strip()
-    try:
-        yield Path(buildah("mount", name).strip())
-    finally:
-        buildah("rm", name)
+    with locking.using_storage():
+        name = buildah("from", "--pull-never", reference).strip()
+        try:
+            yield Path(buildah("mount", name).strip())
+        finally:
+            buildah("rm", name)
 
 
 @contextmanager
