@@ -6,7 +6,7 @@ CLUSTER := $(PYTHON) hack/cluster
 CRDS := crds/finetunejobs.yaml charts/finetune-operator/files/finetunejobs.yaml
 TEST_CLUSTER := $(or $(FINETUNE_TEST_CLUSTER),test)
 TEST_CLUSTERS := $(TEST_CLUSTER) $(TEST_CLUSTER)-2
-OWN_CLUSTERS := --own-clusters -n 2 --dist loadfile --no-loadscope-reorder
+OWN_CLUSTERS := --own-clusters -n 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 CHECKED := operator runner tests hack examples benchmarks
 
 export HF_HUB_DISABLE_TELEMETRY := 1

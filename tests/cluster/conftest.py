@@ -35,13 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, so that workers end at about the same time."""
-    items.sort(key=_minutes, reverse=True)
-
-
-def _minutes(item: pytest.Item) -> float:
-    marked = item.get_closest_marker("minutes")
-    return marked.args[0] if marked else 0
+    """Files that take long begin first, so that workers end at about the same time."""
+    minutes: dict[Path, float] = {}
+    for item in items:
+        minutes[item.path] = max(minutes.get(item.path, 0), *(mark.args[0] for mark in item.iter_markers("minutes")), 0)
+    items.sort(key=lambda item: minutes[item.path], reverse=True)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
@@ -49,9 +47,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 @pytest.fixture(scope="session")
-def cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster:
     """A cluster with the operator of this checkout installed in it: all workers' or, with --own-clusters, this one's.
 
     The first stays up for the next session; the others end with this one.
@@ -61,10 +57,10 @@ def cluster(
     name = setup.name_of(int(worker_id.removeprefix("gw"))) if own and not alone else setup.NAME
     with (base if alone else base.parent).joinpath(f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        installed = _installed(setup.bring_up(name))
-    yield installed
-    if name != setup.NAME:
-        setup.take_down(installed)
+        running = setup.bring_up(name)
+        if name != setup.NAME:
+            request.addfinalizer(lambda: setup.take_down(running))  # noqa: PT021  also where what follows fails
+        return _installed(running)
 
 
 def _installed(running: Cluster) -> Cluster:

@@ -32,7 +32,7 @@ LONG_STEPS = 800
 """Some seconds of training: it is suspended meanwhile, or late."""
 NODE_LABEL = "finetune.test/open-to"
 
-pytestmark = [pytest.mark.faults, pytest.mark.minutes(4)]
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(5)]
 
 
 def name_at(state: State) -> str:

@@ -127,7 +127,6 @@ def test_api_server_restarted(workspace: Workspace, long_job: tuple[str, Json]) 
 
 
 @pytest.mark.faults
-@pytest.mark.minutes(0.8)
 def test_every_component_of_the_cluster_restarted(workspace: Workspace, long_job: tuple[str, Json]) -> None:
     name, spec = long_job
     workspace.apply(name, with_change(spec, "passes.1.lora.training.maxSteps", RESTARTS_STEPS))

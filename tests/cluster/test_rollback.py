@@ -23,7 +23,7 @@ PHASE, STATE = "/status/phase", "/status/passes/0/state"
 SERVED_SECONDS = 30
 """Within which the API server holds objects to a definition that has changed."""
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.minutes(0.3)]
 
 
 @contextmanager
