@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +18,25 @@ def command(*arguments: str | Path) -> list[str]:
     return ["buildah", *map(str, (*own, *arguments))]
 
 
+CACHE_MOUNTS = "buildah-cache"
+"""buildah's folder for them below TMPDIR; those of rootless users have their number behind it."""
+
+
 def environment() -> dict[str, str]:
     """Cache mounts (``RUN --mount=type=cache``) and scratch files go below TMPDIR."""
-    scratch = places.storage_dir() / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "TMPDIR": str(scratch)}
+    scratch_dir().mkdir(parents=True, exist_ok=True)
+    return {**os.environ, "TMPDIR": str(scratch_dir())}
+
+
+def scratch_dir() -> Path:
+    return places.storage_dir() / "tmp"
+
+
+def clear_scratch() -> None:
+    """Remove what builds that were killed have left: as much as their images, each time."""
+    for left in scratch_dir().iterdir():
+        if not left.name.startswith(CACHE_MOUNTS):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def buildah(*arguments: str | Path) -> str:
@@ -48,7 +63,7 @@ def tags(repository: str) -> list[str]:
 
 
 def tidy(*kept: str) -> None:
-    """Remove older tags of the images kept, then the layers and containers that builds leave.
+    """Remove older tags of the images kept, then the layers, containers and scratch files that builds leave.
 
     Left to the next build when somebody else is building.
     """
@@ -61,6 +76,7 @@ def tidy(*kept: str) -> None:
                 if tag != reference:
                     buildah("rmi", tag)
         buildah("rmi", "--prune", "--force")
+        clear_scratch()
 
 
 @contextmanager
