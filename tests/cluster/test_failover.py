@@ -22,7 +22,7 @@ from cluster_access import Cluster, until
 from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
 from cluster_store import attempts
 from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, STAGE_LABEL, Workspace
-from operator_world import message
+from runner_words import message
 
 Json = dict[str, Any]
 REAL = ("real-0", "real-1", "real-2")

@@ -17,7 +17,7 @@ from cluster_setup import CHART, OPERATOR_NAMESPACE, RELEASE
 from cluster_store import attempts
 from cluster_witness import job_uids
 from cluster_workspace import CHAIN_SECONDS, JOB_LABEL, PREPARE_SECONDS, STAGE_LABEL, Workspace, in_phase
-from operator_world import message
+from runner_words import message
 
 Json = dict[str, Any]
 PREVIOUS = Path(__file__).parent / "data" / "finetune-operator-c53dd5f.tgz"

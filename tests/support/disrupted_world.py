@@ -6,7 +6,8 @@ from finetune_api.messages import Checkpoint
 from finetune_api.resource.progress import Progress
 from finetune_operator.conditions import timestamp
 from finetune_operator.observed import Child, Reading
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 LIMIT = 2
 EVICTED = "EvictionByEvictionAPI"

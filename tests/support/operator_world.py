@@ -5,23 +5,12 @@ carried out on them at once.
 """
 
 import json
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api_specs import wire_spec
-from finetune_api.failures import Reason
-from finetune_api.messages import (
-    Checkpoint,
-    FailureMessage,
-    GateOutcome,
-    Headline,
-    PassOutcome,
-    Published,
-    TerminationMessage,
-)
 from finetune_api.resource.status import FineTuneJobStatus, PassState, PassStatus
 from finetune_operator.chapter import Chapter
 from finetune_operator.conditions import timestamp
@@ -34,52 +23,12 @@ from finetune_operator.observed import Child, Observed, Queueing, Reading
 from finetune_operator.settings import Settings
 from finetune_operator.status_patch import status_patch, with_kept
 from finetune_operator.story import story
+from runner_words import message
 
 START = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 UID = "0f7c7a36-6c0e-4a4b-8f0e-2f1d3c5b7a99"
-DIGEST = "A" * 43
-"""base64url of 32 zero bytes."""
 ZEROS = "sha256:" + "0" * 64
 SETTINGS = Settings(operator_image="registry.test/operator:1", runner_image="registry.test/runner:1")
-
-
-def key_of(index: int) -> str:
-    return f"{index:032x}"
-
-
-def message(
-    kind: str,
-    committed: set[int],
-    passes: int,
-    *,
-    published: bool = False,
-    failure: FailureMessage | None = None,
-    gates: Sequence[bool | None] = (),
-    checkpoint: Checkpoint | None = None,
-) -> str:
-    """A termination message as a runner writes it."""
-    outcomes = [PassOutcome(index=i, key=key_of(i), digest=DIGEST if i in committed else "") for i in range(passes)]
-    final = Published(
-        index=passes - 1,
-        uri="s3://models/out",
-        digest=DIGEST,
-        size_bytes=9,
-        format="onnx",
-        verified_on="CPUExecutionProvider",
-    )
-    return TerminationMessage(
-        kind=kind,
-        passes=outcomes,
-        headlines=[Headline(index=i, name="loss", value="0.5") for i in sorted(committed)],
-        gates=[GateOutcome(passed=passed, value="0.9000") for passed in gates],
-        published=final if published else None,
-        failure=failure,
-        checkpoint=checkpoint,
-    ).encode()
-
-
-def failure(reason: Reason, text: str = "it broke", index: int | None = None) -> FailureMessage:
-    return FailureMessage(reason=reason, message=text, remedy="mend it", path="spec.passes[0]", index=index)
 
 
 @dataclass

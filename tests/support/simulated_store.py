@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from finetune_api.failures import Reason
 from finetune_api.messages import Checkpoint, FailureMessage
-from operator_world import message
+from runner_words import message
 
 PASSES = ("tune", "merge", "int4")
 STAGES = ((0,), (1, 2))

@@ -6,7 +6,8 @@ from api_specs import wire_spec
 from finetune_api.failures import Reason
 from finetune_api.resource.progress import Progress
 from finetune_operator.observed import Reading
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 
 def deleted(world: World) -> list[str]:

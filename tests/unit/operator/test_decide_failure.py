@@ -4,7 +4,8 @@ import pytest
 
 from finetune_api.failures import Reason
 from finetune_operator.conditions import timestamp
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 FULL = {"reason": "Evicted", "message": 'Usage of EmptyDir volume "work" exceeds the limit "50Gi".'}
 

@@ -5,7 +5,8 @@ from typing import Any
 from api_specs import wire_pass
 from finetune_api.failures import Reason
 from gated_specs import gated_spec
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 GATES = (
     {"metric": "accuracy", "after": "int4", "min": "0.85"},

@@ -5,7 +5,8 @@ from finetune_api.messages import TerminationMessage
 from finetune_api.resource.progress import Progress
 from finetune_api.resource.status import PassState
 from finetune_operator.observed import Reading
-from operator_world import World, failure, message, states
+from operator_world import World, states
+from runner_words import failure, message
 
 S, P, R = PassState.SUCCEEDED, PassState.PENDING, PassState.RUNNING
 

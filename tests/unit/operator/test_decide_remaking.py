@@ -4,7 +4,8 @@ import pytest
 
 from finetune_api.failures import Reason
 from finetune_api.messages import FailureMessage
-from operator_world import World, message
+from operator_world import World
+from runner_words import message
 
 
 def damaged(world: World, path: str = "spec.store.s3") -> None:

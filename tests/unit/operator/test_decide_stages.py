@@ -2,7 +2,8 @@
 
 from finetune_api.messages import Headline, TerminationMessage
 from finetune_api.resource.status import PassState
-from operator_world import World, labels_of, message, states
+from operator_world import World, labels_of, states
+from runner_words import message
 
 S, P, R = PassState.SUCCEEDED, PassState.PENDING, PassState.RUNNING
 

@@ -11,7 +11,8 @@ from finetune_api.messages import DeletionDocument
 from finetune_operator.decision import SetFinalizers
 from finetune_operator.labels import DELETION, FINALIZER
 from job_life import JobLife
-from operator_world import SETTINGS, World, failure, message
+from operator_world import SETTINGS, World
+from runner_words import failure, message
 from simulated_controllers import FOREGROUND
 
 WITH_JOB = {"artifactDeletion": "WithJob", "output": {"s3": {"uri": "s3://models/out"}}}

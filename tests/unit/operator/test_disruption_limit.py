@@ -7,7 +7,8 @@ from disrupted_world import EVICTED, LIMIT, count, disrupt, disrupted, end, prep
 from finetune_api.failures import EXIT_CODES, Reason
 from finetune_api.messages import GaveWay, TerminationMessage
 from finetune_operator.observed import Reading
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 
 def test_more_disruptions_in_a_row_than_the_limit_without_a_checkpoint_end_the_job_and_say_how_many_and_where() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from api_specs import wire_spec
 from finetune_api.messages import Headline, TerminationMessage
-from operator_world import World, message
+from operator_world import World
+from runner_words import message
 
 
 def grace_of(world: World) -> int:

@@ -4,7 +4,8 @@ import pytest
 
 from finetune_api.failures import EXIT_CODES, Reason
 from finetune_operator.conditions import timestamp
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 
 def reconciling(world: World) -> str:

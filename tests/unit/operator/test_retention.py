@@ -2,7 +2,8 @@
 
 from api_specs import wire_spec
 from finetune_api.failures import Reason
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 HOUR = 3600
 

@@ -9,7 +9,8 @@ from finetune_api.failures import Reason
 from finetune_api.resource.status import FineTuneJobStatus
 from finetune_operator.manifests.config_map import digest_of_document
 from finetune_operator.status_patch import status_patch
-from operator_world import World, failure, message
+from operator_world import World
+from runner_words import failure, message
 
 Json = dict[str, Any]
 COMPLETE = {"type": "Complete", "status": "True", "reason": "Done", "lastTransitionTime": "2026-11-24T12:00:00Z"}
