@@ -2,6 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Cluster:
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[Cluster]:
     """A cluster with the operator of this checkout installed in it: all workers' or, with --own-clusters, this one's.
 
     The first stays up for the next session; the others end with this one.
@@ -55,12 +58,14 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     alone, base = worker_id == "master", tmp_path_factory.getbasetemp()
     own = request.config.getoption("own_clusters", default=False)
     name = setup.name_of(int(worker_id.removeprefix("gw"))) if own and not alone else setup.NAME
-    with (base if alone else base.parent).joinpath(f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        running = setup.bring_up(name)
-        if name != setup.NAME:
-            request.addfinalizer(lambda: setup.take_down(running))  # noqa: PT021  also where what follows fails
-        return _installed(running)
+    with ExitStack() as ending:
+        with (base if alone else base.parent).joinpath(f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            running = setup.bring_up(name)
+            if name != setup.NAME:
+                ending.callback(setup.take_down, running)
+            installed = _installed(running)
+        yield installed
 
 
 def _installed(running: Cluster) -> Cluster:

@@ -24,19 +24,22 @@ class PodEvents(RandomLife):
         if forever:
             self.life.stuck.add(pod["metadata"]["name"])
 
-    @precondition(running_pod)
-    @event(index=which, heard=st.booleans())
-    def a_pod_commits_a_pass(self, index: int, heard: bool) -> None:
-        self.life.nodes.commit(self.pod(index, running=True))
+    def _may_be_heard(self, heard: bool) -> None:
+        """The operator asks a pod what it has done, and then looks at the job."""
         if heard and self.life.operator.heard.read(self.life.nodes):
             self.life.operator.wake()
 
     @precondition(running_pod)
     @event(index=which, heard=st.booleans())
+    def a_pod_commits_a_pass(self, index: int, heard: bool) -> None:
+        self.life.nodes.commit(self.pod(index, running=True))
+        self._may_be_heard(heard)
+
+    @precondition(running_pod)
+    @event(index=which, heard=st.booleans())
     def a_pod_keeps_a_checkpoint(self, index: int, heard: bool) -> None:
         self.life.nodes.keep_checkpoint(self.pod(index, running=True))
-        if heard and self.life.operator.heard.read(self.life.nodes):
-            self.life.operator.wake()
+        self._may_be_heard(heard)
 
     @precondition(running_pod)
     @event(index=which, publishes=st.booleans())
