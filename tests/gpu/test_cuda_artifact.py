@@ -7,7 +7,11 @@ import pytest
 
 from finetune_api.export_options import CUDA
 from finetune_api.plan import Product
-from passes import evaluate, export, extract, lora, merge, tune
+from passes import ROWS, TONES, data_set, evaluate, export, extract, lora, merge, tune
+
+NEXT_TONE = dict(zip(TONES, [*TONES][1:] + [*TONES][:1], strict=True))
+MOVED_ROWS = [row | {"tone": NEXT_TONE[str(row["tone"])]} for row in ROWS]
+"""Of the same texts each has another tone, so that who learnt these has the others all wrong."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,6 +47,27 @@ def test_an_adapter_beside_its_base_answers_there_too(tuned, tiny_phi3, tmp_path
 
     assert made.verified_on == CUDA
     assert float(kept.metrics["accuracy"]) > 0.8
+
+
+@pytest.mark.parametrize("precision", ["int4", "fp16", "bf16"])
+def test_each_of_several_adapters_over_one_graph_answers_there_as_it_was_tuned_to(tiny_phi3, tmp_path, precision):
+    learnt = {"tones": ROWS, "moved": MOVED_ROWS}
+    adapters = {name: tmp_path / name for name in learnt}
+    for name, rank in (("tones", 8), ("moved", 16)):
+        config = lora(r=rank, training={"maxSteps": 120, "learningRate": 0.01})
+        tune(tiny_phi3, adapters[name], config, train=data_set(learnt[name]), accelerator=True)
+    given = {"executionProvider": CUDA, "precision": precision, "adapters": adapters}
+    made = extract(adapters["tones"], tiny_phi3, tmp_path / "onnx", accelerator=True, **given)
+
+    def accuracy(adapter, rows):
+        figures = tmp_path / f"{adapter}-asked-for-{rows}"
+        of = {"adapter": adapter, "rows": learnt[rows], "accelerator": True}
+        return float(evaluate(tmp_path / "onnx", figures, Product.ONNX, **of).metrics["accuracy"])
+
+    assert made.verified_on == CUDA
+    for adapter, other in (("tones", "moved"), ("moved", "tones")):
+        assert accuracy(adapter, adapter) > 0.8
+        assert accuracy(adapter, other) < 0.2
 
 
 def test_it_records_and_replays_its_graph(tuned, tmp_path):
