@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument(
         "--model", action="append", help=f"{TASK}, or a transformers directory (default: {TASK} and {demo})"
     )
+    parser.add_argument("--tuning", choices=WAYS, action="append", help="only by this pass (default: both)")
     parser.add_argument("--seeds", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument("--steps", type=int, default=100, help="optimizer steps of 8 rows (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=240, help="held-out rows (default: %(default)s, which is all)")
@@ -82,7 +83,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     for seed in range(given.seeds):
         for model in given.model or [TASK, str(demo)]:
-            for tuning in WAYS:
+            for tuning in given.tuning or WAYS:
                 Chain(given, model, seed, tuning).run()
                 table([line for line in read(given) if (line.model, line.tuning) == (Path(model).name, tuning)])
 

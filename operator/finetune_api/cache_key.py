@@ -17,9 +17,9 @@ PASS_VERSIONS: dict[str, int] = {
     "loftq": 6,
     "loha": 5,
     "lokr": 5,
-    "merge_adapter_weights": 3,
-    "model_builder": 4,
-    "extract_adapters": 3,
+    "merge_adapter_weights": 4,
+    "model_builder": 5,
+    "extract_adapters": 4,
     "evaluate": 6,
     "plugin": 1,
 }

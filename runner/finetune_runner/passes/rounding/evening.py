@@ -12,6 +12,8 @@ from finetune_runner.passes.rounding.blocks import Array, Blocks
 
 ADD_UP = 2.0
 """From here on errors add up: mean square of the blocks' sums, as multiple of what independent errors have."""
+HALF_WAY = 0.4
+"""Steps from its level, from which on a weight may move to the next, which is 0.6 steps away then at most."""
 NEVER = -1.0
 """As the error of a weight that has no level further on: none is smaller."""
 
@@ -19,8 +21,8 @@ NEVER = -1.0
 def evened(blocks: Blocks, weights: Array, bits: int) -> Blocks:
     """Blocks whose levels differ by one where the errors of all these blocks add up; else the same.
 
-    Of each block so many weights go to their second nearest level as bring the sum of its errors nearest to zero: those
-    for which it makes the least difference, which are about half way between two levels.
+    Of each block so many weights go to their second nearest level as bring the sum of its errors nearest to zero, as
+    far as there are such that lie about half way between the two: those first for which it makes the least difference.
 
     Args:
         blocks: as weights were rounded.
@@ -39,7 +41,7 @@ def evened(blocks: Blocks, weights: Array, bits: int) -> Blocks:
     levels -= back
     errors[(levels < 0) | (levels > 2**bits - 1)] = NEVER
     order = np.argsort(-errors, axis=0, kind="stable")
-    count = np.minimum(np.rint(np.abs(sums)), np.sum(errors > 0, axis=0))
+    count = np.minimum(np.rint(np.abs(sums)), np.sum(errors >= HALF_WAY, axis=0))
     moved = np.zeros(errors.shape, bool)
     np.put_along_axis(moved, order, np.arange(len(errors))[:, None] < count, axis=0)
     return blocks._replace(levels=np.where(moved, levels, blocks.levels).astype(np.uint8))
