@@ -19,16 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from compare_olive import OLIVES_MODULES, OLIVES_TYPE, REPOSITORY, SIDES, TASK, TONE, environment
+from compare_olive import OLIVES, OURS, REPOSITORY, SIDES, TASK, TONE, environment
 from peer import python as python_of_peer
-
-OLIVES = SIDES[:2]
-OURS: dict[str, dict[str, Any]] = {
-    SIDES[2]: {},
-    SIDES[3]: {"targetModules": OLIVES_MODULES},
-    SIDES[4]: {"targetModules": OLIVES_MODULES, "training": {"dtype": OLIVES_TYPE}},
-}
-"""What each of our sides says of its lora pass beside the task."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +45,12 @@ def main() -> None:
     default = cache / "models" / "gemma3-270m"
     parser.add_argument("--model", type=Path, default=default, help="a transformers directory (default: the demo's)")
     parser.add_argument("--steps", type=int, default=100, help="optimizer steps (default: %(default)s)")
-    parser.add_argument("--side", choices=[*OLIVES, *OURS], action="append", help="only this one; may be repeated")
+    parser.add_argument("--side", choices=SIDES, action="append", help="only this one; may be repeated")
     parser.add_argument("--results", type=Path, default=Path(".bench/compare_chain.jsonl"))
     given = parser.parse_args()
     given.results.parent.mkdir(parents=True, exist_ok=True)
     peer = python_of_peer(REPOSITORY / ".bench" / "olive")
-    for side in given.side or [*OLIVES, *OURS]:
+    for side in given.side or SIDES:
         if any(run.side == side for run in of(given)):
             continue
         print(side, flush=True)
@@ -104,17 +96,18 @@ def ours(given: argparse.Namespace, side: str, work: Path) -> Run:
     return Run(given.model.name, side, given.steps, seconds, again, size(model.parent), accuracy_in(report))
 
 
-def job(given: argparse.Namespace, further: Mapping[str, Any]) -> dict[str, Any]:
-    """A FineTuneJob of the same work, evaluated; `further` is said of its lora pass."""
+def job(given: argparse.Namespace, told: Mapping[str, Any]) -> dict[str, Any]:
+    """A FineTuneJob of the same work, evaluated; `told` is a value of OURS."""
 
     def rows(name: str) -> dict[str, Any]:
         source = {"volume": {"claimName": "data", "path": f"{name}.jsonl"}}
         return {"name": name, "source": source, "preprocess": {"textTemplate": TASK["template"], "maxSeqLen": 64}}
 
     training = {"maxSteps": given.steps, "perDeviceTrainBatchSize": TASK["batch"], "learningRate": TASK["learningRate"]}
-    training |= further.get("training", {})
+    training |= {"dtype": told.get("dtype", "auto")}
+    layers = {"targetModules": told["targetModules"]} if "targetModules" in told else {}
     metrics = [{"name": "accuracy", "accuracy": {"maxNewTokens": 8}}, {"name": "loss", "loss": {}}]
-    lora = {"r": TASK["r"], "alpha": TASK["alpha"], "dropout": 0, "trainData": "train", **further, "training": training}
+    lora = {"r": TASK["r"], "alpha": TASK["alpha"], "dropout": 0, "trainData": "train", **layers, "training": training}
     return {
         "apiVersion": "finetune-operator.dev/v1alpha1",
         "kind": "FineTuneJob",

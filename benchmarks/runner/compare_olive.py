@@ -31,18 +31,19 @@ from passes import TEMPLATE, evaluate
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 TONE = REPOSITORY / "examples" / "tone"
-SIDES = (
-    "Olive, defaults",
-    "Olive, tuned by hand",
-    "this project, defaults",
-    "this project, Olive's modules",
-    "this project, Olive's modules and type",
-)
-OURS = SIDES[2:]
 OLIVES_MODULES = ["q_proj", "v_proj"]
 """What Olive adapts unless told otherwise: peft's choice for Llama and Gemma. We adapt all linear layers by default."""
 OLIVES_TYPE = "bfloat16"
 """What Olive trains in unless told otherwise. On a CPU we train in float32 by default."""
+OLIVES = ("Olive, defaults", "Olive, tuned by hand")
+OURS: dict[str, dict[str, Any]] = {
+    "this project, defaults": {},
+    "this project, Olive's type": {"dtype": OLIVES_TYPE},
+    "this project, Olive's modules": {"targetModules": OLIVES_MODULES},
+    "this project, Olive's modules and type": {"targetModules": OLIVES_MODULES, "dtype": OLIVES_TYPE},
+}
+"""Side to what it is told of Olive's."""
+SIDES = (*OLIVES, *OURS)
 WARM_UP = 3
 """Steps that are not timed."""
 CURVE = (10, 25, 50)
@@ -121,17 +122,21 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
     """Trains an adapter and looks at it."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        task = TASK | {
-            "model": str(given.model),
-            "rows": str(TONE / "train.jsonl"),
-            "seed": seed,
-            "steps": given.steps,
-            "keep": [] if given.no_accuracy else [step for step in CURVE if step < given.steps],
-            "maxSeqLen": given.max_seq_len,
-            "tuned": side == SIDES[1],
-            "targetModules": OLIVES_MODULES if side in SIDES[3:] else [],
-            "dtype": OLIVES_TYPE if side == SIDES[4] else "auto",
-        }
+        task = (
+            TASK
+            | {
+                "model": str(given.model),
+                "rows": str(TONE / "train.jsonl"),
+                "seed": seed,
+                "steps": given.steps,
+                "keep": [] if given.no_accuracy else [step for step in CURVE if step < given.steps],
+                "maxSeqLen": given.max_seq_len,
+                "tuned": side == OLIVES[1],
+                "targetModules": [],
+                "dtype": "auto",
+            }
+            | OURS.get(side, {})
+        )
         (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
         program = [sys.executable, HERE / "our_tune.py"] if side in OURS else [peer, HERE / "olive_tune.py"]
         with (given.results.parent / "compare_olive.log").open("w", encoding="utf-8") as log:
