@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.ending.interruption import Interrupted
+from finetune_runner.ending.interruption import Interrupted, requested
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE_TEXT = "No space left on device"
@@ -17,17 +17,28 @@ HOST_MEMORY_TEXTS = (
 
 
 def as_failure(error: BaseException) -> FineTuneError:
-    """The failure an exception stands for; one of ours stands for itself."""
+    """The failure an exception stands for; one of ours stands for itself.
+
+    What else is raised after the process was asked to stop comes of that: a library may have swallowed the request.
+    """
     if isinstance(error, FineTuneError):
         return error
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
-        return FineTuneError(
-            Reason.INTERRUPTED,
-            str(error) or "the pod was asked to stop",
-            remedy="Committed passes and checkpoints are kept; a new pod goes on.",
-        )
-    return resource_failure(error) or FineTuneError(
+        return _interrupted(str(error))
+    if failure := resource_failure(error):
+        return failure
+    if requested():
+        return _interrupted("")
+    return FineTuneError(
         Reason.INTERNAL, _sentence(error), remedy="The pod's log has the traceback; please report it as a bug."
+    )
+
+
+def _interrupted(how: str) -> FineTuneError:
+    return FineTuneError(
+        Reason.INTERRUPTED,
+        how or "the pod was asked to stop",
+        remedy="Committed passes and checkpoints are kept; a new pod goes on.",
     )
 
 

@@ -62,6 +62,24 @@ def check() -> None:
 
 
 @contextmanager
+def resurfacing() -> Iterator[None]:
+    """Within it, whatever fails after a request to stop that somebody swallowed is that request again.
+
+    Libraries catch all there is while they import one another, and raise what they take it for: that a module is not
+    there.
+
+    Raises:
+        Interrupted: from the failure, which is one of the request.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _raised:
+            raise Interrupted from error
+        raise
+
+
+@contextmanager
 def deferred(seconds: float) -> Iterator[Deferral]:
     """Notes a request to stop instead of raising it, so that the block can end at a moment of its choice.
 
@@ -97,5 +115,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 def _overdue(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    global _raised  # noqa: PLW0603
+    _raised = True
     ignore_signals()
     raise Interrupted

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from finetune_api.failures import FineTuneError
 from finetune_runner.ending import interruption
 from finetune_runner.ending.giving_up import give_up
-from finetune_runner.ending.interruption import Interrupted
+from finetune_runner.ending.interruption import Interrupted, resurfacing
 
 
 @contextmanager
@@ -25,13 +25,15 @@ def ended_after(seconds: float | None, failure: FineTuneError, *, grace_seconds:
 
     Raises:
         FineTuneError: that failure.
+        Interrupted: the process was asked to stop by somebody else.
     """
     if seconds is None:
-        yield
+        with resurfacing():
+            yield
         return
     watch = _Watch(seconds, failure, grace_seconds)
     try:
-        with watch:
+        with watch, resurfacing():
             yield
     except Interrupted as stopped:
         if watch.struck:

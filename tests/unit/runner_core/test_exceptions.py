@@ -1,6 +1,8 @@
 """Every way to end is one of the closed set of reasons."""
 
+import contextlib
 import errno
+import signal
 
 import pytest
 
@@ -47,6 +49,14 @@ def test_a_full_disk_behind_another_exception_is_found():
 
 def test_an_unknown_exception_is_told_in_a_sentence():
     assert as_failure(ValueError("first line\nsecond line")).message == "ValueError: first line"
+
+
+@pytest.mark.usefixtures("runner_signals")
+def test_what_comes_of_a_request_to_stop_that_a_library_swallowed_is_an_interruption():
+    with contextlib.suppress(BaseException):
+        signal.raise_signal(signal.SIGTERM)
+    assert as_failure(ModuleNotFoundError("Could not import module 'set_seed'.")).reason is Reason.INTERRUPTED
+    assert as_failure(FineTuneError(Reason.DEADLINE_EXCEEDED, "too late")).reason is Reason.DEADLINE_EXCEEDED
 
 
 def test_an_interruption_is_not_caught_by_what_handles_failures():

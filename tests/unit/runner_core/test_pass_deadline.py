@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -41,6 +42,13 @@ def is_swallowed() -> None:
     check()
 
 
+def becomes_something_else(begin: Callable[[], None]) -> None:
+    """As a library does that imports another, and takes whatever is raised for a module that is not there."""
+    with contextlib.suppress(BaseException):
+        begin()
+    raise ModuleNotFoundError
+
+
 def test_what_takes_too_long_is_ended_with_the_failure() -> None:
     with pytest.raises(FineTuneError) as caught, ended_after(AT_ONCE, FAILURE, grace_seconds=LATER):
         never_ends()
@@ -74,3 +82,14 @@ def test_a_pod_that_is_asked_to_stop_already_is_not_told_to_be_late() -> None:
 def test_one_that_a_library_swallowed_is_the_same_failure_later() -> None:
     with pytest.raises(FineTuneError), ended_after(AT_ONCE, FAILURE, grace_seconds=LATER):
         is_swallowed()
+
+
+def test_what_a_library_made_of_it_is_the_same_failure() -> None:
+    with pytest.raises(FineTuneError) as caught, ended_after(AT_ONCE, FAILURE, grace_seconds=LATER):
+        becomes_something_else(never_ends)
+    assert caught.value is FAILURE
+
+
+def test_what_a_library_makes_of_a_request_from_outside_is_that_request_where_there_is_no_deadline() -> None:
+    with pytest.raises(Interrupted), ended_after(None, FAILURE, grace_seconds=LATER):
+        becomes_something_else(lambda: signal.raise_signal(signal.SIGTERM))
