@@ -2,7 +2,7 @@
 
 from finetune_api.export_options import ROUNDED
 from finetune_api.gates import measurements
-from finetune_api.resource.exports import Export
+from finetune_api.resource.exports import Export, ModelBuilder
 from finetune_api.resource.gates import Gate
 from finetune_api.resource.job import FineTuneJobSpec
 from finetune_api.resource.passes import Pass
@@ -15,6 +15,8 @@ FINER = {
     "k_quant_last": "k_quant_mixed",
 }
 """Algorithm of an export to int4, to the one that loses less."""
+FINER_BY_ROWS = {"k_quant": "gptq (with calibrationData) or k_quant_mixed"}
+"""Where rows can be looked at, which is in modelBuilder."""
 FINER_INT8 = dict.fromkeys(("default", "rtn", "rtn_last"), "k_quant")
 """Of an export to int8: more bits for some layers are no gain there."""
 TRAIN_MORE = "Train longer (numTrainEpochs, maxSteps), on more rows, or with a larger r."
@@ -61,7 +63,8 @@ def _faster(step: Pass, kind: str) -> str:
 
 def _finer(name: str, config: Export) -> str:
     """How to round with less loss."""
-    finer = FINER if config.precision == "int4" else FINER_INT8
+    by_rows = FINER_BY_ROWS if isinstance(config, ModelBuilder) else {}
+    finer = FINER | by_rows if config.precision == "int4" else FINER_INT8
     if config.algorithm in finer:
         return f"Round {name} with algorithm: {finer[config.algorithm]}."
     if config.precision == "int4":

@@ -95,7 +95,7 @@ def test_a_missed_drop_names_both_figures_and_the_next_better_rounding():
     assert error.message == (
         "accuracy after int4 (0.9000) is 0.0500 worse than tune (0.9500), 0.0300 more than the 0.02 that is allowed"
     )
-    assert error.remedy == "Round int4 with algorithm: k_quant_last (the head in 8 bits) or k_quant_mixed."
+    assert error.remedy == "Round int4 with algorithm: gptq (with calibrationData) or k_quant_mixed."
 
 
 @pytest.mark.parametrize(
