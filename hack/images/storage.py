@@ -11,15 +11,14 @@ from images import locking, places
 from images.programs import require_packages
 from images.shell import run, succeeds
 
+CACHE_MOUNTS = "buildah-cache"
+"""buildah's folder for them below TMPDIR; those of rootless users have their number behind it."""
+
 
 def command(*arguments: str | Path) -> list[str]:
     folder = places.storage_dir()
     own = ("--root", folder / "storage", "--runroot", folder / "run", "--storage-driver", "overlay")
     return ["buildah", *map(str, (*own, *arguments))]
-
-
-CACHE_MOUNTS = "buildah-cache"
-"""buildah's folder for them below TMPDIR; those of rootless users have their number behind it."""
 
 
 def environment() -> dict[str, str]:
