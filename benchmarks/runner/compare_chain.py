@@ -3,8 +3,8 @@
 `make bench-chain` runs it. Olive runs LoRA, MergeAdapterWeights and ModelBuilder, with its defaults and as tuned by
 hand (float32, no gradient checkpointing, no padding to the maximum), and evaluates nothing. Ours is `finetune run` with
 the same passes, and measures the artifact's accuracy and loss on the held-out rows too; with our defaults, with
-adapters on the layers that Olive has them on, and with these in Olive's type. Seconds are those of the whole
-process, by the clock on the wall. A run that the file of results has already is not run again.
+adapters on the layers that Olive has them on, and both in Olive's type. Seconds are those of the whole process, by the
+clock on the wall. A run that the file of results has already is not run again.
 """
 
 import argparse

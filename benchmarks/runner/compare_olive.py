@@ -1,8 +1,8 @@
 """Our lora pass beside Olive's, on the same model, rows, optimizer steps and seed, all on this machine's CPU.
 
 `make bench-olive` runs it. Olive runs twice: with its defaults (bfloat16, gradient checkpointing, padding to the
-maximum), and as tuned by hand (float32, neither). We run with our defaults, with adapters on as few layers as Olive has
-them on, which is the work of Olive as tuned, and with these in Olive's type, which is that of its defaults. What counts
+maximum), and as tuned by hand (float32, neither). We run with our defaults, and with adapters on as few layers as Olive
+has them on, which is the work of Olive as tuned; and both in Olive's type, which is that of its defaults. What counts
 as accuracy is our evaluator's for all of them; a loss would count the end of an answer, which Olive does not train. A
 run that the file of results has already is not run again, so that the comparison can be stopped and gone on with.
 """
@@ -122,21 +122,18 @@ def one(given: argparse.Namespace, side: str, seed: int, peer: Path) -> Run:
     """Trains an adapter and looks at it."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        task = (
-            TASK
-            | {
-                "model": str(given.model),
-                "rows": str(TONE / "train.jsonl"),
-                "seed": seed,
-                "steps": given.steps,
-                "keep": [] if given.no_accuracy else [step for step in CURVE if step < given.steps],
-                "maxSeqLen": given.max_seq_len,
-                "tuned": side == OLIVES[1],
-                "targetModules": [],
-                "dtype": "auto",
-            }
-            | OURS.get(side, {})
-        )
+        task = TASK | {
+            "model": str(given.model),
+            "rows": str(TONE / "train.jsonl"),
+            "seed": seed,
+            "steps": given.steps,
+            "keep": [] if given.no_accuracy else [step for step in CURVE if step < given.steps],
+            "maxSeqLen": given.max_seq_len,
+            "tuned": side == OLIVES[1],
+            "targetModules": [],
+            "dtype": "auto",
+            **OURS.get(side, {}),
+        }
         (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
         program = [sys.executable, HERE / "our_tune.py"] if side in OURS else [peer, HERE / "olive_tune.py"]
         with (given.results.parent / "compare_olive.log").open("w", encoding="utf-8") as log:
