@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 
 from finetune_api.failures import FineTuneError, Reason
-from finetune_runner.ending.interruption import Interrupted, requested
+from finetune_runner.ending.interruption import Interrupted, raised
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_SPACE_TEXT = "No space left on device"
@@ -19,27 +19,24 @@ HOST_MEMORY_TEXTS = (
 def as_failure(error: BaseException) -> FineTuneError:
     """The failure an exception stands for; one of ours stands for itself.
 
-    What else is raised after the process was asked to stop comes of that: a library may have swallowed the request.
+    What else is raised after Interrupted was comes of that, which a library may have swallowed.
     """
     if isinstance(error, FineTuneError):
         return error
     if isinstance(error, (Interrupted, KeyboardInterrupt)):
-        return _interrupted(str(error))
+        return _interrupted(str(error) or "the pod was asked to stop")
     if failure := resource_failure(error):
         return failure
-    if requested():
-        return _interrupted("")
+    if raised():
+        return _interrupted(f"the pod was asked to stop, and then: {_sentence(error)}")
     return FineTuneError(
         Reason.INTERNAL, _sentence(error), remedy="The pod's log has the traceback; please report it as a bug."
     )
 
 
 def _interrupted(how: str) -> FineTuneError:
-    return FineTuneError(
-        Reason.INTERRUPTED,
-        how or "the pod was asked to stop",
-        remedy="Committed passes and checkpoints are kept; a new pod goes on.",
-    )
+    remedy = "Committed passes and checkpoints are kept; a new pod goes on."
+    return FineTuneError(Reason.INTERRUPTED, how, remedy=remedy)
 
 
 def resource_failure(error: BaseException) -> FineTuneError | None:

@@ -1,10 +1,13 @@
 """A request to stop (SIGTERM, SIGINT), as an exception in the main thread, so that everything unwinds in order."""
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+log = logging.getLogger(__name__)
 
 
 class Interrupted(BaseException):
@@ -36,7 +39,7 @@ def raise_on_sigterm(*others: signal.Signals) -> None:
     _raised = False
     for number in (signal.SIGTERM, *others):
         signal.signal(number, _interrupt)
-    signal.signal(signal.SIGALRM, _overdue)
+    signal.signal(signal.SIGALRM, _raise)
 
 
 def ignore_signals() -> None:
@@ -48,7 +51,12 @@ def ignore_signals() -> None:
 
 def requested() -> bool:
     """Whether the process has been asked to stop."""
-    return _raised or (_deferral is not None and _deferral.requested)
+    return raised() or (_deferral is not None and _deferral.requested)
+
+
+def raised() -> bool:
+    """Whether Interrupted has been raised: what fails after it comes of it, if somebody swallowed it."""
+    return _raised
 
 
 def check() -> None:
@@ -74,7 +82,8 @@ def resurfacing() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _raised:
+        if raised():
+            log.warning("asked to stop, which somebody swallowed; this came of it", exc_info=error)
             raise Interrupted from error
         raise
 
@@ -103,18 +112,15 @@ def deferred(seconds: float) -> Iterator[Deferral]:
         raise Interrupted
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    global _raised  # noqa: PLW0603
+def _interrupt(signum: int, frame: FrameType | None) -> None:
     if _deferral is None:
-        _raised = True
-        ignore_signals()
-        raise Interrupted
-    if not _deferral.requested:
+        _raise(signum, frame)
+    elif not _deferral.requested:
         _deferral.requested = True
         signal.setitimer(signal.ITIMER_REAL, _deferral.seconds)
 
 
-def _overdue(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _raise(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
     global _raised  # noqa: PLW0603
     _raised = True
     ignore_signals()

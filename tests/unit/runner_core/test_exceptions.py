@@ -8,7 +8,7 @@ import pytest
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.ending.exceptions import as_failure
-from finetune_runner.ending.interruption import Interrupted
+from finetune_runner.ending.interruption import Interrupted, deferred
 
 
 class OutOfMemoryError(RuntimeError):
@@ -55,8 +55,18 @@ def test_an_unknown_exception_is_told_in_a_sentence():
 def test_what_comes_of_a_request_to_stop_that_a_library_swallowed_is_an_interruption():
     with contextlib.suppress(BaseException):
         signal.raise_signal(signal.SIGTERM)
-    assert as_failure(ModuleNotFoundError("Could not import module 'set_seed'.")).reason is Reason.INTERRUPTED
+    failure = as_failure(ModuleNotFoundError("Could not import module 'set_seed'."))
+    assert failure.reason is Reason.INTERRUPTED
+    assert failure.message.endswith("and then: ModuleNotFoundError: Could not import module 'set_seed'.")
     assert as_failure(FineTuneError(Reason.DEADLINE_EXCEEDED, "too late")).reason is Reason.DEADLINE_EXCEEDED
+
+
+@pytest.mark.usefixtures("runner_signals")
+def test_a_bug_in_what_ends_by_itself_when_it_is_asked_to_stays_one():
+    with contextlib.suppress(Interrupted), deferred(60):
+        signal.raise_signal(signal.SIGTERM)
+        failure = as_failure(ValueError("no checkpoint"))
+    assert failure.reason is Reason.INTERNAL
 
 
 def test_an_interruption_is_not_caught_by_what_handles_failures():
