@@ -18,7 +18,7 @@ PASS_VERSIONS: dict[str, int] = {
     "loha": 5,
     "lokr": 5,
     "merge_adapter_weights": 4,
-    "model_builder": 5,
+    "model_builder": 6,
     "extract_adapters": 4,
     "evaluate": 6,
     "plugin": 1,

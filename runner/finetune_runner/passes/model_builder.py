@@ -60,7 +60,7 @@ def _calibrate(config: ModelBuilder, inputs: PassInputs, output: Path, report: R
         message = f"data config {data.name!r} has no rows to calibrate by"
         raise FineTuneError(Reason.DATASET_INVALID, message, path=f"{inputs.path}.calibrationData")
     try:
-        round_decoder_layers(inputs.source, output, rows, config.block_size, report)
+        round_decoder_layers(inputs.source, output, rows, config, report)
     except UnfitError as error:
         raise FineTuneError(
             Reason.MODEL_UNSUPPORTED,

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from finetune_api.resource.exports import ModelBuilder
 from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.passes.contract import Report
 from finetune_runner.passes.merging.base_weights import INDEX, base_weights, check_names
@@ -20,29 +21,32 @@ from finetune_runner.passes.merging.embeddings import stored_names
 from finetune_runner.passes.merging.tensor_file import Stored, write_file
 from finetune_runner.passes.merging.unfit import UnfitError
 from finetune_runner.passes.model_files import carry_generation_config, carry_tokenizer
-from finetune_runner.passes.rounding.gptq import Hessian, rounded_by_gptq
+from finetune_runner.passes.rounding.in_place import form_of
+from finetune_runner.passes.rounding.matrix import NIBBLE
+from finetune_runner.passes.rounding.streams import ByGptq, Calibrations, InBothStreams, RoundedRows
 from finetune_runner.sources.model_format import CONFIG
 
 MOST_ROWS, LONGEST, MOST_TOKENS = 128, 512, 16384
 """Of the calibration rows, which go through a layer all at once; padding counts as tokens."""
 OTHERS = "others.safetensors"
+NO = ("false", "0")
 
 
 @torch.no_grad()
 def round_decoder_layers(
-    source: Path, output: Path, sequences: Sequence[TokenSequence], block_size: int, report: Report
+    source: Path, output: Path, sequences: Sequence[TokenSequence], export: ModelBuilder, report: Report
 ) -> None:
     """Writes config, tokenizer and weights; those of the decoder layers are rounded, one layer after the other.
 
-    Each layer is calibrated by what the rounded ones before it make of the rows. In memory are one layer in float32,
-    the Hessians of its products, and the rows' activations in it. The weights are stored in float32, in which their
-    grid can be told again.
+    The rows go through the model as it is and, beside that, with all rounded that they have passed: by both streams a
+    product is calibrated when they come to it. In memory are the embedding and one layer in float32, and the rows'
+    activations in it, twice. The weights are stored in float32, in which their grid can be told again.
 
     Args:
         source: a transformers directory.
         output: an empty directory.
         sequences: the calibration rows.
-        block_size: weights of a row that share a scale.
+        export: how it will be exported.
         report: told how many layers are done.
 
     Raises:
@@ -64,16 +68,26 @@ def round_decoder_layers(
     for module in decoder.modules():
         if names[module] and not names[module].startswith(f"{names[layers]}."):
             _fill(module, names[module], stored, recurse=False)
+    if _rounds_embedding(export, config):
+        embedding = model.get_input_embeddings()
+        embedding.forward = InBothStreams(embedding, RoundedRows(embedding, form_of(export, NIBBLE)))
     ids, mask = _batch(sequences)
     done: dict[str, str] = {}
     for number, layer in enumerate(layers):
         save = partial(_save, output / f"layer-{number}.safetensors", done)
         told = partial(report, step=number + 1, total_steps=len(layers))
-        own = _Own(names[layer], stored, mask, block_size)
+        own = _Own(names[layer], stored, mask, export.block_size)
         layer.forward = _Rounded(layer, own, save, told)
-    decoder(input_ids=ids, attention_mask=mask.long(), use_cache=False)
+    decoder(input_ids=torch.cat((ids, ids)), attention_mask=torch.cat((mask, mask)).long(), use_cache=False)
     _write_others(output, tensors, done)
     _carry(source, output)
+
+
+def _rounds_embedding(export: ModelBuilder, config: Any) -> bool:
+    """Whether an export rounds the embedding: only where it is the head, too, and there once."""
+    kept = config.get_text_config().tie_word_embeddings and not (export.exclude_embeds or export.exclude_lm_head)
+    shared = export.extra_options.get("shared_embeddings", "true").lower() not in NO
+    return bool(kept and shared and not export.op_types_to_quantize)
 
 
 @dataclass(frozen=True)
@@ -98,26 +112,16 @@ class _Rounded:
         self._forward = layer.forward
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        products = {name: part for name, part in self._layer.named_modules() if isinstance(part, nn.Linear)}
+        products: dict[str, Any] = {n: part for n, part in self._layer.named_modules() if isinstance(part, nn.Linear)}
         _fill(self._layer, self._own.name, self._own.stored, recurse=True)
-        hessians = {name: Hessian(product.in_features) for name, product in products.items()}
-        watched = [product.register_forward_pre_hook(self._watch(hessians[name])) for name, product in products.items()]
-        self._forward(*given, **named)
-        for hook in watched:
-            hook.remove()
-        for name, product in products.items():
-            product.weight.data = rounded_by_gptq(product.weight.data, hessians.pop(name), self._own.block_size)
-        self._save({f"{self._own.name}.{name}.weight": product.weight.data for name, product in products.items()})
+        calibrations = Calibrations(self._own.mask)
+        for product in products.values():
+            product.forward = InBothStreams(product, ByGptq(product, calibrations, self._own.block_size))
         output = self._forward(*given, **named)
+        self._save({f"{self._own.name}.{name}.weight": product.weight.data for name, product in products.items()})
         self._layer.to("meta")
         self._told()
         return output
-
-    def _watch(self, hessian: Hessian) -> Callable[[Any, tuple[torch.Tensor, ...]], None]:
-        def add(_: Any, inputs: tuple[torch.Tensor, ...]) -> None:
-            hessian.add(inputs[0][self._own.mask])
-
-        return add
 
 
 def _fill(module: Any, name: str, stored: Mapping[str, Stored], *, recurse: bool) -> None:

@@ -1,8 +1,13 @@
 """GPTQ: weights rounded one column after the other, each time moving what was lost on to the columns still to come.
 
 Frantar et al. 2022, arXiv:2210.17323, algorithm 1. The columns are inputs of a product; what counts is not the error of
-a weight but that of the product's outputs on calibration rows, which the Hessian of its inputs tells.
+a weight but that of the product's outputs on calibration rows, which the Hessian of its inputs tells. Its inputs are no
+longer those that it was trained for, since what comes before it is rounded, too. So its weights are first moved to
+where the rounded inputs give the outputs that the exact ones gave: the asymmetric calibration of Li et al. 2025 (GPTAQ,
+arXiv:2504.02692), here as ridge regression before algorithm 1, not column by column within it.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,33 +16,49 @@ from finetune_runner.passes.rounding.blocks import k_quant
 
 DAMPING = 0.01
 """Share of the Hessian's mean diagonal that is added to it (section 4.3)."""
+RIDGE = 0.1
+"""The same where weights are moved: less follows the calibration rows too far, and loses on others."""
 LEVELS = 15
 
 
-class Hessian:
-    """Sum of x xᵀ over all inputs of a product."""
+@dataclass(frozen=True)
+class Calibration:
+    """What the calibration rows say of a product's inputs; columns is how many there are."""
 
-    def __init__(self, columns: int) -> None:
-        self.sum = torch.zeros(columns, columns)
-
-    def add(self, inputs: torch.Tensor) -> None:
-        """Inputs of shape […, columns]."""
-        rows = inputs.reshape(-1, inputs.shape[-1]).float()
-        self.sum.addmm_(rows.T, rows)
+    shift: torch.Tensor
+    """[columns, columns]: weights @ shift is what weights are moved by."""
+    factor: torch.Tensor
+    """[columns, columns]: the upper Cholesky factor of the damped Hessian's inverse."""
 
 
-def rounded_by_gptq(weights: torch.Tensor, hessian: Hessian, block_size: int) -> torch.Tensor:
+def calibration(exact: torch.Tensor, rounded: torch.Tensor) -> Calibration:
+    """Calibration by a product's inputs, both [tokens, columns].
+
+    Args:
+        exact: as the model makes them.
+        rounded: as it makes them with all rounded that comes before.
+    """
+    exact, rounded = exact.float(), rounded.float()
+    hessian = rounded.T @ rounded
+    # The least |moved @ rounded.T - weights @ exact.T|^2 + ridge * |moved - weights|^2.
+    lost = (exact - rounded).T @ rounded
+    shift = torch.cholesky_solve(lost.T, torch.linalg.cholesky(_damped(hessian, RIDGE))).T
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(_damped(hessian, DAMPING)))
+    return Calibration(shift, torch.linalg.cholesky(inverse, upper=True))
+
+
+def rounded_by_gptq(weights: torch.Tensor, calibrated: Calibration, block_size: int) -> torch.Tensor:
     """The weights on a 4-bit grid, in float32, with little error on the calibration rows.
 
     A block's scale and zero point are k_quant's, of the weights as they are when its turn comes.
 
     Args:
         weights: [outputs, columns].
-        hessian: of the product's inputs.
+        calibrated: by the product's inputs.
         block_size: columns of a row that share a scale and a zero point.
     """
-    left, found = weights.float().clone(), torch.empty(weights.shape)
-    inverse = _inverse(hessian.sum)
+    left, found = torch.addmm(weights.float(), weights.float(), calibrated.shift), torch.empty(weights.shape)
+    inverse = calibrated.factor
     columns = left.shape[1]
     for start in range(0, columns, block_size):
         end = min(start + block_size, columns)
@@ -55,13 +76,10 @@ def rounded_by_gptq(weights: torch.Tensor, hessian: Hessian, block_size: int) ->
     return found
 
 
-def _inverse(hessian: torch.Tensor) -> torch.Tensor:
-    """The upper Cholesky factor of the damped Hessian's inverse. Inputs that are never there count for nothing."""
+def _damped(hessian: torch.Tensor, share: float) -> torch.Tensor:
+    """The Hessian with a share of its mean diagonal added to it. Inputs that are never there count for nothing."""
     damped = hessian.clone()
     diagonal = torch.diagonal(damped)
-    unused = diagonal == 0
-    diagonal[unused] = 1
-    diagonal += DAMPING * diagonal.mean()
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
-    factor: torch.Tensor = torch.linalg.cholesky(inverse, upper=True)
-    return factor
+    diagonal[diagonal == 0] = 1
+    diagonal += share * diagonal.mean()
+    return damped

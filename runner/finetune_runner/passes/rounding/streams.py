@@ -1,0 +1,64 @@
+"""Modules that calibration rows pass twice at once: as the model has them, and rounded as they come to them.
+
+The rows are there twice along the first axis, first those of the exact stream, which has passed exact modules only.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from finetune_runner.passes.rounding.gptq import Calibration, calibration, rounded_by_gptq
+from finetune_runner.passes.rounding.matrix import Form, restored
+
+
+class InBothStreams:
+    """A module's forward pass over rows that are there twice: first with its own weight, then with it rounded."""
+
+    def __init__(self, module: Any, rounded: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self._module, self._rounded = module, rounded
+        self._forward = module.forward
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        exact, rounded = inputs.chunk(2)
+        said = self._forward(exact)
+        self._module.weight.data = self._rounded(inputs)
+        return torch.cat((said, self._forward(rounded)))
+
+
+class RoundedRows:
+    """An embedding's weight, of which those tokens are rounded that are there."""
+
+    def __init__(self, embedding: nn.Embedding, form: Form) -> None:
+        self._embedding, self._form = embedding, form
+
+    def __call__(self, ids: torch.Tensor) -> torch.Tensor:
+        tokens, weight = torch.unique(ids), self._embedding.weight.data
+        rows = weight[tokens]
+        values = restored(lambda start, end: rows[start:end].numpy(), (rows.shape[0], rows.shape[1]), self._form)
+        return weight.index_copy(0, tokens, torch.from_numpy(values))
+
+
+class Calibrations:
+    """Calibrations by what products of a layer are given, which is the same for some that follow each other."""
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        self._tokens = mask.reshape(-1)
+        self._last: tuple[torch.Tensor, Calibration] | None = None
+
+    def by(self, inputs: torch.Tensor) -> Calibration:
+        if self._last is None or self._last[0] is not inputs:
+            exact, rounded = (half.reshape(-1, half.shape[-1])[self._tokens] for half in inputs.chunk(2))
+            self._last = inputs, calibration(exact, rounded)
+        return self._last[1]
+
+
+class ByGptq:
+    """A product's weight, rounded by what it is given."""
+
+    def __init__(self, product: nn.Linear, calibrations: Calibrations, block_size: int) -> None:
+        self._product, self._calibrations, self._block_size = product, calibrations, block_size
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        return rounded_by_gptq(self._product.weight.data, self._calibrations.by(inputs), self._block_size)
