@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kept_quality import Lost, draw
 from task_model import make_task_model
 
 from finetune_api.plan import Product
@@ -38,6 +39,7 @@ WAYS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "Olive's options": ("original", OLIVE),
         "rtn": ("original", {"algorithm": "rtn"}),
         "k_quant": ("original", {"algorithm": "k_quant"}),
+        "k_quant_mixed": ("original", {"algorithm": "k_quant_mixed"}),
         "gptq": ("original", {"algorithm": "gptq", "calibrationData": "tones"}),
     },
     "qlora": {
@@ -79,13 +81,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="optimizer steps of 8 rows (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=240, help="held-out rows (default: %(default)s, which is all)")
     parser.add_argument("--work", type=Path, default=Path(".bench/export_quality"), help="(default: %(default)s)")
+    parser.add_argument("--plots", type=Path, help="directory for MODEL-TUNING.svg of each table")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     for seed in range(given.seeds):
         for model in given.model or [TASK, str(demo)]:
             for tuning in given.tuning or WAYS:
                 Chain(given, model, seed, tuning).run()
-                table([line for line in read(given) if (line.model, line.tuning) == (Path(model).name, tuning)])
+                lines = [line for line in read(given) if (line.model, line.tuning) == (Path(model).name, tuning)]
+                table(lines)
+                if given.plots:
+                    given.plots.mkdir(parents=True, exist_ok=True)
+                    draw(lost(lines), given.plots / f"{lines[0].model}-{tuning}.svg")
 
 
 class Chain:
@@ -206,6 +213,16 @@ def read(given: argparse.Namespace) -> list[Measured]:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     found = [Measured(**json.loads(line)) for line in lines]
     return [m for m in found if (m.steps, m.rows) == (given.steps, given.rows)]
+
+
+def lost(lines: Sequence[Measured]) -> dict[str, list[Lost]]:
+    """What each way's artifacts lost, in the order of WAYS."""
+    tuned = {line.seed: line.accuracy for line in lines if line.way == TUNED}
+    found: dict[str, list[Lost]] = {way: [] for way in (*WAYS[lines[0].tuning], AUTO)}
+    for line in lines:
+        if line.way != TUNED:
+            found[line.way].append(Lost(100 * (tuned[line.seed] - line.accuracy), line.kl))
+    return {way: its for way, its in found.items() if its}
 
 
 def table(lines: Sequence[Measured]) -> None:
