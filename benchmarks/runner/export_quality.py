@@ -46,6 +46,7 @@ WAYS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "original, Olive's options": ("original", OLIVE),
         "original, k_quant": ("original", {"algorithm": "k_quant"}),
         "dequantised, k_quant": ("dequantised", {"algorithm": "k_quant"}),
+        "dequantised, gptq": ("dequantised", {"algorithm": "gptq", "calibrationData": "tones"}),
     },
 }
 """Tuning pass to ways of making int4: mergeBase, and fields of modelBuilder."""
