@@ -1,5 +1,6 @@
 """Draws what ways of making an int4 model lose: accuracy, and divergence from the tuned model."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ class Lost(NamedTuple):
 
 
 def draw(ways: Mapping[str, Sequence[Lost]], file: Path) -> None:
-    """Medians over the seeds as bars, and each seed as a dot.
+    """Each seed as a dot, and the median over them as a line.
 
     Args:
         ways: way to what each seed's artifact lost.
@@ -31,13 +32,15 @@ def draw(ways: Mapping[str, Sequence[Lost]], file: Path) -> None:
     divergence.set(xlabel="KL divergence, nats a token", xscale="log")
     places = range(len(ways))
     for axes, field in ((accuracy, "points"), (divergence, "kl")):
-        seeds = [[getattr(lost, field) for lost in its] for its in ways.values()]
-        axes.barh(places, [statistics.median(its) for its in seeds], height=0.6, alpha=0.4)
-        for place, its in zip(places, seeds, strict=True):
-            axes.plot(its, [place] * len(its), "o", color="black", markersize=3)
+        for place, its in zip(places, ways.values(), strict=True):
+            found = [getattr(lost, field) for lost in its]
+            axes.plot(found, [place] * len(found), "o", color="black", markersize=4, alpha=0.7)
+            axes.plot([statistics.median(found)], [place], "|", color="tab:blue", markersize=20, markeredgewidth=3)
         axes.grid(visible=True, axis="x", alpha=0.3)
+    decades = [math.log10(lost.kl) for its in ways.values() for lost in its]
+    divergence.set_xlim(10 ** math.floor(min(decades)), 10 ** math.ceil(max(decades)))
     accuracy.axvline(0, color="black", linewidth=0.8)
     accuracy.set_yticks(places, ways)
-    accuracy.invert_yaxis()
+    accuracy.set_ylim(len(ways) - 0.5, -0.5)
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "kept"}):  # text as text; no chance in names
         figure.savefig(file, metadata={"Date": None})

@@ -35,6 +35,9 @@ OTHER_VENDORS = ("amd.com/", "aws.amazon.com/", "google.com/", "gpu.intel.com/",
 ROUNDED = ("int4", "int8")
 """Precisions for which weights are rounded in blocks."""
 
+MIXED = "matmul_mixed_precision"
+"""The builder's option for more bits in some products."""
+
 FURTHER = frozenset(
     {
         "aux_hidden_state_layers",
@@ -51,7 +54,7 @@ FURTHER = frozenset(
         "kv_cache_quant_scheme",
         "kv_cache_rotation",
         "linear_attn_op",
-        "matmul_mixed_precision",
+        MIXED,
         "matmulnbits_weights_prepacked",
         "max_batch_size",
         "max_draft_tokens",
@@ -184,6 +187,10 @@ def _calibration(config: Export) -> Iterator[Refusal]:
     if config.nodes_to_exclude:
         yield Refusal(
             "nodesToExclude", "gptq rounds all products of the decoder layers", "leave it out, or use k_quant"
+        )
+    if MIXED in config.extra_options:
+        yield Refusal(
+            f"extraOptions[{MIXED}]", "gptq rounds all products and the head to 4 bits", "leave it out, or use k_quant"
         )
 
 

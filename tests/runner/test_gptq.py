@@ -1,12 +1,17 @@
 """GPTQ: what products say of the calibration rows is kept, and the export keeps every weight of it."""
 
+import gc
+import json
+import shutil
+import weakref
+from contextlib import contextmanager
+
 import numpy as np
 import onnx_ir
 import onnxruntime_genai as og
 import pytest
 import torch
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.resource.exports import ModelBuilder
@@ -14,11 +19,11 @@ from finetune_runner.data.sequences import TokenSequence
 from finetune_runner.passes.contract import DATA
 from finetune_runner.passes.loading import load_tokenizer
 from finetune_runner.passes.rounding.blocks import k_quant, on_grid
-from finetune_runner.passes.rounding.calibrated import round_decoder_layers
+from finetune_runner.passes.rounding.calibrated import round_decoder_layers, rounds_embedding
 from finetune_runner.passes.rounding.gptq import calibration, rounded_by_gptq
 from finetune_runner.passes.rounding.in_place import form_of
 from finetune_runner.passes.rounding.matrix import Form, restored
-from finetune_runner.passes.rounding.streams import RoundedRows
+from finetune_runner.passes.rounding.streams import Calibrations, RoundedRows
 from passes import ROWS, TEMPLATE, data_set, export
 
 pytestmark = pytest.mark.usefixtures("builder_here")
@@ -79,7 +84,7 @@ def test_the_rows_meet_the_embedding_that_the_export_will_have(tiny_gemma3, tmp_
     config = ModelBuilder(algorithm="gptq")
     export(tiny_gemma3, tmp_path / "onnx", algorithm="gptq", calibrationData="tones", data={DATA: data_set()})
     embedding = AutoModelForCausalLM.from_pretrained(tiny_gemma3, dtype=torch.float32).get_input_embeddings()
-    weights, ids = embedding.weight.data, torch.tensor([[3, 5, 8], [5, 9, 3]])
+    weights, ids = embedding.weight.data.clone(), torch.tensor([[3, 5, 8], [5, 9, 3]])
 
     found = RoundedRows(embedding, form_of(config, 4))(ids)
 
@@ -87,24 +92,104 @@ def test_the_rows_meet_the_embedding_that_the_export_will_have(tiny_gemma3, tmp_
     torch.testing.assert_close(found[10:], weights[10:], rtol=0, atol=0)
 
 
-def first_layer(model, output, **fields):
-    """A projection of the first layer, rounded for an export."""
+SEQUENCES = [TokenSequence(ids, [True] * len(ids)) for ids in ([3, 5, 8, 13, 21], [2, 4, 6], [7, 11, 9, 40, 41, 50])]
+
+
+def test_a_product_is_calibrated_by_both_streams_of_its_tokens(product):
+    _, inputs = product
+    exact, rounded = inputs.reshape(4, 100, 96), (inputs + 0.1 * inputs.roll(1, 1)).reshape(4, 100, 96)
+    mask = torch.arange(100) < torch.tensor([[100], [60], [30], [100]])
+
+    found = Calibrations(mask).by(torch.cat((exact, rounded)))
+
+    expected = calibration(exact[mask], rounded[mask])
+    torch.testing.assert_close(found.shift, expected.shift)
+    torch.testing.assert_close(found.factor, expected.factor)
+
+
+@contextmanager
+def disabled_gc():
+    """Within it, only what nothing refers to any more is gone."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def calibrate(model, output, **fields):
     output.mkdir()
-    sequences = [
-        TokenSequence(ids, [True] * len(ids)) for ids in ([3, 5, 8, 13, 21], [2, 4, 6, 10], [7, 11, 9, 40, 41, 50])
-    ]
     config = ModelBuilder.model_validate({"algorithm": "gptq", **fields})
-    round_decoder_layers(model, output, sequences, config, lambda **_: None)
-    return load_file(output / "layer-0.safetensors")["model.layers.0.mlp.down_proj.weight"]
+    round_decoder_layers(model, output, SEQUENCES, config, lambda **_: None)
 
 
-def test_an_embedding_is_rounded_only_where_the_export_rounds_it(tiny_gemma3, tmp_path):
-    shared = first_layer(tiny_gemma3, tmp_path / "shared")
-    apart = first_layer(tiny_gemma3, tmp_path / "apart", extraOptions={"shared_embeddings": "false"})
-    products = first_layer(tiny_gemma3, tmp_path / "products", opTypesToQuantize=["MatMul"])
+def hidden_states(model, ids, mask):
+    with torch.no_grad():
+        return model.get_decoder()(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
 
-    torch.testing.assert_close(products, apart, rtol=0, atol=0)
-    assert not torch.equal(shared, apart)
+
+@pytest.mark.parametrize(("name", "is_tied"), [("tiny_phi3", False), ("tiny_gemma3", True)])
+def test_rows_go_through_the_model_as_it_is_and_as_it_becomes(name, is_tied, request, tmp_path, monkeypatch):
+    model, states, from_config = request.getfixturevalue(name), [], AutoModelForCausalLM.from_config
+
+    def watched(*given, **named):
+        made = from_config(*given, **named)
+        made.get_decoder().register_forward_hook(lambda _, _given, output: states.append(output.last_hidden_state))
+        return made
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_config", watched)
+    calibrate(model, tmp_path / "gptq")
+
+    before, after = (AutoModelForCausalLM.from_pretrained(at, dtype=torch.float32) for at in (model, tmp_path / "gptq"))
+    ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(sequence.ids) for sequence in SEQUENCES], batch_first=True)
+    mask = (ids != 0).long()
+    if is_tied:
+        embedding = after.get_input_embeddings()
+        embedding.weight.data = RoundedRows(embedding, form_of(ModelBuilder(algorithm="gptq"), 4))(ids)
+    [found] = states
+    exact, rounded = (hidden_states(model, ids, mask) for model in (before, after))
+    there = mask.bool()
+    torch.testing.assert_close(found.chunk(2)[0][there], exact[there])
+    torch.testing.assert_close(found.chunk(2)[1][there], rounded[there])
+    assert (exact - rounded)[there].abs().max() > 1e-3
+
+
+def test_what_a_layer_was_calibrated_by_is_gone_with_it(tiny_gemma3, tmp_path, monkeypatch):
+    made, alive = Calibrations.__init__, []
+
+    def noted(self, mask):
+        made(self, mask)
+        alive.append(weakref.ref(self))
+
+    monkeypatch.setattr(Calibrations, "__init__", noted)
+    gc.collect()
+    with disabled_gc():
+        calibrate(tiny_gemma3, tmp_path / "gptq")
+        assert {reference() for reference in alive} == {None}
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_rounded"),
+    [({}, True), ({"opTypesToQuantize": ["MatMul"]}, True), ({"extraOptions": {"shared_embeddings": "false"}}, False)],
+)
+def test_the_rows_meet_a_rounded_embedding_only_where_the_artifact_has_one(fields, is_rounded, tiny_gemma3, tmp_path):
+    fields = {"algorithm": "gptq", "calibrationData": "tones", **fields}
+    export(tiny_gemma3, tmp_path / "onnx", data={DATA: data_set()}, **fields)
+    config = ModelBuilder.model_validate(fields)
+
+    nodes = {node.op_type for node in onnx_ir.load(tmp_path / "onnx" / "model.onnx").graph}
+    assert ("GatherBlockQuantized" in nodes) is is_rounded
+    assert rounds_embedding(config, AutoConfig.from_pretrained(tiny_gemma3)) is is_rounded
+
+
+def test_a_mixture_of_experts_is_refused(tiny_phi3, tmp_path):
+    model = shutil.copytree(tiny_phi3, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"num_local_experts": 4}))
+
+    with pytest.raises(FineTuneError, match="no row reaches all of its experts") as caught:
+        export(model, tmp_path / "onnx", algorithm="gptq", calibrationData="tones", data={DATA: data_set()})
+    assert caught.value.reason is Reason.MODEL_UNSUPPORTED
 
 
 def directory_logits(directory, ids):

@@ -57,8 +57,8 @@ class Export(Model):
     op_types_to_quantize: list[Literal["MatMul", "Gather"]] = Field(
         default_factory=empty_list,
         max_length=2,
-        description="Operators whose weights are rounded. Empty: MatMul, and Gather where embedding and head are one."
-        " Gather may be named with algorithm: default only.",
+        description="Operators whose weights are rounded. Empty: MatMul. Where embedding and head are one, Gather is rounded"
+        " with it; else it may be named with algorithm: default only.",
     )
     nodes_to_exclude: list[NodeName] = Field(
         default_factory=empty_list,

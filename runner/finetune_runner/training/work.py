@@ -50,10 +50,16 @@ def tokens_of(batch: Batch, windows: Iterable[int | None]) -> Tokens:
     return Tokens(everything, counted, dict(zip(windows, pairs, strict=True)))
 
 
+def has_experts(config: Any) -> bool:
+    """Whether a transformers config is that of a mixture of experts."""
+    text = config.get_text_config()
+    return any((getattr(text, name, 0) or 0) > 1 for name in EXPERTS)
+
+
 def decoder_of(model: Any) -> Decoder | None:
     """What of a causal language model multiplies; None where some of it is of a kind that is not counted here."""
     text = model.config.get_text_config()
-    if any((getattr(text, name, 0) or 0) > 1 for name in EXPERTS):
+    if has_experts(model.config):
         return None
     head, body = _in_use(model.get_output_embeddings()), model.get_decoder()
     frozen = trained = 0

@@ -1,4 +1,4 @@
-"""gptq needs rows, rounds to four bits, and has no say over single nodes."""
+"""gptq needs rows, rounds to four bits, and no node or product is an exception."""
 
 import pytest
 
@@ -26,6 +26,10 @@ def test_rows_of_a_data_config_are_all_it_needs():
         ({"precision": "int8"}, "algorithm: gptq rounds to 4 bits, and precision is int8 (use k_quant)"),
         ({"isSymmetric": True}, "isSymmetric: gptq always rounds with zero points (leave it out"),
         ({"nodesToExclude": ["/lm_head/MatMul"]}, "nodesToExclude: gptq rounds all products of the decoder layers ("),
+        (
+            {"extraOptions": {"matmul_mixed_precision": "last_matmul:int8"}},
+            "extraOptions[matmul_mixed_precision]: gptq rounds all products and the head to 4 bits (leave it out, or",
+        ),
         ({"algorithm": "k_quant"}, "calibrationData: has no effect with algorithm: k_quant (use algorithm: gptq)"),
     ],
 )

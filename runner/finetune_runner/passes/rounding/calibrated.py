@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +24,9 @@ from finetune_runner.passes.merging.unfit import UnfitError
 from finetune_runner.passes.model_files import carry_generation_config, carry_tokenizer
 from finetune_runner.passes.rounding.in_place import form_of
 from finetune_runner.passes.rounding.matrix import NIBBLE
-from finetune_runner.passes.rounding.streams import ByGptq, Calibrations, InBothStreams, RoundedRows
+from finetune_runner.passes.rounding.streams import ByGptq, Calibrations, RoundedRows, both_streams
 from finetune_runner.sources.model_format import CONFIG
+from finetune_runner.training.work import has_experts
 
 MOST_ROWS, LONGEST, MOST_TOKENS = 128, 512, 16384
 """Of the calibration rows, which go through a layer all at once; padding counts as tokens."""
@@ -55,6 +57,8 @@ def round_decoder_layers(
     if json.loads((source / CONFIG).read_bytes()).get("auto_map"):
         raise UnfitError("it brings code of its own")
     config = AutoConfig.from_pretrained(source, local_files_only=True)
+    if has_experts(config):
+        raise UnfitError("no row reaches all of its experts")
     with init_empty_weights(include_buffers=False):
         model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     tensors = base_weights(source).tensors
@@ -68,9 +72,6 @@ def round_decoder_layers(
     for module in decoder.modules():
         if names[module] and not names[module].startswith(f"{names[layers]}."):
             _fill(module, names[module], stored, recurse=False)
-    if _rounds_embedding(export, config):
-        embedding = model.get_input_embeddings()
-        embedding.forward = InBothStreams(embedding, RoundedRows(embedding, form_of(export, NIBBLE)))
     ids, mask = _batch(sequences)
     done: dict[str, str] = {}
     for number, layer in enumerate(layers):
@@ -78,16 +79,18 @@ def round_decoder_layers(
         told = partial(report, step=number + 1, total_steps=len(layers))
         own = _Own(names[layer], stored, mask, export.block_size)
         layer.forward = _Rounded(layer, own, save, told)
-    decoder(input_ids=torch.cat((ids, ids)), attention_mask=torch.cat((mask, mask)).long(), use_cache=False)
+    embedding, form = model.get_input_embeddings(), form_of(export, NIBBLE)
+    is_rounded = rounds_embedding(export, config)
+    with both_streams(embedding, RoundedRows(embedding, form)) if is_rounded else nullcontext():
+        decoder(input_ids=torch.cat((ids, ids)), attention_mask=torch.cat((mask, mask)).long(), use_cache=False)
     _write_others(output, tensors, done)
     _carry(source, output)
 
 
-def _rounds_embedding(export: ModelBuilder, config: Any) -> bool:
+def rounds_embedding(export: ModelBuilder, config: Any) -> bool:
     """Whether an export rounds the embedding: only where it is the head, too, and there once."""
     kept = config.get_text_config().tie_word_embeddings and not (export.exclude_embeds or export.exclude_lm_head)
-    shared = export.extra_options.get("shared_embeddings", "true").lower() not in NO
-    return bool(kept and shared and not export.op_types_to_quantize)
+    return bool(kept and export.extra_options.get("shared_embeddings", "true").lower() not in NO)
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,11 @@ class _Rounded:
         products: dict[str, Any] = {n: part for n, part in self._layer.named_modules() if isinstance(part, nn.Linear)}
         _fill(self._layer, self._own.name, self._own.stored, recurse=True)
         calibrations = Calibrations(self._own.mask)
-        for product in products.values():
-            product.forward = InBothStreams(product, ByGptq(product, calibrations, self._own.block_size))
-        output = self._forward(*given, **named)
+        with ExitStack() as streams:
+            for product in products.values():
+                rounded = ByGptq(product, calibrations, self._own.block_size)
+                streams.enter_context(both_streams(product, rounded))
+            output = self._forward(*given, **named)
         self._save({f"{self._own.name}.{name}.weight": product.weight.data for name, product in products.items()})
         self._layer.to("meta")
         self._told()

@@ -23,7 +23,7 @@ LEVELS = 15
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the calibration rows say of a product's inputs; columns is how many there are."""
+    """What the calibration rows say of a product's inputs, of which there are as many as it has columns."""
 
     shift: torch.Tensor
     """[columns, columns]: weights @ shift is what weights are moved by."""

@@ -3,7 +3,8 @@
 The rows are there twice along the first axis, first those of the exact stream, which has passed exact modules only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,8 +14,23 @@ from finetune_runner.passes.rounding.gptq import Calibration, calibration, round
 from finetune_runner.passes.rounding.matrix import Form, restored
 
 
-class InBothStreams:
-    """A module's forward pass over rows that are there twice: first with its own weight, then with it rounded."""
+@contextmanager
+def both_streams(module: Any, rounded: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Within it, a module takes rows that are there twice: the first with its own weight, the others with it rounded.
+
+    Args:
+        module: a linear layer or an embedding.
+        rounded: gives the rounded weight, by all that the module is given.
+    """
+    module.forward = _Forward(module, rounded)
+    try:
+        yield
+    finally:
+        del module.forward  # and what it was calibrated by
+
+
+class _Forward:
+    """The forward pass of such a module."""
 
     def __init__(self, module: Any, rounded: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self._module, self._rounded = module, rounded
@@ -23,12 +39,16 @@ class InBothStreams:
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         exact, rounded = inputs.chunk(2)
         said = self._forward(exact)
+        both: torch.Tensor = said.new_empty((2 * said.shape[0], *said.shape[1:]))
+        both[: said.shape[0]] = said
+        del said
         self._module.weight.data = self._rounded(inputs)
-        return torch.cat((said, self._forward(rounded)))
+        both[both.shape[0] // 2 :] = self._forward(rounded)
+        return both
 
 
 class RoundedRows:
-    """An embedding's weight, of which those tokens are rounded that are there."""
+    """An embedding's weight, of which those tokens are rounded, in place, that are there."""
 
     def __init__(self, embedding: nn.Embedding, form: Form) -> None:
         self._embedding, self._form = embedding, form
@@ -37,7 +57,7 @@ class RoundedRows:
         tokens, weight = torch.unique(ids), self._embedding.weight.data
         rows = weight[tokens]
         values = restored(lambda start, end: rows[start:end].numpy(), (rows.shape[0], rows.shape[1]), self._form)
-        return weight.index_copy(0, tokens, torch.from_numpy(values))
+        return weight.index_copy_(0, tokens, torch.from_numpy(values))
 
 
 class Calibrations:
