@@ -1,18 +1,22 @@
 """New tokens: known to the tokenizer, learnt by the model, and part of everything that is made of it."""
 
 import json
+import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_api.plan import Product
+from finetune_runner.passes.merging.by_shard import merge_by_shard
+from finetune_runner.passes.merging.whole import merge_whole
 from finetune_runner.training.adapter import with_adapter
 from finetune_runner.training.new_tokens import load_adapter
-from passes import TONES, data_set, dora, evaluate, export_here, loftq, lora, merge, qlora, tune
+from passes import TONES, Reported, data_set, dora, evaluate, export_here, loftq, lora, merge, qlora, tune
 
+WEIGHTS = "adapter_model.safetensors"
 MOODS = [f"<mood:{tone}>" for tone in TONES]
 ROWS = [{"phrase": phrase, "tone": f"<mood:{tone}>"} for tone, phrases in TONES.items() for phrase in phrases]
 KINDS = {"lora": lora, "qlora": qlora, "dora": dora, "loftq": loftq}
@@ -47,12 +51,38 @@ def test_each_new_token_is_one_token_of_the_adapters_tokenizer(tuned):
 def test_their_rows_are_trained_and_go_with_the_adapter_and_no_others(tuned):
     base, adapter = tuned
     tied = AutoModelForCausalLM.from_pretrained(base).config.tie_word_embeddings
-    rows = {name: w for name, w in load_file(adapter / "adapter_model.safetensors").items() if "lora" not in name}
+    rows = {name: w for name, w in load_file(adapter / WEIGHTS).items() if "lora" not in name}
 
     assert len(rows) == (1 if tied else 2)
     for weight in rows.values():
         assert weight.shape == (len(MOODS), 64)
         assert not torch.allclose(weight[0], weight[1], atol=1e-3), "all of them are where they started"
+
+
+def test_they_are_merged_shard_by_shard_as_by_peft_with_the_whole_model(tuned, tmp_path):
+    base, adapter = tuned
+    by_shard, whole = tmp_path / "shards", tmp_path / "whole"
+    by_shard.mkdir()
+    merge_by_shard(base, adapter, by_shard, Reported(), None)
+    merge_whole(base, adapter, whole, Reported(), None, trust_remote_code=False)
+
+    expected, found = (load_file(directory / "model.safetensors") for directory in (whole, by_shard))
+    assert found.keys() == expected.keys()
+    for name, weight in expected.items():
+        torch.testing.assert_close(found[name], weight, rtol=0, atol=0, msg=name)
+    first, second = (json.loads((directory / "config.json").read_text()) for directory in (whole, by_shard))
+    assert first == second
+
+
+def test_an_adapter_that_lacks_their_rows_is_refused(tuned, tmp_path):
+    base, adapter = tuned
+    broken = shutil.copytree(adapter, tmp_path / "adapter")
+    kept = {name: weight for name, weight in load_file(adapter / WEIGHTS).items() if "token_adapter" not in name}
+    save_file(kept, broken / WEIGHTS)
+
+    with pytest.raises(FineTuneError, match=r"lacks the weights of (lm_head|model\.embed_tokens)") as caught:
+        merge_by_shard(base, broken, tmp_path, Reported(), None)
+    assert caught.value.reason is Reason.ARTIFACT_CORRUPT
 
 
 def test_what_is_merged_exported_and_measured_knows_them(tuned, tmp_path):

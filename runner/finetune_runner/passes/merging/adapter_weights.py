@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,21 @@ PER_LAYER = frozenset(
         *("inference_mode", "r", "alpha", "lora_alpha", "rank_pattern", "alpha_pattern", "target_modules"),
         *("exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save", "fan_in_fan_out"),
         *("lora_dropout", "rank_dropout", "module_dropout", "rank_dropout_scale", "use_rslora", "use_dora"),
-        *("init_weights", "decompose_both", "decompose_factor"),
+        *("init_weights", "decompose_both", "decompose_factor", "trainable_token_indices"),
     }
 )
 """Settings of peft that mean the same to a layer by itself; with each version it gets others, which may not."""
+ROWS_OF_TOKENS = ".token_adapter.trainable_tokens_delta"
+"""peft's name of an embedding's rows, behind that of the embedding."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenRows:
+    """Rows of an embedding, or of the head, that take the place of others."""
+
+    ids: Sequence[int]
+    rows: Stored
+    """[ids, hidden]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +49,8 @@ class AdapterWeights:
     """A layer's name to its tensors by their names in the file."""
     replaced: Mapping[str, Stored]
     """A weight's name to what takes its place."""
+    tokens: Mapping[str, TokenRows]
+    """An embedding's name to its rows of some tokens."""
 
     def trains(self, name: str) -> bool:
         """Whether a weight belongs to a layer with an adapter, or to a module trained in full, as a copy of its own."""
@@ -62,18 +75,32 @@ def adapter_weights(directory: Path, model: Any) -> AdapterWeights:
         raise UnfitError(f"the adapter has no {ADAPTER_WEIGHTS}")
     modules, parameters = dict(model.named_modules()), model.state_dict()
     layers: dict[str, dict[str, Stored]] = defaultdict(dict)
-    replaced = {}
+    replaced, tokens, indices = {}, {}, token_indices(config)
     for key, tensor in read_header(directory / ADAPTER_WEIGHTS).tensors.items():
         name = key.removeprefix(PREFIX)
         if tensor.dtype not in FLOATS:
             raise UnfitError(f"the adapter's {name} is of type {tensor.dtype}")
         if name in parameters:
             replaced[name] = tensor
+        elif (embedding := name.removesuffix(ROWS_OF_TOKENS)) in indices:
+            tokens[embedding] = TokenRows(indices[embedding], tensor)
         else:
             layers[_layer(name, modules)][key] = tensor
-    found = AdapterWeights(config, layers, replaced)
+    found = AdapterWeights(config, layers, replaced, tokens)
     _check_complete(found, modules)
     return found
+
+
+def token_indices(config: PeftConfig) -> Mapping[str, Sequence[int]]:
+    """Each embedding's name to the ids of the tokens that the adapter has rows of.
+
+    Raises:
+        UnfitError: it does not tell the embeddings apart.
+    """
+    indices = getattr(config, "trainable_token_indices", None) or {}
+    if not isinstance(indices, Mapping):
+        raise UnfitError("the adapter sets trainable_token_indices without the embeddings' names")
+    return indices
 
 
 def _check(config: Any) -> None:
@@ -103,8 +130,10 @@ def _check_complete(found: AdapterWeights, modules: Mapping[str, nn.Module]) -> 
         if _saved(found.config, name)
         for parameter in module.state_dict()
     }
-    if missing := sorted((wanted - found.layers.keys()) | (saved - found.replaced.keys())):
-        message = f"the adapter lacks the weights of {missing[0]}"
+    rows = token_indices(found.config).keys()
+    missing = (wanted - found.layers.keys()) | (saved - found.replaced.keys()) | (rows - found.tokens.keys())
+    if missing:
+        message = f"the adapter lacks the weights of {min(missing)}"
         raise FineTuneError(Reason.ARTIFACT_CORRUPT, message, remedy="Make the adapter again.")
     if extra := sorted(found.layers.keys() - wanted):
         raise UnfitError(f"the adapter has weights of {extra[0]}, which its config does not name")

@@ -13,7 +13,7 @@ from finetune_runner.passes.loading import load_skeleton
 from finetune_runner.passes.merging.adapter_weights import AdapterWeights, adapter_weights
 from finetune_runner.passes.merging.as_seen import AsSeen
 from finetune_runner.passes.merging.base_weights import INDEX, BaseWeights, base_weights, check_names
-from finetune_runner.passes.merging.embeddings import check_shapes, stored_names, untied
+from finetune_runner.passes.merging.embeddings import check_shapes, stored_names, untied, with_rows
 from finetune_runner.passes.merging.layer import merged_weight
 from finetune_runner.passes.merging.tensor_file import FLOATS, Made, Stored, write_file
 from finetune_runner.passes.merging.unfit import UnfitError
@@ -84,6 +84,12 @@ def _changed(
         )
     for name, tensor in adapter.replaced.items():
         changed[name] = _rounded(base[names[name]], tensor.shape, tensor.read)
+    for embedding, rows in adapter.tokens.items():
+        name = f"{embedding}.weight"
+        if name in changed:
+            raise UnfitError(f"the adapter has rows of {embedding}, and changes the others, too")
+        shape, make = with_rows(name, base[names[name]], rows)
+        changed[name] = _rounded(base[names[name]], shape, make)
     return changed
 
 

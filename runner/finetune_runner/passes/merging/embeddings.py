@@ -1,9 +1,11 @@
 """Embeddings that an adapter trains or brings along: tied ones that then differ, and a vocabulary of another size."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from finetune_runner.passes.merging.adapter_weights import AdapterWeights
+import torch
+
+from finetune_runner.passes.merging.adapter_weights import AdapterWeights, TokenRows
 from finetune_runner.passes.merging.another_base import another_base
 from finetune_runner.passes.merging.tensor_file import Made, Stored
 from finetune_runner.passes.merging.unfit import UnfitError
@@ -50,6 +52,35 @@ def untied(
         found[kept] = {other: changed.get(other, base[kept])}
         model.config.tie_word_embeddings = False
     return found
+
+
+def with_rows(name: str, base: Stored, tokens: TokenRows) -> tuple[tuple[int, ...], Callable[[], torch.Tensor]]:
+    """An embedding's shape, and how it is made, with an adapter's rows in it, and as many more as these need.
+
+    Args:
+        name: of the weight.
+        base: what it was, [tokens, hidden].
+        tokens: the adapter's rows.
+
+    Raises:
+        UnfitError: there would be rows that nobody made.
+        FineTuneError: ModelUnsupported, the adapter belongs to another base.
+    """
+    known, *hidden = base.shape
+    count = max(known, *(token + 1 for token in tokens.ids))
+    if tokens.rows.shape != (len(tokens.ids), *hidden):
+        raise another_base(f"its rows of {name} have the shape {tokens.rows.shape}, the base's {base.shape}")
+    if set(range(known, count)) - set(tokens.ids):
+        raise UnfitError(f"the adapter has no rows of some tokens that {name} lacks")
+
+    def make() -> torch.Tensor:
+        weight = base.read()
+        if count > known:
+            weight = torch.cat((weight, weight.new_empty((count - known, *hidden))))
+        weight[list(tokens.ids)] = tokens.rows.read().to(weight.dtype)
+        return weight
+
+    return (count, *hidden), make
 
 
 def check_shapes(model: Any, changed: Mapping[str, Made], stored: Mapping[str, Stored | Made]) -> None:

@@ -71,5 +71,6 @@ def _for_layer(config: PeftConfig, name: str) -> PeftConfig:
     alone: Any = copy.deepcopy(config)
     alone.target_modules = {name}
     alone.exclude_modules = alone.layers_to_transform = alone.layers_pattern = alone.modules_to_save = None
+    alone.trainable_token_indices = None
     alone.inference_mode = True
     return alone
