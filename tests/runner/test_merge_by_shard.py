@@ -35,6 +35,16 @@ CASES = {
     "tied, embeddings saved": ("gemma3", "bfloat16", LoraConfig(**COMMON, modules_to_save=["embed_tokens"])),
     "tied, head saved": ("gemma3", "bfloat16", LoraConfig(**COMMON, modules_to_save=["lm_head"])),
     "tied, both saved": ("gemma3", "float32", LoraConfig(**ONE_LAYER, modules_to_save=["embed_tokens", "lm_head"])),
+    "rows of tokens": (
+        "llama",
+        "bfloat16",
+        LoraConfig(**COMMON, trainable_token_indices={"model.embed_tokens": [7, 3, 5], "lm_head": [2, 9]}),
+    ),
+    "tied, rows of tokens": (
+        "gemma3",
+        "bfloat16",
+        LoraConfig(**COMMON, trainable_token_indices={"model.embed_tokens": [7, 3]}),
+    ),
     "transposed": ("gpt2", "float32", LoraConfig(**{**COMMON, "target_modules": ["c_attn", "c_proj"]})),
 }
 
@@ -181,6 +191,52 @@ def test_experts_are_merged_with_the_whole_model(bases, tmp_path, caplog):
 def test_what_a_layer_cannot_tell_by_itself_is_left_to_peft(bases, tmp_path, config, why):
     base = bases("llama", "float32")
     adapter = make_random_adapter(base, tmp_path / "adapter", config)
+
+    with pytest.raises(UnfitError, match=why):
+        by_shard(base, adapter, tmp_path / "shards")
+
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        (
+            LoraConfig(
+                **{**COMMON, "target_modules": ["lm_head"]}, trainable_token_indices={"model.embed_tokens": [3]}
+            ),
+            "are tied, and the adapter has rows of one and changes the other",
+        ),
+        (
+            LoraConfig(**ONE_LAYER, trainable_token_indices={"model.embed_tokens": [3], "lm_head": [3]}),
+            "has rows of model.embed_tokens and none of lm_head",
+        ),
+    ],
+)
+def test_rows_of_tied_embeddings_that_differ_are_left_to_peft(bases, tmp_path, config, why):
+    base = bases("gemma3", "float32")
+    adapter = make_random_adapter(base, tmp_path / "adapter", config)
+
+    with pytest.raises(UnfitError, match=why):
+        by_shard(base, adapter, tmp_path / "shards")
+
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("indices", "why"),
+    [
+        ({"model.embed_tokens": [-1]}, "ids of tokens are"),
+        ({"model.embed_tokens": [400]}, "no rows of some tokens"),
+        ({"model.embed_tokens": [320]}, "more tokens for one embedding only"),
+    ],
+)
+def test_ids_of_tokens_that_tell_no_whole_embedding_are_left_to_peft(bases, tmp_path, indices, why):
+    base = bases("llama", "float32")
+    config = LoraConfig(**ONE_LAYER, trainable_token_indices={"model.embed_tokens": [3]})
+    adapter = make_random_adapter(base, tmp_path / "adapter", config)
+    told = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(told | {"trainable_token_indices": indices}))
 
     with pytest.raises(UnfitError, match=why):
         by_shard(base, adapter, tmp_path / "shards")

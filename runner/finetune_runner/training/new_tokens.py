@@ -72,7 +72,7 @@ def load_adapter(model: Any, directory: Path) -> Any:
     """
     indices = getattr(PeftConfig.from_pretrained(directory), "trainable_token_indices", None)
     if indices:
-        grow(model, [row for rows in indices.values() for row in rows])
+        grow(model, [row for rows in (indices.values() if isinstance(indices, dict) else [indices]) for row in rows])
     adapted = PeftModel.from_pretrained(model, directory)
     for module in adapted.modules():
         if isinstance(module, TrainableTokensWrapper):

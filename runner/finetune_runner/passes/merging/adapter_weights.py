@@ -131,6 +131,8 @@ def _check_complete(found: AdapterWeights, modules: Mapping[str, nn.Module]) -> 
         for parameter in module.state_dict()
     }
     rows = token_indices(found.config).keys()
+    if found.tokens and (without := rows - found.tokens.keys()):
+        raise UnfitError(f"the adapter has rows of {min(found.tokens)} and none of {min(without)}")
     missing = (wanted - found.layers.keys()) | (saved - found.replaced.keys()) | (rows - found.tokens.keys())
     if missing:
         message = f"the adapter lacks the weights of {min(missing)}"

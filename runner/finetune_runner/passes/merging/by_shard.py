@@ -1,6 +1,7 @@
 """Merging with one layer in memory at a time: each file of the base is written again, with its changed weights."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -51,7 +52,8 @@ def merge_by_shard(base: Path, adapter: Path, output: Path, report: Report, as_s
     changed = _changed(model, stored.tensors, weights, report, as_seen)
     added = untied(model, stored.tensors, changed, weights)
     files = {name: _file(file.tensors, changed, added) for name, file in stored.files.items()}
-    check_shapes(model, changed, {name: tensor for tensors in files.values() for name, tensor in tensors.items()})
+    everything = {name: tensor for tensors in files.values() for name, tensor in tensors.items()}
+    check_shapes(model, changed, everything, weights)
     for name, tensors in files.items():
         write_file(output / name, stored.files[name].metadata, tensors)
     if stored.index is not None:
@@ -86,6 +88,8 @@ def _changed(
         changed[name] = _rounded(base[names[name]], tensor.shape, tensor.read)
     for embedding, rows in adapter.tokens.items():
         name = f"{embedding}.weight"
+        if name not in names:
+            raise UnfitError(f"the adapter has rows of {embedding}, which the base lacks")
         if name in changed:
             raise UnfitError(f"the adapter has rows of {embedding}, and changes the others, too")
         shape, make = with_rows(name, base[names[name]], rows)
@@ -111,8 +115,12 @@ def _file(
 
 def _write_index(index: Mapping[str, Any], files: Mapping[str, Mapping[str, Stored | Made]], output: Path) -> None:
     size = sum(tensor.size for tensors in files.values() for tensor in tensors.values())
+    metadata = {**index.get("metadata", {}), "total_size": size}
+    if "total_parameters" in metadata:
+        every = [tensor for tensors in files.values() for tensor in tensors.values()]
+        metadata["total_parameters"] = sum(math.prod(tensor.shape) for tensor in every)
     document = {
-        "metadata": {**index.get("metadata", {}), "total_size": size},
+        "metadata": metadata,
         "weight_map": {tensor: name for name, tensors in files.items() for tensor in tensors},
     }
     (output / INDEX).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")

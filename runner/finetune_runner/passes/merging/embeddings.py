@@ -10,6 +10,8 @@ from finetune_runner.passes.merging.another_base import another_base
 from finetune_runner.passes.merging.tensor_file import Made, Stored
 from finetune_runner.passes.merging.unfit import UnfitError
 
+WEIGHT = ".weight"
+
 
 def stored_names(model: Any, base: Mapping[str, Stored]) -> dict[str, str]:
     """Each parameter's name to the one it is stored by, which of tied ones is the same."""
@@ -47,6 +49,8 @@ def untied(
             if other in changed:
                 changed[kept] = _same(changed.pop(other), changed.get(kept), kept)
             continue
+        if adapter.tokens.keys() & {kept.removesuffix(WEIGHT), other.removesuffix(WEIGHT)}:
+            raise UnfitError(f"{kept} and {other} are tied, and the adapter has rows of one and changes the other")
         if len(pairs) > 1:
             raise UnfitError(f"{kept} was trained apart from {other}, and more weights are tied")
         found[kept] = {other: changed.get(other, base[kept])}
@@ -63,9 +67,11 @@ def with_rows(name: str, base: Stored, tokens: TokenRows) -> tuple[tuple[int, ..
         tokens: the adapter's rows.
 
     Raises:
-        UnfitError: there would be rows that nobody made.
+        UnfitError: there would be rows that nobody made, or ids are none.
         FineTuneError: ModelUnsupported, the adapter belongs to another base.
     """
+    if not tokens.ids or not all(isinstance(token, int) and token >= 0 for token in tokens.ids):
+        raise UnfitError(f"the adapter's ids of tokens are {list(tokens.ids)[:3]}")
     known, *hidden = base.shape
     count = max(known, *(token + 1 for token in tokens.ids))
     if tokens.rows.shape != (len(tokens.ids), *hidden):
@@ -77,21 +83,29 @@ def with_rows(name: str, base: Stored, tokens: TokenRows) -> tuple[tuple[int, ..
         weight = base.read()
         if count > known:
             weight = torch.cat((weight, weight.new_empty((count - known, *hidden))))
-        weight[list(tokens.ids)] = tokens.rows.read().to(weight.dtype)
+        rows = tokens.rows.read().to(weight.dtype)
+        if not torch.isfinite(rows).all():
+            msg = f"the adapter's rows of {name} are not finite"
+            raise ValueError(msg)
+        weight[list(tokens.ids)] = rows
         return weight
 
     return (count, *hidden), make
 
 
-def check_shapes(model: Any, changed: Mapping[str, Made], stored: Mapping[str, Stored | Made]) -> None:
+def check_shapes(
+    model: Any, changed: Mapping[str, Made], stored: Mapping[str, Stored | Made], adapter: AdapterWeights
+) -> None:
     """That weights keep their shape, but for embeddings, which may get more or fewer tokens if all of them do.
 
     Args:
         model: without weights; its config is told the number of tokens.
         changed: what becomes of weights.
         stored: all that is going to be stored.
+        adapter: the adapter.
 
     Raises:
+        UnfitError: it has rows of more tokens for one embedding only.
         FineTuneError: ModelUnsupported, the adapter belongs to another base.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -102,6 +116,8 @@ def check_shapes(model: Any, changed: Mapping[str, Made], stored: Mapping[str, S
         if tensor.shape[kept:] != shapes[name][kept:]:
             raise another_base(f"its {name} has the shape {tensor.shape}, the base's {shapes[name]}")
     tokens = {name: tensor.shape[0] for name, tensor in stored.items() if name in embeddings}
+    if len(set(tokens.values())) > 1 and adapter.tokens:
+        raise UnfitError(f"the adapter has more tokens for one embedding only, {tokens}")
     if len(set(tokens.values())) > 1:
         raise another_base(f"its embeddings would have different numbers of tokens, {tokens}")
     if tokens:
