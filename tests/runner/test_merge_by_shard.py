@@ -146,6 +146,7 @@ def test_a_head_that_is_tied_no_more_is_in_the_index(bases, tmp_path):
     assert index["weight_map"]["lm_head.weight"] == index["weight_map"]["model.embed_tokens.weight"]
     assert index["weight_map"].keys() == found.keys()
     assert index["metadata"]["total_size"] == sum(tensor.nbytes for tensor in found.values())
+    assert index["metadata"]["total_parameters"] == sum(tensor.numel() for tensor in found.values())
     assert not torch.equal(found["lm_head.weight"], found["model.embed_tokens.weight"])
     assert AutoModelForCausalLM.from_pretrained(shards).config.tie_word_embeddings is False
 
@@ -180,63 +181,49 @@ def test_experts_are_merged_with_the_whole_model(bases, tmp_path, caplog):
     torch.testing.assert_close(alone(ids).logits, both(ids).logits, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("config", "why"),
-    [
-        (IA3Config(task_type="CAUSAL_LM", target_modules=["o_proj"], feedforward_modules=[]), "IA3"),
-        (LoraConfig(**ONE_LAYER, trainable_token_indices=[3]), "trainable_token_indices"),
-        (LoraConfig(**{**ONE_LAYER, "target_modules": ["o_proj", "embed_tokens"]}), "belongs to no linear layer"),
-    ],
-)
-def test_what_a_layer_cannot_tell_by_itself_is_left_to_peft(bases, tmp_path, config, why):
-    base = bases("llama", "float32")
+def rows_of(*indices, layer="o_proj"):
+    named = {name: [3] for name in indices}
+    return LoraConfig(**{**COMMON, "target_modules": [layer]}, trainable_token_indices=named)
+
+
+UNFIT = {
+    "another kind": (
+        *("llama", IA3Config(task_type="CAUSAL_LM", target_modules=["o_proj"], feedforward_modules=[]), {}),
+        "IA3",
+    ),
+    "an embedding": (
+        "llama",
+        LoraConfig(**{**COMMON, "target_modules": ["o_proj", "embed_tokens"]}),
+        {},
+        "belongs to no linear layer",
+    ),
+    "rows without names": (
+        *("llama", LoraConfig(**ONE_LAYER, trainable_token_indices=[3]), {}),
+        "trainable_token_indices",
+    ),
+    "rows beside a changed tied head": (
+        *("gemma3", rows_of("model.embed_tokens", layer="lm_head"), {}),
+        "are tied, and the adapter has rows of one and changes the other",
+    ),
+    "rows of both that are tied": (
+        *("gemma3", rows_of("model.embed_tokens", "lm_head"), {}),
+        r"rows of model\.embed_tokens\.weight and none of lm_head",
+    ),
+    "no id": ("llama", rows_of("model.embed_tokens"), {"model.embed_tokens": [-1]}, "ids of tokens are"),
+    "a gap": ("llama", rows_of("model.embed_tokens"), {"model.embed_tokens": [400]}, "no rows of some tokens"),
+    "one that grows": ("llama", rows_of("model.embed_tokens"), {"model.embed_tokens": [320]}, "one embedding only"),
+}
+"""Architecture, adapter, other indices of its tokens, and why."""
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_a_layer_cannot_tell_by_itself_is_left_to_peft(bases, tmp_path, case):
+    architecture, config, indices, why = UNFIT[case]
+    base = bases(architecture, "float32")
     adapter = make_random_adapter(base, tmp_path / "adapter", config)
-
-    with pytest.raises(UnfitError, match=why):
-        by_shard(base, adapter, tmp_path / "shards")
-
-    assert list((tmp_path / "shards").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("config", "why"),
-    [
-        (
-            LoraConfig(
-                **{**COMMON, "target_modules": ["lm_head"]}, trainable_token_indices={"model.embed_tokens": [3]}
-            ),
-            "are tied, and the adapter has rows of one and changes the other",
-        ),
-        (
-            LoraConfig(**ONE_LAYER, trainable_token_indices={"model.embed_tokens": [3], "lm_head": [3]}),
-            "has rows of model.embed_tokens and none of lm_head",
-        ),
-    ],
-)
-def test_rows_of_tied_embeddings_that_differ_are_left_to_peft(bases, tmp_path, config, why):
-    base = bases("gemma3", "float32")
-    adapter = make_random_adapter(base, tmp_path / "adapter", config)
-
-    with pytest.raises(UnfitError, match=why):
-        by_shard(base, adapter, tmp_path / "shards")
-
-    assert list((tmp_path / "shards").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("indices", "why"),
-    [
-        ({"model.embed_tokens": [-1]}, "ids of tokens are"),
-        ({"model.embed_tokens": [400]}, "no rows of some tokens"),
-        ({"model.embed_tokens": [320]}, "more tokens for one embedding only"),
-    ],
-)
-def test_ids_of_tokens_that_tell_no_whole_embedding_are_left_to_peft(bases, tmp_path, indices, why):
-    base = bases("llama", "float32")
-    config = LoraConfig(**ONE_LAYER, trainable_token_indices={"model.embed_tokens": [3]})
-    adapter = make_random_adapter(base, tmp_path / "adapter", config)
-    told = json.loads((adapter / "adapter_config.json").read_text())
-    (adapter / "adapter_config.json").write_text(json.dumps(told | {"trainable_token_indices": indices}))
+    if indices:
+        told = json.loads((adapter / "adapter_config.json").read_text()) | {"trainable_token_indices": indices}
+        (adapter / "adapter_config.json").write_text(json.dumps(told))
 
     with pytest.raises(UnfitError, match=why):
         by_shard(base, adapter, tmp_path / "shards")
@@ -270,10 +257,13 @@ def test_an_adapter_that_lacks_a_layer_is_refused(bases, tmp_path):
     assert caught.value.reason is Reason.ARTIFACT_CORRUPT
 
 
-def test_weights_that_are_not_finite_are_refused(bases, tmp_path):
+@pytest.mark.parametrize("part", ["lora_B", "token_adapter"])
+def test_weights_that_are_not_finite_are_refused(bases, tmp_path, part):
     base = bases("llama", "float32")
-    adapter = make_random_adapter(base, tmp_path / "adapter", LoraConfig(**ONE_LAYER))
-    broken = {name: t.fill_(float("inf")) for name, t in load_file(adapter / "adapter_model.safetensors").items()}
+    adapter = make_random_adapter(base, tmp_path / "adapter", rows_of("model.embed_tokens"))
+    broken = load_file(adapter / "adapter_model.safetensors")
+    for name in (name for name in broken if part in name):
+        broken[name].fill_(float("inf"))
     save_file(broken, adapter / "adapter_model.safetensors")
 
     with pytest.raises(ValueError, match="not finite"):

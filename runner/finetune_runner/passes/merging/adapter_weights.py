@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from finetune_api.failures import FineTuneError, Reason
 from finetune_runner.passes.merging.tensor_file import FLOATS, Stored, read_header
+from finetune_runner.passes.merging.token_rows import SUFFIX, TokenRows, token_indices
 from finetune_runner.passes.merging.unfit import UnfitError
 from finetune_runner.passes.model_files import ADAPTER_WEIGHTS
 
@@ -29,17 +30,6 @@ PER_LAYER = frozenset(
     }
 )
 """Settings of peft that mean the same to a layer by itself; with each version it gets others, which may not."""
-ROWS_OF_TOKENS = ".token_adapter.trainable_tokens_delta"
-"""peft's name of an embedding's rows, behind that of the embedding."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenRows:
-    """Rows of an embedding, or of the head, that take the place of others."""
-
-    ids: Sequence[int]
-    rows: Stored
-    """[ids, hidden]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +39,8 @@ class AdapterWeights:
     """A layer's name to its tensors by their names in the file."""
     replaced: Mapping[str, Stored]
     """A weight's name to what takes its place."""
-    tokens: Mapping[str, TokenRows]
-    """An embedding's name to its rows of some tokens."""
+    rows: Mapping[str, TokenRows]
+    """A weight's name to what takes the place of some of its rows."""
 
     def trains(self, name: str) -> bool:
         """Whether a weight belongs to a layer with an adapter, or to a module trained in full, as a copy of its own."""
@@ -75,32 +65,20 @@ def adapter_weights(directory: Path, model: Any) -> AdapterWeights:
         raise UnfitError(f"the adapter has no {ADAPTER_WEIGHTS}")
     modules, parameters = dict(model.named_modules()), model.state_dict()
     layers: dict[str, dict[str, Stored]] = defaultdict(dict)
-    replaced, tokens, indices = {}, {}, token_indices(config)
+    replaced, rows, indices = {}, {}, token_indices(config)
     for key, tensor in read_header(directory / ADAPTER_WEIGHTS).tensors.items():
         name = key.removeprefix(PREFIX)
         if tensor.dtype not in FLOATS:
             raise UnfitError(f"the adapter's {name} is of type {tensor.dtype}")
         if name in parameters:
             replaced[name] = tensor
-        elif (embedding := name.removesuffix(ROWS_OF_TOKENS)) in indices:
-            tokens[embedding] = TokenRows(indices[embedding], tensor)
+        elif (module := name.removesuffix(SUFFIX)) in indices:
+            rows[f"{module}.weight"] = TokenRows(indices[module], tensor)
         else:
             layers[_layer(name, modules)][key] = tensor
-    found = AdapterWeights(config, layers, replaced, tokens)
+    found = AdapterWeights(config, layers, replaced, rows)
     _check_complete(found, modules)
     return found
-
-
-def token_indices(config: PeftConfig) -> Mapping[str, Sequence[int]]:
-    """Each embedding's name to the ids of the tokens that the adapter has rows of.
-
-    Raises:
-        UnfitError: it does not tell the embeddings apart.
-    """
-    indices = getattr(config, "trainable_token_indices", None) or {}
-    if not isinstance(indices, Mapping):
-        raise UnfitError("the adapter sets trainable_token_indices without the embeddings' names")
-    return indices
 
 
 def _check(config: Any) -> None:
@@ -130,10 +108,10 @@ def _check_complete(found: AdapterWeights, modules: Mapping[str, nn.Module]) -> 
         if _saved(found.config, name)
         for parameter in module.state_dict()
     }
-    rows = token_indices(found.config).keys()
-    if found.tokens and (without := rows - found.tokens.keys()):
-        raise UnfitError(f"the adapter has rows of {min(found.tokens)} and none of {min(without)}")
-    missing = (wanted - found.layers.keys()) | (saved - found.replaced.keys()) | (rows - found.tokens.keys())
+    rows = {f"{name}.weight" for name in token_indices(found.config)}
+    if found.rows and (without := rows - found.rows.keys()):
+        raise UnfitError(f"the adapter has rows of {min(found.rows)} and none of {min(without)}")
+    missing = (wanted - found.layers.keys()) | (saved - found.replaced.keys()) | (rows - found.rows.keys())
     if missing:
         message = f"the adapter lacks the weights of {min(missing)}"
         raise FineTuneError(Reason.ARTIFACT_CORRUPT, message, remedy="Make the adapter again.")

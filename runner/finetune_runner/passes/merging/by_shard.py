@@ -14,7 +14,7 @@ from finetune_runner.passes.loading import load_skeleton
 from finetune_runner.passes.merging.adapter_weights import AdapterWeights, adapter_weights
 from finetune_runner.passes.merging.as_seen import AsSeen
 from finetune_runner.passes.merging.base_weights import INDEX, BaseWeights, base_weights, check_names
-from finetune_runner.passes.merging.embeddings import check_shapes, stored_names, untied, with_rows
+from finetune_runner.passes.merging.embeddings import check_shapes, stored_names, untied
 from finetune_runner.passes.merging.layer import merged_weight
 from finetune_runner.passes.merging.tensor_file import FLOATS, Made, Stored, write_file
 from finetune_runner.passes.merging.unfit import UnfitError
@@ -86,14 +86,12 @@ def _changed(
         )
     for name, tensor in adapter.replaced.items():
         changed[name] = _rounded(base[names[name]], tensor.shape, tensor.read)
-    for embedding, rows in adapter.tokens.items():
-        name = f"{embedding}.weight"
-        if name not in names:
-            raise UnfitError(f"the adapter has rows of {embedding}, which the base lacks")
-        if name in changed:
-            raise UnfitError(f"the adapter has rows of {embedding}, and changes the others, too")
-        shape, make = with_rows(name, base[names[name]], rows)
-        changed[name] = _rounded(base[names[name]], shape, make)
+    for name, rows in adapter.rows.items():
+        if name not in names or name in changed:
+            raise UnfitError(f"the adapter has rows of {name}, which the base lacks or the adapter changes as a whole")
+        like = base[names[name]]
+        shape = rows.shape_in(name, like)
+        changed[name] = _rounded(like, shape, partial(rows.within, like, shape))
     return changed
 
 
@@ -114,10 +112,9 @@ def _file(
 
 
 def _write_index(index: Mapping[str, Any], files: Mapping[str, Mapping[str, Stored | Made]], output: Path) -> None:
-    size = sum(tensor.size for tensors in files.values() for tensor in tensors.values())
-    metadata = {**index.get("metadata", {}), "total_size": size}
+    every = [tensor for tensors in files.values() for tensor in tensors.values()]
+    metadata = {**index.get("metadata", {}), "total_size": sum(tensor.size for tensor in every)}
     if "total_parameters" in metadata:
-        every = [tensor for tensors in files.values() for tensor in tensors.values()]
         metadata["total_parameters"] = sum(math.prod(tensor.shape) for tensor in every)
     document = {
         "metadata": metadata,

@@ -1,16 +1,12 @@
 """Embeddings that an adapter trains or brings along: tied ones that then differ, and a vocabulary of another size."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from finetune_runner.passes.merging.adapter_weights import AdapterWeights, TokenRows
+from finetune_runner.passes.merging.adapter_weights import AdapterWeights
 from finetune_runner.passes.merging.another_base import another_base
 from finetune_runner.passes.merging.tensor_file import Made, Stored
 from finetune_runner.passes.merging.unfit import UnfitError
-
-WEIGHT = ".weight"
 
 
 def stored_names(model: Any, base: Mapping[str, Stored]) -> dict[str, str]:
@@ -49,48 +45,13 @@ def untied(
             if other in changed:
                 changed[kept] = _same(changed.pop(other), changed.get(kept), kept)
             continue
-        if adapter.tokens.keys() & {kept.removesuffix(WEIGHT), other.removesuffix(WEIGHT)}:
+        if adapter.rows.keys() & {kept, other}:
             raise UnfitError(f"{kept} and {other} are tied, and the adapter has rows of one and changes the other")
         if len(pairs) > 1:
             raise UnfitError(f"{kept} was trained apart from {other}, and more weights are tied")
         found[kept] = {other: changed.get(other, base[kept])}
         model.config.tie_word_embeddings = False
     return found
-
-
-def with_rows(name: str, base: Stored, tokens: TokenRows) -> tuple[tuple[int, ...], Callable[[], torch.Tensor]]:
-    """An embedding's shape, and how it is made, with an adapter's rows in it, and as many more as these need.
-
-    Args:
-        name: of the weight.
-        base: what it was, [tokens, hidden].
-        tokens: the adapter's rows.
-
-    Raises:
-        UnfitError: there would be rows that nobody made, or ids are none.
-        FineTuneError: ModelUnsupported, the adapter belongs to another base.
-    """
-    if not tokens.ids or not all(isinstance(token, int) and token >= 0 for token in tokens.ids):
-        raise UnfitError(f"the adapter's ids of tokens are {list(tokens.ids)[:3]}")
-    known, *hidden = base.shape
-    count = max(known, *(token + 1 for token in tokens.ids))
-    if tokens.rows.shape != (len(tokens.ids), *hidden):
-        raise another_base(f"its rows of {name} have the shape {tokens.rows.shape}, the base's {base.shape}")
-    if set(range(known, count)) - set(tokens.ids):
-        raise UnfitError(f"the adapter has no rows of some tokens that {name} lacks")
-
-    def make() -> torch.Tensor:
-        weight = base.read()
-        if count > known:
-            weight = torch.cat((weight, weight.new_empty((count - known, *hidden))))
-        rows = tokens.rows.read().to(weight.dtype)
-        if not torch.isfinite(rows).all():
-            msg = f"the adapter's rows of {name} are not finite"
-            raise ValueError(msg)
-        weight[list(tokens.ids)] = rows
-        return weight
-
-    return (count, *hidden), make
 
 
 def check_shapes(
@@ -116,9 +77,9 @@ def check_shapes(
         if tensor.shape[kept:] != shapes[name][kept:]:
             raise another_base(f"its {name} has the shape {tensor.shape}, the base's {shapes[name]}")
     tokens = {name: tensor.shape[0] for name, tensor in stored.items() if name in embeddings}
-    if len(set(tokens.values())) > 1 and adapter.tokens:
-        raise UnfitError(f"the adapter has more tokens for one embedding only, {tokens}")
     if len(set(tokens.values())) > 1:
+        if adapter.rows:
+            raise UnfitError(f"the adapter has more tokens for one embedding only, {tokens}")
         raise another_base(f"its embeddings would have different numbers of tokens, {tokens}")
     if tokens:
         model.config.get_text_config().vocab_size = next(iter(tokens.values()))

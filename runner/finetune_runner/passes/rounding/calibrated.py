@@ -32,6 +32,7 @@ MOST_ROWS, LONGEST, MOST_TOKENS = 128, 512, 16384
 """Of the calibration rows, which go through a layer all at once; padding counts as tokens."""
 OTHERS = "others.safetensors"
 NO = ("false", "0")
+"""How the builder's options say it, in any case."""
 
 
 @torch.no_grad()
